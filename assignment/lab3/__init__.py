@@ -1,0 +1,4 @@
+"""Lab 3: INT8 quantization of a ResNet with power-of-two scales.
+
+Complete the stubs in ``resnet.py`` and ``observer.py``; everything else is given.
+"""

@@ -1,0 +1,151 @@
+"""The data sets: 32x32 RGB images as uint8 tensors, with one fixed split."""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+IMAGE_SIZE = 32  # the stem has stride 1: larger images cost memory, not only time
+SPLIT_SEED = 2024  # the same for every run: another split would leak validation images
+DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+NORMALISATION = {  # per channel: mean and standard deviation of the training images
+    "digits": ((0.306,) * 3, (0.324,) * 3),
+    "fashion-mnist": ((0.219,) * 3, (0.332,) * 3),
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+}
+
+
+class DataError(Exception):
+    """A data set is missing or damaged; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (N, 3, 32, 32) uint8 and their labels (N,) int64."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: Tensor) -> "Split":
+        return Split(self.images[indices].contiguous(), self.labels[indices])
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A data set with its three splits; ``fingerprint`` identifies their content and order."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split
+    fingerprint: str
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Return uint8 images as floats of mean 0 and standard deviation 1, channels last."""
+        mean, std = torch.tensor(NORMALISATION[self.name], device=images.device)[..., None, None]
+        images = images.to(torch.float32, memory_format=torch.channels_last)
+        return images.div_(255).sub_(mean).div_(std)
+
+
+def load_data(name: str, data_dir: Path, download: bool = False) -> ImageData:
+    """Return a data set by name: ``digits``, ``fashion-mnist`` or ``cifar10``.
+
+    One training image in ten becomes a validation image; which ones depends on SPLIT_SEED alone.
+    Raises DataError when files are missing or damaged.
+    """
+    loaders = {"digits": _digits, "fashion-mnist": _fashion_mnist, "cifar10": _cifar10}
+    if name not in loaders:
+        raise DataError(f"unknown data set {name!r}: choose from {', '.join(loaders)}")
+    try:
+        classes, known, test = loaders[name](data_dir, download)
+    except (EOFError, OSError, RuntimeError, ValueError, KeyError) as error:
+        raise DataError(
+            f"{name} can't be read ({error}): delete its files below {data_dir} and get them "
+            f"again with --download"
+        ) from error
+    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(SPLIT_SEED))
+    held_out = max(1, len(known) // 10)
+    splits = known.take(order[held_out:]), known.take(order[:held_out]), test
+    digest = hashlib.sha256()
+    for split in splits:
+        digest.update(split.images.numpy())
+        digest.update(split.labels.numpy())
+    return ImageData(name, classes, *splits, digest.hexdigest())
+
+
+def _digits(data_dir: Path, download: bool) -> tuple[tuple[str, ...], Split, Split]:
+    """The 1,797 digits of 8x8 pixels inside scikit-learn; a fixed fifth are test images."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = torch.from_numpy(digits.images).float()[:, None] * (255 / 16)
+    images = F.interpolate(images, size=IMAGE_SIZE, mode="bilinear").round().to(torch.uint8)
+    whole = Split(images.repeat(1, 3, 1, 1), torch.from_numpy(digits.target).long())
+    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(SPLIT_SEED))
+    tests = len(whole) // 5
+    return tuple("0123456789"), whole.take(order[tests:]), whole.take(order[:tests])
+
+
+def _fashion_mnist(data_dir: Path, download: bool) -> tuple[tuple[str, ...], Split, Split]:
+    """Fashion-MNIST (Xiao et al., arXiv:1708.07747): grey 28x28 images, padded to 32x32."""
+    from torchvision.datasets import FashionMNIST
+
+    if download:
+        FashionMNIST(str(data_dir), download=True)
+    folders = [data_dir / "FashionMNIST" / "raw", data_dir, DEBIAN_FASHION_MNIST]
+    folder = next((f for f in folders if any(f.glob("train-images-idx3-ubyte*"))), None)
+    if folder is None:
+        raise DataError(
+            f"fashion-mnist is in none of {', '.join(map(str, folders))}: get it with --download "
+            "or from the Debian package dataset-fashion-mnist, or use --dataset digits, which "
+            "needs no files"
+        )
+
+    def read(part: str) -> Split:
+        images = _read_idx(folder / f"{part}-images-idx3-ubyte", header_bytes=16)
+        labels = _read_idx(folder / f"{part}-labels-idx1-ubyte", header_bytes=8)
+        return Split(F.pad(images.view(-1, 1, 28, 28), [2] * 4).repeat(1, 3, 1, 1), labels.long())
+
+    return tuple(FashionMNIST.classes), read("train"), read("t10k")
+
+
+def _read_idx(path: Path, header_bytes: int) -> Tensor:
+    """Return what follows the header of an IDX file, plain or gzipped, as a flat uint8 tensor."""
+    zipped = path.with_name(f"{path.name}.gz")
+    content = path.read_bytes() if path.exists() else gzip.decompress(zipped.read_bytes())
+    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header_bytes).copy())
+
+
+def _cifar10(data_dir: Path, download: bool) -> tuple[tuple[str, ...], Split, Split]:
+    """CIFAR-10 (Krizhevsky, 2009), read by torchvision from ``cifar-10-batches-py``."""
+    from torchvision.datasets import CIFAR10
+
+    class AnyCIFAR10(CIFAR10):
+        """CIFAR-10's format without its checksums, so that a part of it can be read too."""
+
+        train_list = [(name, None) for name, _ in CIFAR10.train_list]
+        test_list = [(name, None) for name, _ in CIFAR10.test_list]
+        meta = {**CIFAR10.meta, "md5": None}
+
+    folder = data_dir / CIFAR10.base_folder
+    if not download and not folder.is_dir():
+        raise DataError(
+            f"cifar10 is not in {folder}: get it with --download (170 MB), or name the folder "
+            "that holds it with --data-dir, or use --dataset digits, which needs no files"
+        )
+    known, test = (AnyCIFAR10(str(data_dir), train=t, download=download) for t in (True, False))
+
+    def split(part: CIFAR10) -> Split:
+        images = torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous()
+        return Split(images, torch.tensor(part.targets))
+
+    return tuple(known.classes), split(known), split(test)

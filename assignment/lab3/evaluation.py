@@ -1,0 +1,74 @@
+"""Accuracy, confusion and latency of a network."""
+
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lab3.data import ImageData, Split
+from lab3.records import Latency
+
+
+@torch.inference_mode()
+def predict(
+    network: nn.Module,
+    data: ImageData,
+    split: Split,
+    on_batch: Callable[[int], None] = lambda images: None,
+) -> Tensor:
+    """Return the logits of all images of a split, (N, classes), on the CPU.
+
+    The network is left in eval mode. ``on_batch`` is told the number of images of each batch.
+    """
+    network.eval()
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    batch_size = 256 if device.type == "cuda" else 32  # on a CPU, more spills the cache
+    logits = []
+    for images in split.images.split(batch_size):
+        logits.append(network(data.normalise(images.to(device))).float().cpu())
+        on_batch(len(images))
+    return torch.cat(logits)
+
+
+def loss_and_accuracy(logits: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Return the mean cross entropy and the fraction of images whose largest logit is right.
+
+    Among equal logits, which INT8 networks often have, the lowest class counts.
+    """
+    correct = (logits.argmax(1) == labels).sum().item()
+    return F.cross_entropy(logits, labels).item(), correct / len(labels)
+
+
+def confusion_matrix(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return how often class i (row) was taken for class j (column), (classes, classes)."""
+    classes = logits.shape[1]
+    cells = labels * classes + logits.argmax(1)
+    return cells.bincount(minlength=classes**2).view(classes, classes)
+
+
+@torch.inference_mode()
+def measure_latency(network: nn.Module, images: Tensor, engine: str, runs: int = 50) -> Latency:
+    """Time forward passes of one batch of normalised images on the CPU.
+
+    A fifth of ``runs`` more passes come first and don't count: they allocate and warm caches.
+    """
+    network.eval()
+    warmup_runs = max(3, runs // 5)
+    seconds = []
+    for _ in range(warmup_runs + runs):
+        begin = time.perf_counter()
+        network(images)
+        seconds.append(time.perf_counter() - begin)
+    low, median, high = torch.tensor(seconds[warmup_runs:]).quantile(torch.tensor([0.25, 0.5, 0.75]))
+    return Latency(
+        batch_size=len(images),
+        threads=torch.get_num_threads(),
+        engine=engine,
+        warmup_runs=warmup_runs,
+        runs=runs,
+        median_s=median.item(),
+        lower_quartile_s=low.item(),
+        upper_quartile_s=high.item(),
+    )

@@ -1,0 +1,171 @@
+"""What a run log says: one model a line of ``runs/<name>/run.jsonl``.
+
+These models are the contract between the lab's commands and everything that reads logs.
+Accuracies are fractions, names in ``_s`` are seconds and in ``_bytes`` are bytes.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Scheme = Literal["fp32", "int8-per-tensor", "int8-per-channel"]
+
+
+class Record(BaseModel):
+    """What all models share: unknown fields and numbers that are not finite are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Hyperparameters(Record):
+    """Everything that decides how a network is trained."""
+
+    epochs: int = Field(60, ge=1, description="passes over the training images")
+    batch_size: int = Field(128, ge=1, description="images a step")
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float = Field(0.1, gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1, description="of SGD; AdamW's first beta")
+    weight_decay: float = Field(5e-4, ge=0)
+    scheduler: Literal["cosine", "multistep", "constant"] = "cosine"
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    augmentation: Literal["none", "crop", "crop-flip", "autoaugment"] = "autoaugment"
+    seed: int = Field(0, ge=0, lt=10_000)
+
+
+class DataRecord(Record):
+    """The data set that a run used: number of images per split, and what identifies them."""
+
+    name: str
+    train: int
+    validation: int
+    test: int
+    fingerprint: Sha256
+
+
+class Environment(Record):
+    """Where a run took place."""
+
+    python: str
+    torch: str
+    torchvision: str
+    platform: str
+    processor: str
+    device: str
+    threads: int
+    processes: int = 1
+
+
+class Baseline(Record):
+    """The FP32 run that a quantized run started from."""
+
+    name: str
+    checkpoint_sha256: Sha256
+
+
+class Start(Record):
+    """The first line of a log: everything needed to do the run again."""
+
+    event: Literal["start"] = "start"
+    version: Literal[1] = 1
+    kind: Literal["train", "ptq", "qat"]
+    name: str
+    time: datetime
+    arch: str
+    width: int
+    num_classes: int
+    parameters: int
+    data: DataRecord
+    hyperparameters: Hyperparameters | None
+    calibration_images: int | None = None
+    qconfig: Literal["ptq", "qat", "default"] | None = None
+    baseline: Baseline | None = None
+    code_sha256: Sha256
+    environment: Environment
+
+
+class Resume(Record):
+    """A stopped run goes on: after this many epochs and steps of the next."""
+
+    event: Literal["resume"] = "resume"
+    time: datetime
+    epoch: int
+    step: int
+
+
+class Epoch(Record):
+    """One epoch; ``epoch`` counts from 1."""
+
+    event: Literal["epoch"] = "epoch"
+    epoch: int = Field(ge=1)
+    train_loss: float
+    train_accuracy: Fraction
+    validation_loss: float
+    validation_accuracy: Fraction
+    learning_rate: float
+    duration_s: float
+    images_per_s: float
+
+
+class Quantized(Record):
+    """The network was converted to INT8.
+
+    Its biases lie on the int32 grid (whole multiples of input scale times weight scale); the two
+    accuracies, on the validation images, tell what that costs.
+    """
+
+    event: Literal["quantized"] = "quantized"
+    engine: str
+    scheme: Scheme
+    accuracy_with_float_biases: Fraction
+    validation_accuracy: Fraction
+
+
+class End(Record):
+    """The run is complete; its checkpoint holds the epoch with the best validation accuracy."""
+
+    event: Literal["end"] = "end"
+    time: datetime
+    best_epoch: int | None = None
+    validation_accuracy: Fraction
+    checkpoint_bytes: int
+    checkpoint_sha256: Sha256
+
+
+class Latency(Record):
+    """Time of one forward pass: median and quartiles over ``runs`` passes after a warm-up."""
+
+    batch_size: int
+    threads: int
+    engine: str
+    warmup_runs: int
+    runs: int
+    median_s: float
+    lower_quartile_s: float
+    upper_quartile_s: float
+
+
+class Result(Record):
+    """An evaluation on the test images; the last one counts.
+
+    ``confusion[i][j]`` counts the images of class i that were taken for class j.
+    """
+
+    event: Literal["result"] = "result"
+    time: datetime
+    checkpoint_sha256: Sha256
+    checkpoint_bytes: int
+    scheme: Scheme
+    images: int
+    accuracy: Fraction
+    loss: float
+    class_accuracy: dict[str, Fraction | None]
+    confusion: list[list[int]]
+    latency: Latency
+
+
+AnyRecord = Annotated[
+    Start | Resume | Epoch | Quantized | End | Result, Field(discriminator="event")
+]

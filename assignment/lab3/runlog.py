@@ -1,0 +1,122 @@
+"""Run folders: ``runs/<name>/`` holds the log ``run.jsonl``, the checkpoints, nothing else."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from lab3.records import AnyRecord, End, Epoch, Quantized, Record, Result, Start
+
+LOG_NAME = "run.jsonl"
+CHECKPOINT_NAME = "model.pt"  # the finished network
+STATE_NAME = "training.pt"  # everything needed to go on; gone when the run is complete
+RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord)
+T = TypeVar("T", bound=Record)
+
+
+class RunLogError(Exception):
+    """A log can't be read; the text names file, line and field."""
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """A validated log. ``is_torn``: the last line was cut off and is left out."""
+
+    path: Path
+    records: tuple[AnyRecord, ...]
+    is_torn: bool
+
+    @property
+    def start(self) -> Start:
+        return next(self._all(Start))
+
+    @property
+    def epochs(self) -> list[Epoch]:
+        return list(self._all(Epoch))
+
+    @property
+    def quantized(self) -> Quantized | None:
+        return ([*self._all(Quantized)] or [None])[-1]
+
+    @property
+    def end(self) -> End | None:
+        return next(self._all(End), None)
+
+    @property
+    def result(self) -> Result | None:
+        return ([*self._all(Result)] or [None])[-1]
+
+    def _all(self, kind: type[T]) -> Iterator[T]:
+        return (record for record in self.records if isinstance(record, kind))
+
+
+def read_log(run: Path) -> RunLog:
+    """Return the log of a run folder.
+
+    Raises RunLogError for a missing file, a line that isn't a record, a log that doesn't begin
+    with ``start``, or epochs out of order. Only a last line without line end may be damaged.
+    """
+    path = run / LOG_NAME
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RunLogError(f"{path} can't be read: {error.strerror}") from None
+    *lines, tail = content.split(b"\n")
+    records = [_parse(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if is_torn := bool(tail):
+        try:
+            records.append(RECORD.validate_json(tail))
+            is_torn = False
+        except ValidationError:
+            pass
+    if not records or not isinstance(records[0], Start):
+        raise RunLogError(f"{path}:1: event: a log begins with a start record")
+    log = RunLog(path, tuple(records), is_torn)
+    numbers = [epoch.epoch for epoch in log.epochs]
+    if numbers != [*range(1, len(numbers) + 1)]:
+        raise RunLogError(f"{path}: epoch: epochs are not numbered 1, 2, 3, ...: {numbers}")
+    return log
+
+
+def _parse(path: Path, number: int, line: bytes) -> AnyRecord:
+    try:
+        return RECORD.validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"][1:]) or "line"
+        shown = repr(first["input"])
+        given = f", got {shown[:60]}" if first["type"] != "missing" else ""
+        raise RunLogError(f"{path}:{number}: {field}: {first['msg']}{given}") from None
+
+
+def append(run: Path, record: Record) -> None:
+    """Add one record to the log of a run folder; a torn last line is removed first."""
+    path = run / LOG_NAME
+    run.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        file.seek(0)
+        content = file.read()
+        file.truncate(content.rfind(b"\n") + 1)
+        file.write(record.model_dump_json().encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Write a file beside its place and rename it: readers see the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    with beside.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+
+
+def json_schema() -> str:
+    """Return the JSON Schema of one line of a log."""
+    return json.dumps(RECORD.json_schema(), indent=2)

@@ -1,0 +1,1 @@
+"""The ``lab3`` command."""

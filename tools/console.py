@@ -1,0 +1,91 @@
+"""What the commands print: results on stdout, progress and complaints on stderr."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from tools.report.tables import Table
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+IS_FIRST_PROCESS = os.environ.get("RANK", "0") == "0"  # torchrun starts several; one speaks
+
+
+class UserError(Exception):
+    """Something that the user can put right; the text names the value and the remedy."""
+
+
+def say(text: str) -> None:
+    """Print a line for people, on stderr, so that ``--json`` leaves stdout to the machine."""
+    if IS_FIRST_PROCESS:
+        err.print(text, markup=False)
+
+
+@contextmanager
+def spinner(text: str) -> Iterator[None]:
+    """Show that something goes on whose length is not known."""
+    if not err.is_terminal:
+        yield
+        return
+    with err.status(text):
+        yield
+
+
+class Bar:
+    """A progress bar with free text behind it; silent when stderr is not a terminal."""
+
+    def __init__(self, title: str, total: int) -> None:
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%  {task.fields[text]}"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=err,
+            transient=True,
+            disable=not (err.is_terminal and IS_FIRST_PROCESS),
+        )
+        self.task = self.progress.add_task(title, total=total, text="")
+
+    def __enter__(self) -> "Bar":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.progress.stop()
+
+    def move_to(self, done: float, text: str = "", title: str | None = None) -> None:
+        self.progress.update(self.task, completed=done, text=text, description=title)
+
+    def advance(self, done: float) -> None:
+        self.progress.advance(self.task, done)
+
+
+def percent(fraction: float) -> str:
+    """Return a fraction as a percentage with two decimals: 0.9396 gives ``93.96 %``."""
+    return f"{100 * fraction:.2f} %"
+
+
+def megabytes(size_bytes: int) -> str:
+    """Return decimal megabytes with two decimals: 94398847 gives ``94.40 MB``."""
+    return f"{size_bytes / 1e6:.2f} MB"
+
+
+
+def print_table(title: str, table: Table) -> None:
+    """Print a table on stdout, its numbers aligned to the right."""
+    shown = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for index, header in enumerate(table.headers):
+        is_number = index >= table.left
+        shown.add_column(header, justify="right" if is_number else "left", overflow="fold")
+    for row in table.rows:
+        shown.add_row(*(Text(cell) for cell in row))
+    out.print(shown)

@@ -1,0 +1,102 @@
+"""What to do about the errors that a student's own code causes.
+
+An error belongs to the student when it was raised in, or below, one of the two files that they
+write; PyTorch's own words about it rarely name the cause.
+"""
+
+import re
+import traceback
+from pathlib import Path
+
+from tools.workspace import STUDENT_FILES
+
+REMEDIES = (  # what PyTorch says, what it means here and what to do
+    (
+        r"Fusion only for eval!|fuse_modules.*eval",
+        "layers are fused with fuse_modules while the network is in train mode: use "
+        "tq.fuse_modules_qat when is_qat is true, and tq.fuse_modules (network.eval() first) "
+        "when it is not",
+    ),
+    (
+        r"fuse_modules_qat.*train|Fusion only for train",
+        "layers are fused for QAT while the network is in eval mode: call network.train() first, "
+        "or use tq.fuse_modules when is_qat is false",
+    ),
+    (
+        r"prepare_qat only works on models in training mode",
+        "prepare_qat needs train mode: call network.train() before it",
+    ),
+    (
+        r"Could not run 'aten::add(\.out|\.Tensor|_\.Tensor)?' .*Quantized",
+        "a residual addition is not quantized: add with self.skip_add_relu.add_relu(out, "
+        "identity), the FloatFunctional made in __init__; one made in forward has no observer",
+    ),
+    (
+        r"Could not run 'quantized::\S+' with arguments from the '(CPU|CUDA)' backend",
+        "an INT8 layer was given floats: let forward begin with x = self.quant(x)",
+    ),
+    (
+        r"Could not run 'aten::\S+' .*Quantized",
+        "an operation has no INT8 version here: let forward end with self.dequant(x), and use "
+        "the layers made in __init__ instead of functions",
+    ),
+    (
+        r"did not find fuser method for",
+        "these layers can't be fused in this order: each list must name layers that directly "
+        "follow each other (conv, bn, relu), each layer stands in one list only, and fuse_model "
+        "runs once",
+    ),
+    (
+        r"cannot convert float (infinity|NaN) to integer|math (domain|range) error",
+        "scale_approximate met a scale of 0, inf or nan (an observer that has seen no data has "
+        "the scale inf): return a finite, positive power of two for them too",
+    ),
+    (
+        r"Expected all tensors to be on the same device",
+        "some tensors are on the GPU and some on the CPU: prepare_qat makes its modules on the "
+        "CPU, so call network.to(device) after it, not before",
+    ),
+    (
+        r"out of memory",
+        "the GPU's memory is full: use a smaller --batch-size, and keep the images 32x32",
+    ),
+    (
+        r"Error\(s\) in loading state_dict",
+        "the checkpoint doesn't fit the network that your code builds: it was written by other "
+        "code, or fuse_model has changed since; repeat the run with --restart",
+    ),
+)
+
+
+def explain(error: Exception) -> str | None:
+    """Return what a student can do about an error, or None when it isn't theirs.
+
+    Names the place in their file; a stub that still says NotImplementedError speaks for itself.
+    """
+    from lab3.quantize import QuantizationError
+
+    place = student_place(error)
+    if isinstance(error, QuantizationError):
+        return str(error)
+    if isinstance(error, NotImplementedError) and place:
+        return f"{error}\n  where   {place}"
+    said = f"{type(error).__name__}: {error}"
+    remedy = next((text for pattern, text in REMEDIES if re.search(pattern, said, re.DOTALL)), None)
+    if remedy is None and place is None:
+        return None
+    lines = [said.splitlines()[0]]
+    if place:
+        lines.append(f"  where   {place}")
+    if remedy:
+        lines.append(f"  remedy  {remedy}")
+    return "\n".join(lines)
+
+
+def student_place(error: Exception) -> str | None:
+    """Return ``file:line  function`` of the innermost frame in a student's file."""
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in reversed(frames):
+        path = Path(frame.filename)
+        if path.name in STUDENT_FILES and path.parent.name == "lab3":
+            return f"{path.parent.name}/{path.name}:{frame.lineno}  {frame.name}"
+    return None

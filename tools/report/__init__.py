@@ -1,0 +1,1 @@
+"""From run logs to tables and figures; nothing here imports torch."""

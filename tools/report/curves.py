@@ -1,0 +1,68 @@
+"""Training curves from run logs: in the terminal, and as PNG and SVG."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from lab3.records import Epoch
+from lab3.runlog import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TRAIN, VALIDATION = "#0072B2", "#D55E00"  # blue and vermilion of Okabe & Ito: safe for all eyes
+
+
+def terminal_curve(epochs: Sequence[Epoch], width: int = 72, height: int = 14) -> str:
+    """Return loss and accuracy over the epochs, drawn in text."""
+    import plotext
+
+    numbers = [epoch.epoch for epoch in epochs]
+    plotext.clear_figure()
+    plotext.theme("clear")
+    plotext.plot_size(width, height)
+    plotext.plot(numbers, [100 * e.train_accuracy for e in epochs], label="training", marker="dot")
+    plotext.plot(
+        numbers, [100 * e.validation_accuracy for e in epochs], label="validation", marker="o"
+    )
+    plotext.xlabel("epoch")
+    plotext.ylabel("accuracy (%)")
+    return cast(str, plotext.build())
+
+
+def save_curves(epochs: Sequence[Epoch], best_epoch: int | None, path: Path) -> list[Path]:
+    """Draw loss and accuracy of training and validation; return the PNG and the SVG written."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    loss, accuracy = figure.subplots(1, 2)
+    numbers = [epoch.epoch for epoch in epochs]
+    loss.plot(numbers, [e.train_loss for e in epochs], color=TRAIN, label="training")
+    loss.plot(
+        numbers, [e.validation_loss for e in epochs], "--", color=VALIDATION, label="validation"
+    )
+    loss.set(xlabel="epoch", ylabel="loss (cross entropy)")
+    accuracy.plot(numbers, [100 * e.train_accuracy for e in epochs], color=TRAIN)
+    accuracy.plot(numbers, [100 * e.validation_accuracy for e in epochs], "--", color=VALIDATION)
+    accuracy.set(xlabel="epoch", ylabel="accuracy (%)")
+    for axes in (loss, accuracy):
+        axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        if best_epoch is not None:
+            axes.axvline(best_epoch, color="grey", linewidth=0.8, label=f"best epoch {best_epoch}")
+    loss.legend()
+    return save_figure(figure, path)
+
+
+def save_figure(figure: "Figure", path: Path) -> list[Path]:
+    """Write a figure as PNG and SVG beside each other, without the date, so that it is stable."""
+    written = []
+    for kind, metadata in (("png", {}), ("svg", {"Date": None})):
+        target = path.with_suffix(f".{kind}")
+
+        def write(file: BinaryIO, kind: str = kind, metadata: dict[str, None] = metadata) -> None:
+            figure.savefig(file, format=kind, dpi=150, metadata=metadata)
+
+        write_atomically(target, write)
+        written.append(target)
+    return written

@@ -1,0 +1,128 @@
+"""Facts as tables: headers and cells, the same for the terminal and for Markdown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab3.records import Hyperparameters, Result
+from tools.report.facts import Ablation, Comparison
+
+
+@dataclass(frozen=True)
+class Table:
+    """Column headers and rows of finished text; all columns but ``left`` hold numbers."""
+
+    headers: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    left: int = 1  # how many leading columns hold words
+
+    def markdown(self) -> str:
+        """Return the table as GitHub-flavoured Markdown."""
+        rule = ["---" if index < self.left else "---:" for index in range(len(self.headers))]
+        escaped = [[cell.replace("|", "\\|") for cell in row] for row in self.rows]
+        lines = [self.headers, rule, *escaped]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def comparison_table(rows: Sequence[Comparison]) -> Table:
+    """Size in decimal megabytes, accuracy in percent, drop in percentage points, times in ms."""
+    headers = (
+        "Model", "Run", "Size (MB)", "Accuracy (%)", "Drop (points)", "Latency (ms)", "Speed-up",
+    )  # fmt: skip
+    names = {"train": "FP32", "ptq": "PTQ", "qat": "QAT"}
+    return Table(
+        headers,
+        [
+            (
+                names[row.kind],
+                row.run,
+                f"{row.size_bytes / 1e6:.2f}",
+                f"{100 * row.accuracy:.2f}",
+                _optional(row.drop_points, "{:.2f}").replace("-0.00", "0.00"),
+                "{:.2f} ({:.2f}-{:.2f})".format(
+                    *(1e3 * s for s in (row.latency_s, *row.latency_quartiles_s))
+                ),
+                _optional(row.speedup, "{:.2f}x"),
+            )
+            for row in rows
+        ],
+        left=2,
+    )
+
+
+def _optional(value: float | None, form: str) -> str:
+    return "?" if value is None else form.format(value)
+
+
+def ablation_table(rows: Sequence[Ablation]) -> Table:
+    """Hyperparameters and best validation accuracy, the best row marked with a star."""
+    headers = (
+        "Run", "Loss function", "Optimizer", "Scheduler", "Augmentation", "Learning rate",
+        "Batch size", "Weight decay / momentum", "Epochs", "Best epoch", "Validation accuracy (%)",
+    )  # fmt: skip
+    return Table(
+        headers,
+        [
+            (
+                row.run,
+                loss_name(row.hyperparameters),
+                {"sgd": "SGD", "adamw": "AdamW"}[row.hyperparameters.optimizer],
+                row.hyperparameters.scheduler,
+                row.hyperparameters.augmentation,
+                f"{row.hyperparameters.learning_rate:g}",
+                str(row.hyperparameters.batch_size),
+                f"{row.hyperparameters.weight_decay:g} / {row.hyperparameters.momentum:g}",
+                str(row.hyperparameters.epochs),
+                str(row.best_epoch),
+                f"{100 * row.accuracy:.2f}" + (" *" if row.is_best else ""),
+            )
+            for row in rows
+        ],
+        left=5,
+    )
+
+
+def loss_name(hyper: Hyperparameters) -> str:
+    if not hyper.label_smoothing:
+        return "cross entropy"
+    return f"cross entropy, label smoothing {hyper.label_smoothing:g}"
+
+
+def class_table(results: dict[str, Result]) -> Table:
+    """Test accuracy of each class, one column a run."""
+    classes = next(iter(results.values())).class_accuracy
+    return Table(
+        ("Class", *results),
+        [
+            (
+                name,
+                *(_optional(_percent(r.class_accuracy.get(name)), "{:.2f}") for r in results.values()),
+            )
+            for name in classes
+        ],
+    )
+
+
+def _percent(fraction: float | None) -> float | None:
+    return None if fraction is None else 100 * fraction
+
+
+def confusion_table(result: Result) -> Table:
+    """Test images by true class (rows) and predicted class (columns)."""
+    classes = tuple(result.class_accuracy)
+    rows = [
+        (name, *map(str, counts))
+        for name, counts in zip(classes, result.confusion, strict=True)
+    ]
+    return Table(("true \\ predicted", *classes), rows)
+
+
+def latency_notes(rows: Sequence[Comparison]) -> list[str]:
+    """Say how the latencies were measured: one line for each engine and number of threads."""
+    settings: dict[tuple[str, int], list[str]] = {}
+    for row in rows:
+        settings.setdefault((row.engine, row.threads), []).append(row.run)
+    return [
+        f"Latency of {', '.join(runs)}: one image, {threads} threads, engine {engine}; "
+        "median (quartiles)"
+        for (engine, threads), runs in settings.items()
+    ]

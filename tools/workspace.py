@@ -1,0 +1,185 @@
+"""The student's code, the run folders and the machine: what every student command needs."""
+
+import hashlib
+import os
+import platform
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from lab3.records import Environment, Record, Start
+from lab3.runlog import CHECKPOINT_NAME, LOG_NAME, STATE_NAME, RunLog, append, read_log, write_atomically
+from tools.console import IS_FIRST_PROCESS, UserError
+
+STUDENT_FILES = ("resnet.py", "observer.py")
+TORCH_NOISE = (  # PyTorch announces the end of eager quantization at every step of it
+    "torch.ao.quantization is deprecated",
+    "torch.quantize_per_tensor, torch.quantize_per_channel",
+    "TypedStorage is deprecated",
+    "Please use quant_min and quant_max to specify the range",
+)
+Status = Literal["new", "resumed", "complete"]
+
+
+def use_code(code: Path | None) -> str:
+    """Let ``import lab3`` find a student's files first, and return what identifies them.
+
+    Without a folder, ``lab3/`` here or in ``assignment/`` is used. Files that the folder lacks
+    come from the kit.
+    """
+    candidates = [code] if code else [Path(), Path("assignment")]
+    for folder in candidates:
+        if (folder / "lab3" / STUDENT_FILES[0]).is_file():
+            break
+    else:
+        looked = " or ".join(str((f / "lab3" / STUDENT_FILES[0])) for f in candidates)
+        raise UserError(
+            f"no {looked}: run this in the folder that holds your lab3/, or name it with --code DIR"
+        )
+    import lab3
+
+    lab3.__path__.insert(0, str((folder / "lab3").resolve()))
+    for text in TORCH_NOISE:
+        warnings.filterwarnings("ignore", message=text)
+    digest = hashlib.sha256()
+    for name in STUDENT_FILES:
+        digest.update((folder / "lab3" / name).read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def processor_name() -> str:
+    """Return the CPU's name as the operating system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def environment(device: str, processes: int = 1) -> Environment:
+    """Describe where a run takes place."""
+    import torch
+
+    return Environment(
+        python=platform.python_version(),
+        torch=version("torch"),
+        torchvision=version("torchvision"),
+        platform=f"{platform.system()} {platform.machine()}",
+        processor=processor_name(),
+        device=device,
+        threads=torch.get_num_threads(),
+        processes=processes,
+    )
+
+
+def check_name(name: str) -> str:
+    """Return a run's name; raise UserError unless it is a plain file name."""
+    if not name or name != Path(name).name or name.startswith("."):
+        raise UserError(f"{name!r} can't be a run's name: use letters, digits, '-' and '_'")
+    return name
+
+
+def open_run(folder: Path, start: Start, restart: bool) -> Status:
+    """Make a run folder ready: begun, to be continued, or complete already.
+
+    Raises UserError when the folder holds another run, so that nothing is overwritten.
+    """
+    if restart:
+        for name in (LOG_NAME, CHECKPOINT_NAME, STATE_NAME):
+            (folder / name).unlink(missing_ok=True)
+    if not (folder / LOG_NAME).exists():
+        append(folder, start)
+        return "new"
+    log = read_log(folder)
+    changes = list(differences(log.start, start))
+    if changes:
+        raise UserError(
+            f"{folder} holds another run ({'; '.join(changes)}): choose another --name, or "
+            "replace it with --restart"
+        )
+    if log.end:
+        return "complete"
+    if log.epochs and not (folder / STATE_NAME).exists():
+        raise UserError(f"{folder / STATE_NAME} is missing, so {folder} can't go on: --restart")
+    return "resumed" if (folder / STATE_NAME).exists() else "new"
+
+
+def differences(then: Record, today: Record, prefix: str = "") -> Iterator[str]:
+    """Yield how two records differ, field by field; time and place don't count."""
+    for field in type(then).model_fields:
+        old, new = getattr(then, field), getattr(today, field)
+        if field in ("time", "environment") or old == new:
+            continue
+        if isinstance(old, Record) and isinstance(new, Record):
+            yield from differences(old, new, f"{prefix}{field}.")
+        elif field.endswith("sha256") or field == "fingerprint":
+            yield f"{prefix}{field.removesuffix('_sha256')} has changed"
+        else:
+            yield f"{prefix}{field} was {old!r}, now {new!r}"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep a second command out of a run folder, where the system has file locks."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        fcntl = None
+    if fcntl is None or not IS_FIRST_PROCESS:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UserError(f"another lab3 command is at work in {folder}: wait for it") from None
+    finally:
+        os.close(handle)
+
+
+def all_runs(runs: Path) -> list[Path]:
+    """Return the run folders, oldest first by name."""
+    return sorted(path.parent for path in runs.glob(f"*/{LOG_NAME}"))
+
+
+def complete_run(runs: Path, name: str) -> tuple[Path, RunLog]:
+    """Return a run that has ended, by name; raise UserError when there is none."""
+    folder = runs / check_name(name)
+    if not (folder / LOG_NAME).exists():
+        known = ", ".join(path.name for path in all_runs(runs)) or "none"
+        raise UserError(f"there is no run {name!r} in {runs} (runs there: {known})")
+    log = read_log(folder)
+    if log.end is None:
+        raise UserError(f"run {name!r} has not ended: run its command again to go on")
+    if not (folder / CHECKPOINT_NAME).exists():
+        raise UserError(f"{folder / CHECKPOINT_NAME} is missing: repeat the run with --restart")
+    if file_sha256(folder / CHECKPOINT_NAME) != log.end.checkpoint_sha256:
+        raise UserError(
+            f"{folder / CHECKPOINT_NAME} is not the file that the run wrote: repeat it with --restart"
+        )
+    return folder, log
+
+
+def save_checkpoint(folder: Path, network: Any) -> tuple[int, str]:
+    """Write a network's ``state_dict`` as the run's checkpoint; return its bytes and sha256."""
+    import torch
+
+    path = folder / CHECKPOINT_NAME
+    write_atomically(path, lambda file: torch.save(network.state_dict(), file))
+    return path.stat().st_size, file_sha256(path)
