@@ -1,15 +1,21 @@
 """The entry point: all commands by audience, and one place that turns errors into messages."""
 
 import sys
+from collections.abc import Callable
 
 import typer
 
 from lab3.runlog import RunLogError
 from tools import remedies
 from tools.console import IS_FIRST_PROCESS, UserError, err
+from tools.demo import demo
+from tools.doctor import doctor
 from tools.evaluate import evaluate
-from tools.loop import Interrupted
+from tools.loop import RunInterruptedError
 from tools.quantization import ptq, qat
+from tools.release import release
+from tools.runs import runs
+from tools.sweep import sweep
 from tools.train import train
 
 app = typer.Typer(
@@ -20,10 +26,13 @@ app = typer.Typer(
     add_completion=False,
     help="Lab 3: INT8 quantization of a ResNet with power-of-two scales.",
 )
-STUDENTS, INSTRUCTORS = "For students", "For instructors"
-
-for command in (train, ptq, qat, evaluate):
-    app.command(rich_help_panel=STUDENTS)(command)
+COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
+    "For students": (train, ptq, qat, evaluate, sweep, runs, doctor),
+    "For instructors": (release, demo),
+}
+for audience, commands in COMMANDS.items():
+    for command in commands:
+        app.command(rich_help_panel=audience)(command)
 
 
 def main() -> None:
@@ -32,7 +41,7 @@ def main() -> None:
         app()
     except (UserError, RunLogError) as error:
         fail(str(error), 1)
-    except Interrupted as error:
+    except RunInterruptedError as error:
         fail(str(error), 130)
     except KeyboardInterrupt:
         fail("stopped", 130)

@@ -79,10 +79,10 @@ def megabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1e6:.2f} MB"
 
 
-
 def print_table(title: str, table: Table) -> None:
     """Print a table on stdout, its numbers aligned to the right."""
-    shown = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    shown = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD)
+    shown.pad_edge, shown.collapse_padding = False, True
     for index, header in enumerate(table.headers):
         is_number = index >= table.left
         shown.add_column(header, justify="right" if is_number else "left", overflow="fold")

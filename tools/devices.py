@@ -23,7 +23,9 @@ def joined(device: str) -> Iterator[tuple[torch.device, int]]:
 
     has_gpu = torch.cuda.is_available()
     if device == "cuda" and not has_gpu:
-        raise UserError("--device cuda: PyTorch sees no GPU here; use --device cpu, or see lab3 doctor")
+        raise UserError(
+            "--device cuda: PyTorch sees no GPU here; use --device cpu, or see lab3 doctor"
+        )
     where = torch.device("cuda" if has_gpu and device != "cpu" else "cpu")
     # A run that goes on must equal an unbroken one, so GPUs may not pick kernels by timing.
     torch.backends.cudnn.deterministic = True

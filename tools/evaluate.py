@@ -17,6 +17,8 @@ from tools.quantization import data_of
 from tools.report import facts, tables
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from lab3.data import ImageData
 
 
@@ -105,6 +107,7 @@ def measure(folder: Path, log: RunLog, data: ImageData) -> Result:
 
     assert log.end is not None  # complete_run() has seen to it
     image = data.normalise(data.test.images[:1])
+    network: nn.Module
     if log.start.kind == "train":
         network = networks.load(folder, log.start).to(memory_format=torch.channels_last)
         engine = "float32"

@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 SAVE_EVERY_S = 120  # a long epoch is saved on the way
 
 
-class Interrupted(Exception):
+class RunInterruptedError(Exception):
     """The user stopped a run; the text says how far it has come."""
 
 
 def drive(
     trainer: Trainer,
     folder: Path,
-    before_epoch: Callable[[Any, int], None] = lambda network, epoch: None,
+    before_epoch: Callable[[Any, int], None] = lambda _network, _epoch: None,
 ) -> None:
     """Train to the end of a run, showing and logging every epoch.
 
-    Raises Interrupted after Ctrl-C or SIGTERM, with the state saved.
+    Raises RunInterruptedError after Ctrl-C or SIGTERM, with the state saved.
     """
     from lab3.training import NonFiniteLossError
 
@@ -60,9 +60,9 @@ def drive(
             if stop_requested():
                 if is_alone:
                     trainer.save()
-                raise Interrupted(
-                    f"stopped in epoch {trainer.epoch + 1}, step {trainer.step} of {trainer.steps}: "
-                    "run the same command again to go on"
+                raise RunInterruptedError(
+                    f"stopped in epoch {trainer.epoch + 1}, step {trainer.step} of "
+                    f"{trainer.steps}: run the same command again to go on"
                 )
             if is_alone and time.monotonic() - saved > SAVE_EVERY_S:
                 trainer.save()
@@ -119,11 +119,11 @@ def finish(folder: Path, network: Any, best_epoch: int | None, accuracy: float) 
 @contextmanager
 def _stop_signals() -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C or SIGTERM into a request; a second one acts at once."""
-    received = []
+    received: list[int] = []
 
-    def remember(number: int, frame: object) -> None:
+    def remember(number: int, _frame: object) -> None:
         received.append(number)
-        signal.signal(number, previous[number])
+        signal.signal(number, previous[signal.Signals(number)])
         say("stopping after this step (once more: at once) ...")
 
     signals = (signal.SIGINT, signal.SIGTERM)

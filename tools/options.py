@@ -38,7 +38,8 @@ Width = Annotated[
     int | None, Option("--width", min=1, help="Channels of the stem; 64, or 16 for digits.")
 ]
 Epochs = Annotated[
-    int | None, Option("--epochs", rich_help_panel=TRAINING, help="Passes over the training images.")
+    int | None,
+    Option("--epochs", rich_help_panel=TRAINING, help="Passes over the training images."),
 ]
 BatchSize = Annotated[
     int | None, Option("--batch-size", rich_help_panel=TRAINING, help="Images a step.")

@@ -12,8 +12,22 @@ from lab3.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, append, read_log
 from tools import devices, loop, networks, workspace
 from tools.console import Bar, UserError, megabytes, percent, say, spinner
 from tools.options import (
-    Augmentation, BatchSize, Code, DataDir, Device, Epochs, LabelSmoothing, LearningRate, Momentum,
-    Optimizer, Restart, Runs, Scheduler, Seed, WeightDecay, Workers,
+    Augmentation,
+    BatchSize,
+    Code,
+    DataDir,
+    Device,
+    Epochs,
+    LabelSmoothing,
+    LearningRate,
+    Momentum,
+    Optimizer,
+    Restart,
+    Runs,
+    Scheduler,
+    Seed,
+    WeightDecay,
+    Workers,
 )  # fmt: skip
 from tools.train import data_record, read_data, with_changes
 

@@ -79,7 +79,7 @@ def explain(error: Exception) -> str | None:
     if isinstance(error, QuantizationError):
         return str(error)
     if isinstance(error, NotImplementedError) and place:
-        return f"{error}\n  where   {place}"
+        return f"not implemented yet: {error}\n  where   {place}"
     said = f"{type(error).__name__}: {error}"
     remedy = next((text for pattern, text in REMEDIES if re.search(pattern, said, re.DOTALL)), None)
     if remedy is None and place is None:

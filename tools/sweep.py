@@ -15,7 +15,18 @@ from lab3.runlog import RunLog
 from tools import workspace
 from tools.console import UserError, out, print_table, say, spinner
 from tools.options import (
-    TRAINING, Arch, Code, DataDir, DataName, Device, Download, Json, Restart, Runs, Width, Workers,
+    TRAINING,
+    Arch,
+    Code,
+    DataDir,
+    DataName,
+    Device,
+    Download,
+    Json,
+    Restart,
+    Runs,
+    Width,
+    Workers,
 )  # fmt: skip
 from tools.report import facts, tables
 from tools.train import network_defaults, read_data, recipe, train_run, with_changes
@@ -105,7 +116,9 @@ def sweep(
     if as_json:
         out.print_json(json.dumps([row.as_json() for row in rows]))
     else:
-        print_table("Ablation (validation images; * best)", tables.ablation_table(rows))
+        print_table(
+            "Ablation (validation images; * best)", tables.ablation_table(rows).without_constants()
+        )
 
 
 def read_plan(path: Path) -> tuple[dict[str, Any], dict[str, list[Any]]]:

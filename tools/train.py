@@ -13,9 +13,26 @@ from lab3.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, read_log
 from tools import devices, loop, memory, workspace
 from tools.console import UserError, megabytes, percent, say, spinner
 from tools.options import (
-    Arch, Augmentation, BatchSize, Code, DataDir, DataName, Device, Download, Epochs,
-    LabelSmoothing, LearningRate, Momentum, Optimizer, Restart, Runs, Scheduler, Seed,
-    WeightDecay, Width, Workers,
+    Arch,
+    Augmentation,
+    BatchSize,
+    Code,
+    DataDir,
+    DataName,
+    Device,
+    Download,
+    Epochs,
+    LabelSmoothing,
+    LearningRate,
+    Momentum,
+    Optimizer,
+    Restart,
+    Runs,
+    Scheduler,
+    Seed,
+    WeightDecay,
+    Width,
+    Workers,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -166,7 +183,8 @@ def train_run(
                 say(f"{folder} is complete already (--restart would do it again)")
                 return read_log(folder)
             on_gpu = where.type == "cuda"
-            say(f"{arch} of width {width}: {start.parameters:,} parameters, on {devices.name(where)}")
+            place = devices.name(where)
+            say(f"{arch} of width {width}: {start.parameters:,} parameters, on {place}")
             share = data.train.images[: hyper.batch_size // processes]
             memory.advise(network, hyper, share, where, mixed_precision=on_gpu)
             if workers is None:
@@ -176,7 +194,7 @@ def train_run(
             )
             loop.drive(trainer, folder)
             if trainer.rank == 0:
-                network.to("cpu", memory_format=torch.contiguous_format)
+                network.cpu().to(memory_format=torch.contiguous_format)
                 best = trainer.epochs[trainer.best_epoch - 1]
                 end = loop.finish(folder, network, best.epoch, best.validation_accuracy)
                 say(

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lab3.records import Environment, Record, Start
-from lab3.runlog import CHECKPOINT_NAME, LOG_NAME, STATE_NAME, RunLog, append, read_log, write_atomically
+from lab3.runlog import (
+    CHECKPOINT_NAME,
+    LOG_NAME,
+    STATE_NAME,
+    RunLog,
+    append,
+    read_log,
+    write_atomically,
+)
 from tools.console import IS_FIRST_PROCESS, UserError
 
 STUDENT_FILES = ("resnet.py", "observer.py")
@@ -36,19 +44,24 @@ def use_code(code: Path | None) -> str:
         if (folder / "lab3" / STUDENT_FILES[0]).is_file():
             break
     else:
-        looked = " or ".join(str((f / "lab3" / STUDENT_FILES[0])) for f in candidates)
+        looked = " or ".join(str(f / "lab3" / STUDENT_FILES[0]) for f in candidates)
         raise UserError(
             f"no {looked}: run this in the folder that holds your lab3/, or name it with --code DIR"
         )
     import lab3
 
     lab3.__path__.insert(0, str((folder / "lab3").resolve()))
-    for text in TORCH_NOISE:
-        warnings.filterwarnings("ignore", message=text)
+    silence_torch()
     digest = hashlib.sha256()
     for name in STUDENT_FILES:
         digest.update((folder / "lab3" / name).read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def silence_torch() -> None:
+    """Hide PyTorch's deprecation notices, which say nothing that a user could act on."""
+    for text in TORCH_NOISE:
+        warnings.filterwarnings("ignore", message=text)
 
 
 def now() -> datetime:
@@ -135,13 +148,11 @@ def differences(then: Record, today: Record, prefix: str = "") -> Iterator[str]:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep a second command out of a run folder, where the system has file locks."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        fcntl = None
-    if fcntl is None or not IS_FIRST_PROCESS:
+    if os.name == "nt" or not IS_FIRST_PROCESS:
         yield
         return
+    import fcntl
+
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -171,7 +182,7 @@ def complete_run(runs: Path, name: str) -> tuple[Path, RunLog]:
         raise UserError(f"{folder / CHECKPOINT_NAME} is missing: repeat the run with --restart")
     if file_sha256(folder / CHECKPOINT_NAME) != log.end.checkpoint_sha256:
         raise UserError(
-            f"{folder / CHECKPOINT_NAME} is not the file that the run wrote: repeat it with --restart"
+            f"{folder / CHECKPOINT_NAME} is not what the run wrote: repeat it with --restart"
         )
     return folder, log
 

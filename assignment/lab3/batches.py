@@ -39,7 +39,9 @@ class EpochBatches(Dataset[tuple[Tensor, Tensor]]):
             torch.manual_seed(self.seed + k * self.world_size + self.rank + 1)
             return augment(mine.images, self.augmentation), mine.labels
 
-    def loader(self, first: int, workers: int, pin_memory: bool) -> DataLoader:
+    def loader(
+        self, first: int, workers: int, pin_memory: bool
+    ) -> DataLoader[tuple[Tensor, Tensor]]:
         """Return a loader of the batches from number ``first`` on."""
         return DataLoader(
             self,

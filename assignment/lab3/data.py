@@ -77,9 +77,19 @@ def load_data(name: str, data_dir: Path, download: bool = False) -> ImageData:
     splits = known.take(order[held_out:]), known.take(order[:held_out]), test
     digest = hashlib.sha256()
     for split in splits:
-        digest.update(split.images.numpy())
-        digest.update(split.labels.numpy())
+        digest.update(split.images.numpy().data)
+        digest.update(split.labels.numpy().data)
     return ImageData(name, classes, *splits, digest.hexdigest())
+
+
+def find_files(name: str, data_dir: Path) -> Path | None:
+    """Return the folder that holds the files of ``fashion-mnist`` or ``cifar10``, if any."""
+    if name == "cifar10":
+        folders, file = [data_dir / "cifar-10-batches-py"], "batches.meta"
+    else:
+        folders = [data_dir / "FashionMNIST" / "raw", data_dir, DEBIAN_FASHION_MNIST]
+        file = "train-images-idx3-ubyte*"
+    return next((folder for folder in folders if any(folder.glob(file))), None)
 
 
 def _digits(data_dir: Path, download: bool) -> tuple[tuple[str, ...], Split, Split]:
@@ -101,13 +111,12 @@ def _fashion_mnist(data_dir: Path, download: bool) -> tuple[tuple[str, ...], Spl
 
     if download:
         FashionMNIST(str(data_dir), download=True)
-    folders = [data_dir / "FashionMNIST" / "raw", data_dir, DEBIAN_FASHION_MNIST]
-    folder = next((f for f in folders if any(f.glob("train-images-idx3-ubyte*"))), None)
+    folder = find_files("fashion-mnist", data_dir)
     if folder is None:
         raise DataError(
-            f"fashion-mnist is in none of {', '.join(map(str, folders))}: get it with --download "
-            "or from the Debian package dataset-fashion-mnist, or use --dataset digits, which "
-            "needs no files"
+            f"fashion-mnist is neither in {data_dir} nor in {DEBIAN_FASHION_MNIST}: get it with "
+            "--download (30 MB) or the Debian package dataset-fashion-mnist, name the folder that "
+            "holds it with --data-dir, or use --dataset digits, which needs no files"
         )
 
     def read(part: str) -> Split:
@@ -136,11 +145,11 @@ def _cifar10(data_dir: Path, download: bool) -> tuple[tuple[str, ...], Split, Sp
         test_list = [(name, None) for name, _ in CIFAR10.test_list]
         meta = {**CIFAR10.meta, "md5": None}
 
-    folder = data_dir / CIFAR10.base_folder
-    if not download and not folder.is_dir():
+    if not download and find_files("cifar10", data_dir) is None:
         raise DataError(
-            f"cifar10 is not in {folder}: get it with --download (170 MB), or name the folder "
-            "that holds it with --data-dir, or use --dataset digits, which needs no files"
+            f"cifar10 is not in {data_dir}: get it with --download (170 MB), name the folder that "
+            "holds cifar-10-batches-py with --data-dir, or use --dataset digits, which needs no "
+            "files"
         )
     known, test = (AnyCIFAR10(str(data_dir), train=t, download=download) for t in (True, False))
 

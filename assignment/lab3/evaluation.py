@@ -1,5 +1,6 @@
 """Accuracy, confusion and latency of a network."""
 
+import statistics
 import time
 from collections.abc import Callable
 
@@ -16,7 +17,7 @@ def predict(
     network: nn.Module,
     data: ImageData,
     split: Split,
-    on_batch: Callable[[int], None] = lambda images: None,
+    on_batch: Callable[[int], None] = lambda _: None,
 ) -> Tensor:
     """Return the logits of all images of a split, (N, classes), on the CPU.
 
@@ -61,14 +62,14 @@ def measure_latency(network: nn.Module, images: Tensor, engine: str, runs: int =
         begin = time.perf_counter()
         network(images)
         seconds.append(time.perf_counter() - begin)
-    low, median, high = torch.tensor(seconds[warmup_runs:]).quantile(torch.tensor([0.25, 0.5, 0.75]))
+    low, median, high = statistics.quantiles(seconds[warmup_runs:], n=4)
     return Latency(
         batch_size=len(images),
         threads=torch.get_num_threads(),
         engine=engine,
         warmup_runs=warmup_runs,
         runs=runs,
-        median_s=median.item(),
-        lower_quartile_s=low.item(),
-        upper_quartile_s=high.item(),
+        median_s=median,
+        lower_quartile_s=low,
+        upper_quartile_s=high,
     )

@@ -24,7 +24,7 @@ def prepare_ptq(
 ) -> QuantizableResNet:
     """Fuse a trained network in eval mode and give it observers, in place."""
     network.cpu().eval().fuse_model()
-    network.qconfig = qconfig.value
+    network.qconfig = qconfig.value  # type: ignore[assignment]
     return tq.prepare(network, inplace=True)
 
 
@@ -32,7 +32,7 @@ def calibrate(
     network: QuantizableResNet,
     data: ImageData,
     images: int,
-    on_batch: Callable[[int], None] = lambda images: None,
+    on_batch: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Show the observers the first ``images`` training images, without augmentation."""
     shown = data.train.take(torch.arange(min(images, len(data.train))))
@@ -45,7 +45,7 @@ def prepare_qat(network: QuantizableResNet) -> QuantizableResNet:
     Raises QuantizationError when there are none: then training would be ordinary fine-tuning.
     """
     network.cpu().train().fuse_model(is_qat=True)
-    network.qconfig = CustomQConfig.QAT.value
+    network.qconfig = CustomQConfig.QAT.value  # type: ignore[assignment]
     tq.prepare_qat(network, inplace=True)
     if not any(isinstance(module, tq.FakeQuantize) for module in network.modules()):
         raise QuantizationError(

@@ -40,7 +40,7 @@ class RunLog:
 
     @property
     def quantized(self) -> Quantized | None:
-        return ([*self._all(Quantized)] or [None])[-1]
+        return next(reversed([*self._all(Quantized)]), None)
 
     @property
     def end(self) -> End | None:
@@ -48,7 +48,7 @@ class RunLog:
 
     @property
     def result(self) -> Result | None:
-        return ([*self._all(Result)] or [None])[-1]
+        return next(reversed([*self._all(Result)]), None)
 
     def _all(self, kind: type[T]) -> Iterator[T]:
         return (record for record in self.records if isinstance(record, kind))
@@ -106,7 +106,7 @@ def append(run: Path, record: Record) -> None:
         os.fsync(file.fileno())
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file beside its place and rename it: readers see the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
@@ -114,7 +114,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
         write(file)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def json_schema() -> str:

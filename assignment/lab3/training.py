@@ -21,9 +21,7 @@ from lab3.runlog import write_atomically
 RECIPES = {  # what ``lab3 train`` starts from; each value has an option
     "cifar10": Hyperparameters(),
     "fashion-mnist": Hyperparameters(epochs=20, augmentation="crop-flip"),
-    "digits": Hyperparameters(
-        epochs=12, batch_size=16, learning_rate=0.05, augmentation="none"
-    ),
+    "digits": Hyperparameters(epochs=12, batch_size=16, learning_rate=0.05, augmentation="none"),
 }
 
 
@@ -47,10 +45,11 @@ def learning_rate(hyper: Hyperparameters, epoch: int) -> float:
 
 def build_optimizer(network: nn.Module, hyper: Hyperparameters) -> torch.optim.Optimizer:
     """Return the optimizer that the hyperparameters name."""
-    shared = {"lr": hyper.learning_rate, "weight_decay": hyper.weight_decay}
+    parameters, decay = network.parameters(), hyper.weight_decay
     if hyper.optimizer == "adamw":
-        return torch.optim.AdamW(network.parameters(), betas=(hyper.momentum, 0.999), **shared)
-    return torch.optim.SGD(network.parameters(), momentum=hyper.momentum, **shared)
+        betas = (hyper.momentum, 0.999)
+        return torch.optim.AdamW(parameters, hyper.learning_rate, betas, weight_decay=decay)
+    return torch.optim.SGD(parameters, hyper.learning_rate, hyper.momentum, weight_decay=decay)
 
 
 class Trainer:
@@ -66,7 +65,7 @@ class Trainer:
                  mixed_precision: bool = False) -> None:  # fmt: skip
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.world_size = dist.get_world_size() if dist.is_initialized() else 1
-        self.network = network.to(device, memory_format=torch.channels_last)
+        self.network = network.to(device).to(memory_format=torch.channels_last)
         self.data, self.hyper, self.device, self.workers = data, hyper, device, workers
         self.optimizer = build_optimizer(self.network, hyper)
         self.scaler = torch.amp.GradScaler(device.type, enabled=mixed_precision)
@@ -75,7 +74,8 @@ class Trainer:
         self.totals = torch.zeros(3, dtype=torch.float64, device=device)  # loss, correct, images
         self.seconds = 0.0
         self.epochs: list[Epoch] = []
-        self.best_epoch, self.best_network = 0, {}
+        self.best_epoch = 0
+        self.best_network: dict[str, Tensor] = {}
         if state.exists():
             self.load()
 
@@ -83,7 +83,7 @@ class Trainer:
         self,
         on_step: Callable[["Trainer"], None],
         on_epoch: Callable[[Epoch], None],
-        before_epoch: Callable[[nn.Module, int], None] = lambda network, epoch: None,
+        before_epoch: Callable[[nn.Module, int], None] = lambda _network, _epoch: None,
     ) -> None:
         """Train to the end and leave the network with the best epoch's weights.
 

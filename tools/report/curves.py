@@ -14,20 +14,23 @@ TRAIN, VALIDATION = "#0072B2", "#D55E00"  # blue and vermilion of Okabe & Ito: s
 
 
 def terminal_curve(epochs: Sequence[Epoch], width: int = 72, height: int = 14) -> str:
-    """Return loss and accuracy over the epochs, drawn in text."""
+    """Return the accuracies of training and validation over the epochs, drawn in text."""
     import plotext
 
     numbers = [epoch.epoch for epoch in epochs]
     plotext.clear_figure()
     plotext.theme("clear")
     plotext.plot_size(width, height)
-    plotext.plot(numbers, [100 * e.train_accuracy for e in epochs], label="training", marker="dot")
-    plotext.plot(
-        numbers, [100 * e.validation_accuracy for e in epochs], label="validation", marker="o"
-    )
+    for label, marker, accuracies in (
+        ("training", "dot", [epoch.train_accuracy for epoch in epochs]),
+        ("validation", "x", [epoch.validation_accuracy for epoch in epochs]),
+    ):
+        percentages = [100 * accuracy for accuracy in accuracies]
+        plotext.plot(numbers, percentages, label=label, marker=marker)
+    plotext.xticks(numbers if len(numbers) <= 20 else None)
     plotext.xlabel("epoch")
     plotext.ylabel("accuracy (%)")
-    return cast(str, plotext.build())
+    return cast(str, plotext.uncolorize(plotext.build()))
 
 
 def save_curves(epochs: Sequence[Epoch], best_epoch: int | None, path: Path) -> list[Path]:

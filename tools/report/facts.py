@@ -53,19 +53,24 @@ def _row(log: RunLog, evaluated: dict[str, RunLog]) -> Comparison:
         # A baseline that was trained again is not the network that this run started from.
         if candidate and candidate.checkpoint_sha256 == start.baseline.checkpoint_sha256:
             reference = candidate
+    drop = speedup = compression = None
+    if reference:
+        drop = 100 * (reference.accuracy - result.accuracy)
+        speedup = reference.latency.median_s / result.latency.median_s
+        compression = reference.checkpoint_bytes / result.checkpoint_bytes
     return Comparison(
         run=start.name,
         kind=start.kind,
         scheme=result.scheme,
         size_bytes=result.checkpoint_bytes,
         accuracy=result.accuracy,
-        drop_points=reference and 100 * (reference.accuracy - result.accuracy),
+        drop_points=drop,
         latency_s=result.latency.median_s,
         latency_quartiles_s=(result.latency.lower_quartile_s, result.latency.upper_quartile_s),
         engine=result.latency.engine,
         threads=result.latency.threads,
-        speedup=reference and reference.latency.median_s / result.latency.median_s,
-        compression=reference and reference.checkpoint_bytes / result.checkpoint_bytes,
+        speedup=speedup,
+        compression=compression,
     )
 
 

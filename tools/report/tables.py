@@ -15,6 +15,16 @@ class Table:
     rows: list[tuple[str, ...]]
     left: int = 1  # how many leading columns hold words
 
+    def without_constants(self) -> "Table":
+        """Return the table without the columns in which all rows agree, for a narrow screen."""
+        shown = [i for i in range(len(self.headers)) if len({row[i] for row in self.rows}) != 1]
+        kept = sorted({0, *shown, len(self.headers) - 1})
+        return Table(
+            tuple(self.headers[i] for i in kept),
+            [tuple(row[i] for i in kept) for row in self.rows],
+            left=sum(i < self.left for i in kept),
+        )
+
     def markdown(self) -> str:
         """Return the table as GitHub-flavoured Markdown."""
         rule = ["---" if index < self.left else "---:" for index in range(len(self.headers))]
@@ -26,7 +36,7 @@ class Table:
 def comparison_table(rows: Sequence[Comparison]) -> Table:
     """Size in decimal megabytes, accuracy in percent, drop in percentage points, times in ms."""
     headers = (
-        "Model", "Run", "Size (MB)", "Accuracy (%)", "Drop (points)", "Latency (ms)", "Speed-up",
+        "Model", "Run", "Size MB", "Accuracy %", "Drop points", "Latency ms", "Speed-up",
     )  # fmt: skip
     names = {"train": "FP32", "ptq": "PTQ", "qat": "QAT"}
     return Table(
@@ -88,30 +98,21 @@ def loss_name(hyper: Hyperparameters) -> str:
 
 
 def class_table(results: dict[str, Result]) -> Table:
-    """Test accuracy of each class, one column a run."""
-    classes = next(iter(results.values())).class_accuracy
-    return Table(
-        ("Class", *results),
-        [
-            (
-                name,
-                *(_optional(_percent(r.class_accuracy.get(name)), "{:.2f}") for r in results.values()),
-            )
-            for name in classes
-        ],
-    )
+    """Test accuracy of each class in percent, one column a run."""
+    columns = [result.class_accuracy for result in results.values()]
 
+    def cell(accuracy: float | None) -> str:
+        return "-" if accuracy is None else f"{100 * accuracy:.2f}"
 
-def _percent(fraction: float | None) -> float | None:
-    return None if fraction is None else 100 * fraction
+    rows = [(name, *(cell(column.get(name)) for column in columns)) for name in columns[0]]
+    return Table(("Class", *results), rows)
 
 
 def confusion_table(result: Result) -> Table:
     """Test images by true class (rows) and predicted class (columns)."""
     classes = tuple(result.class_accuracy)
     rows = [
-        (name, *map(str, counts))
-        for name, counts in zip(classes, result.confusion, strict=True)
+        (name, *map(str, counts)) for name, counts in zip(classes, result.confusion, strict=True)
     ]
     return Table(("true \\ predicted", *classes), rows)
 

@@ -1,0 +1,46 @@
+# Every target installs what it needs into .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+# Two processes with one thread each: two that share both cores slow each other down.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+.PHONY: help setup demo test test-all bench lint format lock
+
+help:  ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/installed  ## Install the kit into .venv
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup  ## The whole lab on real images, about three minutes
+	$(BIN)/lab3 demo
+
+test: setup  ## The test suite without what is marked slow
+	$(PYTEST) -m "not slow"
+
+test-all: setup  ## Every test
+	$(PYTEST)
+
+bench: setup  ## Speed of lab3 train beside a plain PyTorch loop
+	$(BIN)/python tests/benchmarks/train_loop.py
+
+lint: setup  ## Lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup  ## Let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: setup  ## Resolve requirements.lock anew (UPGRADE=--upgrade for newer versions)
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --quiet \
+	  --no-annotate --custom-compile-command "make lock" $(UPGRADE) --output-file requirements.lock
+	# What torch needs for a GPU it asks for itself; a CPU build of torch then stays small.
+	sed -i -E '/^(nvidia-|cuda-|triton)/d' requirements.lock

@@ -1,0 +1,80 @@
+"""``lab3 doctor``: what this computer has, and what is missing."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tools import devices, memory, workspace
+from tools.console import megabytes, out, spinner
+from tools.options import DataDir, Json
+
+
+def doctor(as_json: Json = False, data_dir: DataDir = Path("data")) -> None:
+    """Tell versions, INT8 engines, cores, memory, GPU and the data sets found.
+
+    Example:
+
+        lab3 doctor --json
+    """
+    with spinner("looking"):
+        found = examine(data_dir)
+    if as_json:
+        out.print_json(json.dumps(found))
+        return
+    for name, value in found.items():
+        out.print(f"{name.replace('_', ' '):<16} {describe(value)}", markup=False)
+
+
+def examine(data_dir: Path) -> dict[str, Any]:
+    """Return everything that ``lab3 doctor`` tells, ready for JSON."""
+    import torch
+
+    from lab3.data import find_files
+    from lab3.engines import exact_engines
+
+    packages = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "nbgrader")
+    workspace.silence_torch()
+    exact = exact_engines()
+    engines = torch.backends.quantized.supported_engines
+    where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return {
+        "python": platform.python_version(),
+        **{package: installed(package) for package in packages},
+        "platform": f"{platform.system()} {platform.machine()}",
+        "processor": workspace.processor_name(),
+        "cores": psutil.cpu_count(logical=False),
+        "threads": torch.get_num_threads(),
+        "memory_free": megabytes(memory.available_bytes(torch.device("cpu"))),
+        "device": devices.name(where),
+        "int8_engines": {
+            engine: "exact" if engine in exact else "saturates on this CPU: not used"
+            for engine in engines
+            if engine != "none"
+        },
+        "data_sets": {
+            "digits": "inside scikit-learn",
+            **{
+                name: str(find_files(name, data_dir) or f"not in {data_dir}: --download gets it")
+                for name in ("fashion-mnist", "cifar10")
+            },
+        },
+    }
+
+
+def installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def describe(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {text}" for name, text in value.items())
+    return str(value)
