@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import typer
 
-from lab3.runlog import RunLogError
+from lab3.errors import LabError
 from tools import remedies
-from tools.console import IS_FIRST_PROCESS, UserError, err
+from tools.console import IS_FIRST_PROCESS, err
 from tools.demo import demo
 from tools.doctor import doctor
 from tools.evaluate import evaluate
@@ -39,7 +39,7 @@ def main() -> None:
     """Run the command line; errors that a user can put right are shown without a traceback."""
     try:
         app()
-    except (UserError, RunLogError) as error:
+    except LabError as error:
         fail(str(error), 1)
     except RunInterruptedError as error:
         fail(str(error), 130)

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRe
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from lab3.errors import LabError
 from tools.report.tables import Table
 
 out = Console(highlight=False, soft_wrap=True)
@@ -18,8 +19,8 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 IS_FIRST_PROCESS = os.environ.get("RANK", "0") == "0"  # torchrun starts several; one speaks
 
 
-class UserError(Exception):
-    """Something that the user can put right; the text names the value and the remedy."""
+class UserError(LabError):
+    """A mistake on the command line, or in what it names."""
 
 
 def say(text: str) -> None:

@@ -10,7 +10,7 @@ from typer import Option
 
 from lab3.runlog import RunLog, write_atomically
 from tools import workspace
-from tools.console import UserError, out, print_table, say, spinner
+from tools.console import UserError, out, print_table, say
 from tools.evaluate import evaluate_runs, print_comparison
 from tools.options import Restart
 from tools.quantization import ptq_run, qat_run
@@ -45,8 +45,7 @@ def demo(
         raise UserError("the demo needs the reference solution: run it in a checkout of the kit")
     code_sha256 = workspace.use_code(SOLUTION)
     runs = folder / "runs"
-    with spinner("reading digits"):
-        data = read_data("digits", folder)
+    data = read_data("digits", folder)
     arch, width = network_defaults("digits")
     say("FP32 baseline")
     fp32 = train_run(

@@ -34,8 +34,9 @@ Restart = Annotated[
     bool, Option("--restart", help="Discard what this run has done so far and begin again.")
 ]
 Json = Annotated[bool, Option("--json", help="Print JSON on stdout instead of a table.")]
+# With 2 or 3 channels in channels_last order, PyTorch's CPU convolutions write out of bounds.
 Width = Annotated[
-    int | None, Option("--width", min=1, help="Channels of the stem; 64, or 16 for digits.")
+    int | None, Option("--width", min=4, help="Channels of the stem; 64, or 16 for digits.")
 ]
 Epochs = Annotated[
     int | None,

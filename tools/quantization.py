@@ -10,7 +10,7 @@ from typer import Option
 from lab3.records import Baseline, Hyperparameters, Quantized, Start
 from lab3.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, append, read_log
 from tools import devices, loop, networks, workspace
-from tools.console import Bar, UserError, megabytes, percent, say, spinner
+from tools.console import Bar, UserError, megabytes, percent, say
 from tools.options import (
     Augmentation,
     BatchSize,
@@ -114,7 +114,7 @@ def qat(
 
     In a checkout of the kit, with the reference solution:
 
-        lab3 qat --code solution --runs build/try
+        lab3 qat --epochs 1 --code solution --runs build/try
     """
     chosen = {
         "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
@@ -135,8 +135,7 @@ def qat(
 def data_of(log: RunLog, data_dir: Path) -> ImageData:
     """Load the data set of a run; raise UserError when its content has changed since."""
     then = log.start.data
-    with spinner(f"reading {then.name}"):
-        data = read_data(then.name, data_dir)
+    data = read_data(then.name, data_dir)
     if data.fingerprint != then.fingerprint:
         raise UserError(
             f"{then.name} in {data_dir} is not what run {log.start.name!r} was trained on: another "

@@ -36,6 +36,15 @@ REMEDIES = (  # what PyTorch says, what it means here and what to do
         "an INT8 layer was given floats: let forward begin with x = self.quant(x)",
     ),
     (
+        r"Could not run 'aten::\S*conv\S*' .*Quantized",
+        "a convolution was not converted: it was fused for QAT although is_qat is false; use "
+        "tq.fuse_modules when is_qat is false, and tq.fuse_modules_qat when it is true",
+    ),
+    (
+        r"Creation of quantized tensor requires quantized dtype",
+        "the network returns integers: let forward end with return self.dequant(x)",
+    ),
+    (
         r"Could not run 'aten::\S+' .*Quantized",
         "an operation has no INT8 version here: let forward end with self.dequant(x), and use "
         "the layers made in __init__ instead of functions",
@@ -73,17 +82,15 @@ def explain(error: Exception) -> str | None:
 
     Names the place in their file; a stub that still says NotImplementedError speaks for itself.
     """
-    from lab3.quantize import QuantizationError
-
+    if isinstance(error, SyntaxError) and error.filename and is_students(error.filename):
+        return f"lab3/{Path(error.filename).name}:{error.lineno}: {error.msg}: {error.text}".strip()
     place = student_place(error)
-    if isinstance(error, QuantizationError):
-        return str(error)
-    if isinstance(error, NotImplementedError) and place:
-        return f"not implemented yet: {error}\n  where   {place}"
     said = f"{type(error).__name__}: {error}"
     remedy = next((text for pattern, text in REMEDIES if re.search(pattern, said, re.DOTALL)), None)
     if remedy is None and place is None:
         return None
+    if remedy is None and isinstance(error, NotImplementedError):
+        return f"not implemented yet: {error}\n  where   {place}"
     lines = [said.splitlines()[0]]
     if place:
         lines.append(f"  where   {place}")
@@ -96,7 +103,12 @@ def student_place(error: Exception) -> str | None:
     """Return ``file:line  function`` of the innermost frame in a student's file."""
     frames = traceback.extract_tb(error.__traceback__)
     for frame in reversed(frames):
-        path = Path(frame.filename)
-        if path.name in STUDENT_FILES and path.parent.name == "lab3":
-            return f"{path.parent.name}/{path.name}:{frame.lineno}  {frame.name}"
+        if is_students(frame.filename):
+            return f"lab3/{Path(frame.filename).name}:{frame.lineno}  {frame.name}"
     return None
+
+
+def is_students(filename: str) -> bool:
+    """Tell whether a source file is one of those that students write."""
+    path = Path(filename)
+    return path.name in STUDENT_FILES and path.parent.name == "lab3"

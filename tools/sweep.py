@@ -13,7 +13,7 @@ from typer import Argument, Option
 from lab3.records import Hyperparameters
 from lab3.runlog import RunLog
 from tools import workspace
-from tools.console import UserError, out, print_table, say, spinner
+from tools.console import UserError, out, print_table, say
 from tools.options import (
     TRAINING,
     Arch,
@@ -105,8 +105,7 @@ def sweep(
         base, vary = base | planned_base, planned_vary | vary
     network = {key: base.pop(key) for key in ("dataset", "arch", "width")}
     hyper = recipe(network["dataset"], base)
-    with spinner(f"reading {network['dataset']}"):
-        data = read_data(network["dataset"], data_dir, download)
+    data = read_data(network["dataset"], data_dir, download)
     logs = sweep_runs(
         runs, data, settings(hyper, vary, grid), code_sha256,
         arch=network["arch"], width=network["width"],

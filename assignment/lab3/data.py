@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lab3.errors import LabError
+
 IMAGE_SIZE = 32  # the stem has stride 1: larger images cost memory, not only time
 SPLIT_SEED = 2024  # the same for every run: another split would leak validation images
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
@@ -20,7 +22,7 @@ NORMALISATION = {  # per channel: mean and standard deviation of the training im
 }
 
 
-class DataError(Exception):
+class DataError(LabError):
     """A data set is missing or damaged; the text says what to do."""
 
 
@@ -67,10 +69,12 @@ def load_data(name: str, data_dir: Path, download: bool = False) -> ImageData:
         raise DataError(f"unknown data set {name!r}: choose from {', '.join(loaders)}")
     try:
         classes, known, test = loaders[name](data_dir, download)
-    except (EOFError, OSError, RuntimeError, ValueError, KeyError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # damaged pickles and archives raise all kinds
         raise DataError(
-            f"{name} can't be read ({error}): delete its files below {data_dir} and get them "
-            f"again with --download"
+            f"{name} can't be read ({type(error).__name__}: {error}): delete its files below "
+            f"{data_dir} and get them again with --download"
         ) from error
     order = torch.randperm(len(known), generator=torch.Generator().manual_seed(SPLIT_SEED))
     held_out = max(1, len(known) // 10)

@@ -9,13 +9,14 @@ import torch.ao.quantization as tq
 from torch import Tensor, nn
 
 from lab3.data import ImageData
+from lab3.errors import LabError
 from lab3.evaluation import predict
 from lab3.qconfig import CustomQConfig
 from lab3.records import Scheme
 from lab3.resnet import QuantizableResNet
 
 
-class QuantizationError(Exception):
+class QuantizationError(LabError):
     """A network is not in the state that the next step needs; the text says the remedy."""
 
 

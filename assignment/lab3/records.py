@@ -96,7 +96,7 @@ class Resume(Record):
 
 
 class Epoch(Record):
-    """One epoch; ``epoch`` counts from 1."""
+    """One epoch; ``epoch`` counts from 1. Both losses include the label smoothing."""
 
     event: Literal["epoch"] = "epoch"
     epoch: int = Field(ge=1)

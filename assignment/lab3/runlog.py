@@ -9,6 +9,7 @@ from typing import BinaryIO, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from lab3.errors import LabError
 from lab3.records import AnyRecord, End, Epoch, Quantized, Record, Result, Start
 
 LOG_NAME = "run.jsonl"
@@ -18,7 +19,7 @@ RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord)
 T = TypeVar("T", bound=Record)
 
 
-class RunLogError(Exception):
+class RunLogError(LabError):
     """A log can't be read; the text names file, line and field."""
 
 

@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from lab3.batches import EpochBatches
 from lab3.data import ImageData, Split
+from lab3.errors import LabError
 from lab3.evaluation import predict
 from lab3.records import Epoch, Hyperparameters
 from lab3.runlog import write_atomically
@@ -25,7 +26,7 @@ RECIPES = {  # what ``lab3 train`` starts from; each value has an option
 }
 
 
-class NonFiniteLossError(Exception):
+class NonFiniteLossError(LabError):
     """The loss became nan or infinite; the text says where and what to try."""
 
 
@@ -181,8 +182,9 @@ class Trainer:
         share = torch.arange(self.rank, len(self.data.validation), self.world_size)
         split: Split = self.data.validation.take(share)
         logits = predict(self.network, self.data, split)
-        correct = (logits.argmax(1) == split.labels).sum()
-        totals = torch.stack([F.cross_entropy(logits, split.labels, reduction="sum"), correct])
+        smoothing = self.hyper.label_smoothing  # the training loss has it too
+        loss = F.cross_entropy(logits, split.labels, label_smoothing=smoothing, reduction="sum")
+        totals = torch.stack([loss, (logits.argmax(1) == split.labels).sum()])
         if self.world_size > 1:
             totals = totals.to(self.device)
             dist.all_reduce(totals)

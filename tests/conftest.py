@@ -1,0 +1,60 @@
+"""What all tests share: the reference solution laid over the given files, and the command."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tools.workspace import use_code
+
+ROOT = Path(__file__).resolve().parents[1]
+SOLUTION = ROOT / "solution"
+use_code(SOLUTION)
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def run_lab3(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, as a user would."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tools", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "100", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def lab3(tmp_path: Path) -> Command:
+    """The command, run in an empty folder; it must succeed unless ``fails`` is given."""
+
+    def run(*arguments: object, fails: int = 0, cwd: Path = tmp_path) -> object:
+        done = run_lab3(*arguments, cwd=cwd)
+        assert done.returncode == fails, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def student(tmp_path: Path) -> Path:
+    """A student's folder with both stubs solved, to be changed by the test."""
+    folder = tmp_path / "student"
+    shutil.copytree(ROOT / "assignment" / "lab3", folder / "lab3")
+    for path in (SOLUTION / "lab3").glob("*.py"):
+        shutil.copy(path, folder / "lab3")
+    return folder
+
+
+def change(path: Path, old: str, new: str) -> None:
+    """Replace a piece of a source file that must be there."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
