@@ -34,6 +34,7 @@ lint: setup  ## Lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy $(foreach name,resnet observer,--shadow-file assignment/lab3/$(name).py solution/lab3/$(name).py)
 
 format: setup  ## Let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -63,7 +63,7 @@ def test_the_runs_are_logged_from_start_to_end(finished: Path) -> None:
         assert log.end
         assert log.end.checkpoint_sha256 == file_sha256(run / CHECKPOINT_NAME)
         assert log.end.checkpoint_bytes == (run / CHECKPOINT_NAME).stat().st_size
-        assert sorted(os.listdir(run)) == [CHECKPOINT_NAME, LOG_NAME]
+        assert sorted(path.name for path in run.iterdir()) == [CHECKPOINT_NAME, LOG_NAME]
     baseline = read_log(finished / "runs" / "fp32")
     for name in ("ptq", "qat"):
         log = read_log(finished / "runs" / name)
@@ -178,8 +178,9 @@ def test_resnet50_goes_from_a_cifar10_folder_through_ptq_and_qat(
 
 def test_fashion_mnist_trains_from_its_files(tmp_path: Path, lab3: Command) -> None:
     write_fashion_mnist(tmp_path / "files", zipped=True)
-    lab3("train", "--dataset", "fashion-mnist", "--data-dir", tmp_path / "files", "--arch",
-         "resnet14", "--width", 4, "--epochs", 1, "--batch-size", 6, "--code", SOLUTION)  # fmt: skip
+    data = ("--dataset", "fashion-mnist", "--data-dir", tmp_path / "files")
+    network = ("--arch", "resnet14", "--width", 4, "--code", SOLUTION)
+    lab3("train", *data, *network, "--epochs", 1, "--batch-size", 6)
     assert read_log(tmp_path / "runs" / "fp32").start.data.train == 18
 
 

@@ -17,7 +17,7 @@ HYPER = Hyperparameters(
 )
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     pass
 
 
@@ -47,7 +47,7 @@ def train(
         steps += 1
         if steps == stop_after:
             trainer.save()
-            raise Stopped
+            raise StoppedError
 
     while True:
         steps, trainer = 0, make_trainer(data, state, hyper, is_qat)
@@ -60,7 +60,7 @@ def train(
                 if is_qat
                 else (lambda _net, _epoch: None),
             )
-        except Stopped:
+        except StoppedError:
             continue
         return trainer
 
