@@ -11,12 +11,13 @@ from typer import Option
 from lab3.runlog import RunLog, write_atomically
 from tools import workspace
 from tools.console import UserError, out, print_table, say
+from tools.datasets import read_data
 from tools.evaluate import evaluate_runs, print_comparison
 from tools.options import Restart
 from tools.quantization import ptq_run, qat_run
 from tools.report import curves, facts, tables
 from tools.sweep import settings, sweep_runs
-from tools.train import network_defaults, read_data, recipe, train_run
+from tools.train import network_defaults, recipe, train_run
 
 SOLUTION = Path(__file__).resolve().parents[1] / "solution"
 ABLATION: dict[str, list[Any]] = {

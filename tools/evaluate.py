@@ -12,8 +12,8 @@ from lab3.records import Result, Scheme
 from lab3.runlog import RunLog, append, read_log
 from tools import networks, workspace
 from tools.console import Bar, UserError, out, percent, print_table, say
+from tools.datasets import data_of
 from tools.options import Code, DataDir, Json, Runs
-from tools.quantization import data_of
 from tools.report import facts, tables
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from lab3.records import Baseline, Hyperparameters, Quantized, Start
 from lab3.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, append, read_log
 from tools import devices, loop, networks, workspace
 from tools.console import Bar, UserError, megabytes, percent, say
+from tools.datasets import data_of, data_record
 from tools.options import (
     Augmentation,
     BatchSize,
@@ -29,7 +30,7 @@ from tools.options import (
     WeightDecay,
     Workers,
 )  # fmt: skip
-from tools.train import data_record, read_data, with_changes
+from tools.train import with_changes
 
 if TYPE_CHECKING:
     from lab3.data import ImageData
@@ -130,18 +131,6 @@ def qat(
         runs / workspace.check_name(name), folder, data, code_sha256, changes,
         device=device, workers=workers, restart=restart,
     )  # fmt: skip
-
-
-def data_of(log: RunLog, data_dir: Path) -> ImageData:
-    """Load the data set of a run; raise UserError when its content has changed since."""
-    then = log.start.data
-    data = read_data(then.name, data_dir)
-    if data.fingerprint != then.fingerprint:
-        raise UserError(
-            f"{then.name} in {data_dir} is not what run {log.start.name!r} was trained on: another "
-            "split would show validation images to training; name its folder with --data-dir"
-        )
-    return data
 
 
 def quantized_start(

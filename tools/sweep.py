@@ -14,6 +14,7 @@ from lab3.records import Hyperparameters
 from lab3.runlog import RunLog
 from tools import workspace
 from tools.console import UserError, out, print_table, say
+from tools.datasets import read_data
 from tools.options import (
     TRAINING,
     Arch,
@@ -29,7 +30,7 @@ from tools.options import (
     Workers,
 )  # fmt: skip
 from tools.report import facts, tables
-from tools.train import network_defaults, read_data, recipe, train_run, with_changes
+from tools.train import network_defaults, recipe, train_run, with_changes
 
 if TYPE_CHECKING:
     from lab3.data import ImageData

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import ValidationError
 from typer import Option
 
-from lab3.records import DataRecord, Hyperparameters, Start
+from lab3.records import Hyperparameters, Start
 from lab3.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, read_log
 from tools import devices, loop, memory, workspace
-from tools.console import UserError, megabytes, percent, say, spinner
+from tools.console import UserError, megabytes, percent, say
+from tools.datasets import data_record, read_data
 from tools.options import (
     Arch,
     Augmentation,
@@ -117,24 +118,6 @@ def with_changes(hyper: Hyperparameters, changes: dict[str, Any]) -> Hyperparame
         first = error.errors(include_url=False)[0]
         option = str(first["loc"][0]).replace("_", "-")
         raise UserError(f"--{option} {first['input']}: {first['msg']}") from None
-
-
-def read_data(dataset: str, data_dir: Path, download: bool = False) -> ImageData:
-    """Load a data set, showing that something goes on."""
-    from lab3.data import load_data
-
-    with spinner(f"reading {dataset}"):
-        return load_data(dataset, data_dir, download)
-
-
-def data_record(data: ImageData) -> DataRecord:
-    return DataRecord(
-        name=data.name,
-        train=len(data.train),
-        validation=len(data.validation),
-        test=len(data.test),
-        fingerprint=data.fingerprint,
-    )
 
 
 def train_run(
