@@ -78,6 +78,16 @@ def test_a_fault_in_the_student_s_code_is_named_with_its_remedy(
     assert "Traceback" not in done.stderr
 
 
+def test_a_first_attempt_that_failed_does_not_stand_in_the_way(student: Path) -> None:
+    write_fashion_mnist(student / "files")
+    resnet = student / "lab3" / "resnet.py"
+    change(resnet, "return self.dequant(x)", 'raise NotImplementedError("not yet")')
+    assert run_lab3(*TRAIN, cwd=student).returncode == 1
+    change(resnet, 'raise NotImplementedError("not yet")', "return self.dequant(x)")
+    done = run_lab3(*TRAIN, cwd=student)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_untouched_skeleton_names_the_stub_its_part_and_its_place(tmp_path: Path) -> None:
     write_fashion_mnist(tmp_path / "files")
     done = run_lab3(*TRAIN, "--code", ROOT / "assignment", cwd=tmp_path)

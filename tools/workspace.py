@@ -114,10 +114,12 @@ def open_run(folder: Path, start: Start, restart: bool) -> Status:
     if restart:
         for name in (LOG_NAME, CHECKPOINT_NAME, STATE_NAME):
             (folder / name).unlink(missing_ok=True)
-    if not (folder / LOG_NAME).exists():
+    log = read_log(folder) if (folder / LOG_NAME).exists() else None
+    has_state = (folder / STATE_NAME).exists()
+    if log is None or (len(log.records) == 1 and not has_state):  # nothing there to be lost
+        (folder / LOG_NAME).unlink(missing_ok=True)
         append(folder, start)
         return "new"
-    log = read_log(folder)
     changes = list(differences(log.start, start))
     if changes:
         raise UserError(
@@ -126,9 +128,9 @@ def open_run(folder: Path, start: Start, restart: bool) -> Status:
         )
     if log.end:
         return "complete"
-    if log.epochs and not (folder / STATE_NAME).exists():
+    if log.epochs and not has_state:
         raise UserError(f"{folder / STATE_NAME} is missing, so {folder} can't go on: --restart")
-    return "resumed" if (folder / STATE_NAME).exists() else "new"
+    return "resumed" if has_state else "new"
 
 
 def differences(then: Record, today: Record, prefix: str = "") -> Iterator[str]:
