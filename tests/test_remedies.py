@@ -25,17 +25,17 @@ FAULTS = {
     ),
     "a plain addition": (
         RESNET, "return self.skip_add_relu.add_relu(out, identity)",
-        "return torch.relu(out + identity)", PTQ, "self.skip_add_relu.add_relu(out, identity)",
+        "return torch.relu(out + identity)", PTQ, "use self.skip_add_relu",
     ),
     "a FloatFunctional made in forward": (
         RESNET, "return self.skip_add_relu.add_relu(out, identity)",
         "return FloatFunctional().add_relu(out, identity)", PTQ, "made in forward",
     ),
     "no QuantStub in forward": (
-        RESNET, "        x = self.quant(x)\n", "", PTQ, "x = self.quant(x)",
+        RESNET, "        x = self.quant(x)\n", "", PTQ, "self.quant first",
     ),
     "no DeQuantStub in forward": (
-        RESNET, "return self.dequant(x)", "return x", PTQ, "self.dequant(x)",
+        RESNET, "return self.dequant(x)", "return x", PTQ, "through self.dequant",
     ),
     "layers fused twice": (
         RESNET, '["conv1", "bn1", "relu1"], ["conv2", "bn2", "relu2"]',

@@ -122,9 +122,7 @@ def test_without_its_own_baseline_a_run_is_compared_with_nothing(logs: list[RunL
 
 
 def test_each_run_is_compared_with_the_baseline_that_it_names() -> None:
-    small = log(
-        start(name="small"), end(), result(accuracy=0.9, checkpoint_sha256=OTHER_SHA)
-    )  # fmt: skip
+    small = log(start(name="small"), end(), result(accuracy=0.9, checkpoint_sha256=OTHER_SHA))
     ptq = int8("ptq", 0.89, PTQ_SHA, baseline="small", baseline_sha=OTHER_SHA)
     assert rows_by_run([fp32(), small, ptq])["ptq"].drop_points == pytest.approx(1)
 
@@ -324,9 +322,8 @@ def test_training_and_validation_can_be_seen_however_many_epochs_there_are(
 def test_the_same_run_gives_the_same_figures(tmp_path: Path) -> None:
     first = save_curves(training(3), best_epoch=2, path=tmp_path / "first")
     second = save_curves(training(3), best_epoch=2, path=tmp_path / "second")
-    different = [a.suffix for a, b in zip(first, second, strict=True)
-                 if a.read_bytes() != b.read_bytes()]  # fmt: skip
-    assert different == []
+    for a, b in zip(first, second, strict=True):
+        assert a.read_bytes() == b.read_bytes(), a.suffix
 
 
 def test_another_run_gives_other_figures(tmp_path: Path) -> None:

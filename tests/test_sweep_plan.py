@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab3.records import Hyperparameters
-from tests.conftest import ROOT, SOLUTION, Command
+from tests.conftest import SOLUTION, Command
 from tools.console import UserError
 from tools.sweep import read_plan, settings
 
@@ -77,6 +77,19 @@ def test_a_plan_that_is_not_right_is_refused_by_file_and_key(
     with pytest.raises(UserError, match=re.escape(named)) as caught:
         read_plan(plan)
     assert str(caught.value).startswith(f"{plan}: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("dataset", '"mnist"'), ("arch", '"resnet18"'), ("width", "-4")]
+)
+def test_a_network_or_data_set_that_does_not_exist_is_refused_by_file_and_key(
+    plan: Path, key: str, value: str
+) -> None:
+    plan.write_text(f"[base]\n{key} = {value}\n")
+    with pytest.raises(UserError, match=key) as caught:
+        read_plan(plan)
+    assert str(caught.value).startswith(f"{plan}: ")
+    assert value.strip('"') in str(caught.value)
 
 
 def test_an_unknown_key_is_answered_with_the_known_ones(plan: Path) -> None:
@@ -186,12 +199,6 @@ def test_a_bad_value_is_refused_by_its_option(vary: Any, named: str, grid: bool)
     assert str(caught.value).startswith(named)
 
 
-@pytest.mark.parametrize("value", ["a/b", "../x"])
-def test_a_value_can_not_lead_out_of_the_folder_of_runs(value: str) -> None:
-    with pytest.raises(UserError, match=re.escape(value)):
-        settings(BASE, {"scheduler": ["cosine", value]}, grid=False)
-
-
 def test_the_command_refuses_a_bad_plan_before_anything_is_trained(
     lab3: Command, plan: Path
 ) -> None:
@@ -201,17 +208,8 @@ def test_the_command_refuses_a_bad_plan_before_anything_is_trained(
     assert [*plan.parent.iterdir()] == [plan]
 
 
-@pytest.mark.parametrize(
-    ("key", "value"), [("dataset", '"mnist"'), ("arch", '"resnet18"'), ("width", "-4")]
-)
-def test_the_command_refuses_a_bad_network_or_data_set_of_a_plan(
-    lab3: Command, plan: Path, key: str, value: str
-) -> None:
-    plan.write_text(f'[base]\ndataset = "digits"\n{key} = {value}\n'.replace(
-        'dataset = "digits"\ndataset', "dataset"
-    ))  # fmt: skip
+def test_the_command_refuses_a_data_set_that_it_does_not_know(lab3: Command, plan: Path) -> None:
+    plan.write_text('[base]\ndataset = "mnist"\n')
     done = lab3("sweep", plan, "--code", SOLUTION, fails=1)
-    assert f"{key}" in done.stderr
-    assert value.strip('"') in done.stderr
-    assert not (plan.parent / "runs").exists()
-    assert str(ROOT) not in done.stderr
+    assert "mnist" in done.stderr
+    assert [*plan.parent.iterdir()] == [plan]

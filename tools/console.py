@@ -13,8 +13,8 @@ from rich.text import Text
 from lab3.errors import LabError
 from tools.report.tables import Table
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, emoji=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 IS_FIRST_PROCESS = os.environ.get("RANK", "0") == "0"  # torchrun starts several; one speaks
 
@@ -82,7 +82,7 @@ def megabytes(size_bytes: int) -> str:
 
 def print_table(title: str, table: Table) -> None:
     """Print a table on stdout, its numbers aligned to the right."""
-    shown = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD)
+    shown = RichTable(title=Text(title), title_justify="left", box=SIMPLE_HEAD)
     shown.pad_edge, shown.collapse_padding = False, True
     for index, header in enumerate(table.headers):
         is_number = index >= table.left

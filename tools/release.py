@@ -16,7 +16,9 @@ from tools.workspace import STUDENT_FILES
 
 BEGIN = re.compile(r"^\s*### BEGIN SOLUTION part (?P<part>\d+)$")
 END = re.compile(r"^\s*### END SOLUTION$")
-LOOKS_LIKE_MARKER = re.compile(r"#.*\b(BEGIN|END)\b.*\bSOLUTION\b", re.IGNORECASE)
+LOOKS_LIKE_MARKER = re.compile(
+    r"^\s*###|#.*\b(BEGIN|END)\b.*\bSOLUTION|#.*\bSOLUTION.*\b(BEGIN|END)\b", re.IGNORECASE
+)
 TELLTALE_LENGTH = 12  # shorter lines ("else:", "return x") give nothing away
 
 
@@ -92,6 +94,8 @@ def read_source(path: Path) -> str:
         raise UserError(
             f"{path} can't be read ({error.strerror}): run this in a checkout of the kit"
         ) from None
+    except UnicodeDecodeError as error:
+        raise MarkerError(f"nothing was written: {path} is not UTF-8: {error}") from None
 
 
 def texts_differ(path: Path, text: str) -> bool:
@@ -118,7 +122,7 @@ def find_regions(text: str) -> tuple[list[Region], list[tuple[int, str]]]:
                 faults.append((number, "END SOLUTION without BEGIN SOLUTION"))
                 continue
             function = function_around(tree, lines, opened[0], number)
-            if function is None:
+            if function is None or not holds_whole_statements(lines, opened[0], number):
                 faults.append((opened[0], "the solution does not lie inside one function"))
             else:
                 regions.append(Region(opened[0], number, opened[1], function))
@@ -152,6 +156,17 @@ def function_around(tree: ast.Module, lines: list[str], begin: int, end: int) ->
     return found
 
 
+def holds_whole_statements(lines: list[str], begin: int, end: int) -> bool:
+    """Tell whether a statement that takes a region's place, at BEGIN's indentation, runs."""
+    indent = lines[begin - 1][: len(lines[begin - 1]) - len(lines[begin - 1].lstrip())]
+    stub = [f"{indent}raise SystemExit({begin})", *[""] * (end - begin)]
+    try:
+        tree = ast.parse("\n".join([*lines[: begin - 1], *stub, *lines[end:]]))
+    except SyntaxError:
+        return False
+    return any(isinstance(n, ast.Raise) and n.lineno == begin for n in ast.walk(tree))
+
+
 def strip(text: str, regions: list[Region]) -> str:
     """Return the text with each region replaced by its stub, by nbgrader's ClearSolutions."""
     from nbformat.v4 import new_code_cell, new_notebook
@@ -163,6 +178,8 @@ def strip(text: str, regions: list[Region]) -> str:
         clear = ClearSolutions(enforce_metadata=False)
         stub = f'raise NotImplementedError("{region.function}: part {region.part} of the handout")'
         clear.code_stub = {"python": stub}
+        clear.begin_solution_delimeter = "### BEGIN SOLUTION part"
+        clear.end_solution_delimeter = "### END SOLUTION"
         cell = new_code_cell("\n".join(lines[done : region.end]))
         notebook, _ = clear.preprocess(new_notebook(cells=[cell]), {})
         pieces.append(cast(str, notebook.cells[0].source))

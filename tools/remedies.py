@@ -28,12 +28,12 @@ REMEDIES = (  # what PyTorch says, what it means here and what to do
     ),
     (
         r"Could not run 'aten::add(\.out|\.Tensor|_\.Tensor)?' .*Quantized",
-        "a residual addition is not quantized: add with self.skip_add_relu.add_relu(out, "
-        "identity), the FloatFunctional made in __init__; one made in forward has no observer",
+        "a residual addition is not quantized: let add_relu use self.skip_add_relu, the "
+        "FloatFunctional made in __init__; one made in forward has no observer",
     ),
     (
         r"Could not run 'quantized::\S+' with arguments from the '(CPU|CUDA)' backend",
-        "an INT8 layer was given floats: let forward begin with x = self.quant(x)",
+        "an INT8 layer was given floats: let forward send its input through self.quant first",
     ),
     (
         r"Could not run 'aten::\S*conv\S*' .*Quantized",
@@ -42,7 +42,7 @@ REMEDIES = (  # what PyTorch says, what it means here and what to do
     ),
     (
         r"Creation of quantized tensor requires quantized dtype",
-        "the network returns integers: let forward end with return self.dequant(x)",
+        "the network returns integers: let forward send its output through self.dequant",
     ),
     (
         r"Could not run 'aten::\S+' .*Quantized",

@@ -6,7 +6,7 @@ import json
 import tomllib
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from typer import Argument, Option
 
@@ -130,6 +130,9 @@ def read_plan(path: Path) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not TOML: {error}") from None
     base, vary = plan.pop("base", {}), plan.pop("vary", {})
+    for name, table in (("base", base), ("vary", vary)):
+        if not isinstance(table, dict):
+            raise UserError(f"{path}: {name} must be a table, got {table!r}")
     fields = set(Hyperparameters.model_fields)
     unknown = [*plan, *(set(base) - fields - {"dataset", "arch", "width"}), *(set(vary) - fields)]
     if unknown:
@@ -137,6 +140,11 @@ def read_plan(path: Path) -> tuple[dict[str, Any], dict[str, list[Any]]]:
             f"{path}: {unknown[0]!r} is unknown: [base] takes dataset, arch, width and, like "
             f"[vary], {', '.join(sorted(fields))}"
         )
+    for key, known in (("dataset", get_args(DataName)), ("arch", get_args(Arch))):
+        if key in base and base[key] not in known:
+            raise UserError(f"{path}: {key} must be one of {', '.join(known)}, got {base[key]!r}")
+    if "width" in base and not (isinstance(base["width"], int) and base["width"] >= 4):
+        raise UserError(f"{path}: width must be a whole number from 4, got {base['width']!r}")
     for field, values in vary.items():
         if not isinstance(values, list) or not values:
             raise UserError(f"{path}: vary.{field} must be a list of values, got {values!r}")

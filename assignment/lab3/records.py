@@ -5,7 +5,7 @@ Accuracies are fractions, names in ``_s`` are seconds and in ``_bytes`` are byte
 """
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,10 +14,18 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Scheme = Literal["fp32", "int8-per-tensor", "int8-per-channel"]
 
 
+def require_event(schema: dict[str, Any]) -> None:
+    """Make the schema ask for the field that tells the models apart, as the reader does."""
+    if "event" in schema["properties"]:
+        schema["required"] = ["event", *schema.get("required", [])]
+
+
 class Record(BaseModel):
     """What all models share: unknown fields and numbers that are not finite are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, json_schema_extra=require_event
+    )
 
 
 class Hyperparameters(Record):

@@ -67,20 +67,32 @@ def read_log(run: Path) -> RunLog:
     except OSError as error:
         raise RunLogError(f"{path} can't be read: {error.strerror}") from None
     *lines, tail = content.split(b"\n")
-    records = [_parse(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    if is_torn := bool(tail):
-        try:
-            records.append(RECORD.validate_json(tail))
-            is_torn = False
-        except ValidationError:
-            pass
+    if is_torn := not _is_record(tail) and tail != b"":
+        tail = b""
+    records = []
+    for number, line in enumerate([*lines, tail], 1):
+        if line.strip():
+            records.append(_parse(path, number, line))
+            _check_epoch(path, number, records)
     if not records or not isinstance(records[0], Start):
         raise RunLogError(f"{path}:1: event: a log begins with a start record")
-    log = RunLog(path, tuple(records), is_torn)
-    numbers = [epoch.epoch for epoch in log.epochs]
-    if numbers != [*range(1, len(numbers) + 1)]:
-        raise RunLogError(f"{path}: epoch: epochs are not numbered 1, 2, 3, ...: {numbers}")
-    return log
+    return RunLog(path, tuple(records), is_torn)
+
+
+def _check_epoch(path: Path, number: int, records: list[AnyRecord]) -> None:
+    """Raise RunLogError unless epochs are numbered 1, 2, 3, ..."""
+    count = sum(isinstance(record, Epoch) for record in records)
+    last = records[-1]
+    if isinstance(last, Epoch) and last.epoch != count:
+        raise RunLogError(f"{path}:{number}: epoch: expected {count}, got {last.epoch}")
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        RECORD.validate_json(line)
+    except ValidationError:
+        return False
+    return True
 
 
 def _parse(path: Path, number: int, line: bytes) -> AnyRecord:
@@ -101,7 +113,11 @@ def append(run: Path, record: Record) -> None:
     with path.open("a+b") as file:
         file.seek(0)
         content = file.read()
-        file.truncate(content.rfind(b"\n") + 1)
+        tail = content[content.rfind(b"\n") + 1 :]
+        if _is_record(tail):
+            file.write(b"\n")
+        else:
+            file.truncate(len(content) - len(tail))
         file.write(record.model_dump_json().encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())

@@ -27,7 +27,8 @@ def terminal_curve(epochs: Sequence[Epoch], width: int = 72, height: int = 14) -
     ):
         percentages = [100 * accuracy for accuracy in accuracies]
         plotext.plot(numbers, percentages, label=label, marker=marker)
-    plotext.xticks(numbers if len(numbers) <= 20 else None)
+    if len(numbers) <= 20:
+        plotext.xticks(numbers)
     plotext.xlabel("epoch")
     plotext.ylabel("accuracy (%)")
     return cast(str, plotext.uncolorize(plotext.build()))
@@ -40,13 +41,14 @@ def save_curves(epochs: Sequence[Epoch], best_epoch: int | None, path: Path) -> 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     numbers = [epoch.epoch for epoch in epochs]
-    loss.plot(numbers, [e.train_loss for e in epochs], color=TRAIN, label="training")
-    loss.plot(
-        numbers, [e.validation_loss for e in epochs], "--", color=VALIDATION, label="validation"
-    )
+    marker = "o" if len(epochs) == 1 else ""  # one point makes no line
+    train = {"color": TRAIN, "marker": marker, "label": "training"}
+    validation = {"color": VALIDATION, "marker": marker, "ls": "--", "label": "validation"}
+    loss.plot(numbers, [e.train_loss for e in epochs], **train)
+    loss.plot(numbers, [e.validation_loss for e in epochs], **validation)
     loss.set(xlabel="epoch", ylabel="loss (cross entropy)")
-    accuracy.plot(numbers, [100 * e.train_accuracy for e in epochs], color=TRAIN)
-    accuracy.plot(numbers, [100 * e.validation_accuracy for e in epochs], "--", color=VALIDATION)
+    accuracy.plot(numbers, [100 * e.train_accuracy for e in epochs], **train)
+    accuracy.plot(numbers, [100 * e.validation_accuracy for e in epochs], **validation)
     accuracy.set(xlabel="epoch", ylabel="accuracy (%)")
     for axes in (loss, accuracy):
         axes.grid(alpha=0.3)
@@ -59,12 +61,15 @@ def save_curves(epochs: Sequence[Epoch], best_epoch: int | None, path: Path) -> 
 
 def save_figure(figure: "Figure", path: Path) -> list[Path]:
     """Write a figure as PNG and SVG beside each other, without the date, so that it is stable."""
+    from matplotlib import rc_context
+
     written = []
     for kind, metadata in (("png", {}), ("svg", {"Date": None})):
-        target = path.with_suffix(f".{kind}")
+        target = path.with_name(f"{path.name}.{kind}")
 
         def write(file: BinaryIO, kind: str = kind, metadata: dict[str, None] = metadata) -> None:
-            figure.savefig(file, format=kind, dpi=150, metadata=metadata)
+            with rc_context({"svg.hashsalt": "lab3"}):
+                figure.savefig(file, format=kind, dpi=150, metadata=metadata)
 
         write_atomically(target, write)
         written.append(target)

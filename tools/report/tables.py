@@ -28,8 +28,10 @@ class Table:
     def markdown(self) -> str:
         """Return the table as GitHub-flavoured Markdown."""
         rule = ["---" if index < self.left else "---:" for index in range(len(self.headers))]
-        escaped = [[cell.replace("|", "\\|") for cell in row] for row in self.rows]
-        lines = [self.headers, rule, *escaped]
+        header, *rows = (
+            [cell.replace("|", "\\|") for cell in row] for row in (self.headers, *self.rows)
+        )
+        lines = [header, rule, *rows]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
