@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -85,6 +84,8 @@ def processor_name() -> str:
 
 def environment(device: str, processes: int = 1) -> Environment:
     """Describe where a run takes place."""
+    from importlib.metadata import version
+
     import torch
 
     return Environment(

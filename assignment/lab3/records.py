@@ -24,7 +24,11 @@ class Record(BaseModel):
     """What all models share: unknown fields and numbers that are not finite are errors."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, json_schema_extra=require_event
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        json_schema_extra=require_event,
+        defer_build=True,  # a command that reads no log doesn't wait for its models
     )
 
 

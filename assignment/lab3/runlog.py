@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from lab3.errors import LabError
 from lab3.records import AnyRecord, End, Epoch, Quantized, Record, Result, Start
@@ -15,7 +15,7 @@ from lab3.records import AnyRecord, End, Epoch, Quantized, Record, Result, Start
 LOG_NAME = "run.jsonl"
 CHECKPOINT_NAME = "model.pt"  # the finished network
 STATE_NAME = "training.pt"  # everything needed to go on; gone when the run is complete
-RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord)
+RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord, config=ConfigDict(defer_build=True))
 T = TypeVar("T", bound=Record)
 
 
