@@ -208,7 +208,8 @@ class Trainer:
         content: dict[str, Any] = torch.load(self.state, map_location=self.device)
         self.network.load_state_dict(content["network"])
         self.optimizer.load_state_dict(content["optimizer"])
-        self.scaler.load_state_dict(content["scaler"])
+        if content["scaler"]:  # empty when the run began without mixed precision
+            self.scaler.load_state_dict(content["scaler"])
         self.epoch, self.step, self.seconds, totals = content["progress"]
         self.totals.copy_(torch.tensor(totals, dtype=torch.float64))
         self.epochs = [Epoch(**epoch) for epoch in content["epochs"]]
