@@ -96,22 +96,27 @@ def test_evaluate_compares_all_runs_and_remembers(copied: Path, lab3: Command) -
 def test_a_run_killed_at_random_moments_ends_like_an_unbroken_one(
     tmp_path: Path, augmentation: str
 ) -> None:
-    command = ("train", *SMALL, "--epochs", 3, "--augmentation", augmentation, "--name", "run")
+    command = ("train", *SMALL, "--epochs", 3, "--augmentation", augmentation, "--name", "run",
+               "--save-every", 0.1)  # fmt: skip
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    began = time.monotonic()
     assert run_lab3(*command, cwd=tmp_path / "a").returncode == 0
-    duration = time.monotonic() - began
+    unbroken, killed = tmp_path / "a/runs/run", tmp_path / "b/runs/run"
     seed = random.randrange(10**6)
     moments = random.Random(seed)
     for _ in range(3):
         process = start(*command, cwd=tmp_path / "b")
-        time.sleep(moments.uniform(0.3, 1.0) * duration)
+        begun = time.time()
+        state = killed / STATE_NAME
+        while process.poll() is None and not (state.exists() and state.stat().st_mtime > begun):
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.7))
         process.kill()
         process.communicate()
     done = run_lab3(*command, cwd=tmp_path / "b")
     assert done.returncode == 0, f"seed {seed}: {done.stderr}"
-    unbroken, killed = tmp_path / "a/runs/run", tmp_path / "b/runs/run"
+    resumed = [record for record in read_log(killed).records if record.event == "resume"]
+    assert any(record.step > 0 for record in resumed), f"seed {seed}: no kill hit an epoch"
     assert epochs_of(killed) == epochs_of(unbroken), f"seed {seed}"
     assert file_sha256(killed / CHECKPOINT_NAME) == file_sha256(unbroken / CHECKPOINT_NAME)
     assert not (killed / STATE_NAME).exists()
@@ -129,7 +134,7 @@ def test_ctrl_c_in_the_middle_of_an_epoch_saves_and_the_same_command_goes_on(
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert process.returncode == 130
-    assert "run the same command again to go on" in said
+    assert "run the same command again, without --restart, to go on" in said
     assert "Traceback" not in said
     done = run_lab3(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -193,11 +198,42 @@ def test_a_run_is_never_overwritten_by_another_one(copied: Path, lab3: Command) 
     assert (copied / "runs/fp32" / LOG_NAME).read_bytes() == before
 
 
-def test_changed_code_is_noticed(copied: Path, student: Path, lab3: Command) -> None:
-    with (student / "lab3" / "resnet.py").open("a") as file:
+def test_checkpoints_without_a_log_are_not_gone_on_with(copied: Path, lab3: Command) -> None:
+    (copied / "runs" / "fp32" / LOG_NAME).unlink()
+    assert "without run.jsonl" in lab3("train", *SMALL, "--epochs", 2, fails=1).stderr
+    assert (copied / "runs" / "fp32" / CHECKPOINT_NAME).exists()
+
+
+def test_another_number_of_processes_is_another_run(copied: Path, lab3: Command) -> None:
+    log = copied / "runs" / "fp32" / LOG_NAME
+    log.write_text(log.read_text().replace('"processes":1', '"processes":2'))
+    assert "processes was 2, now 1" in lab3("train", *SMALL, "--epochs", 2, fails=1).stderr
+
+
+def test_a_copied_run_is_a_run_of_its_own(copied: Path, lab3: Command) -> None:
+    shutil.copytree(copied / "runs" / "ptq", copied / "runs" / "twin")
+    document = json.loads(lab3("evaluate", "--code", SOLUTION, "--json").stdout)
+    assert {"ptq", "twin"} <= {row["run"] for row in document["comparison"]}
+
+
+def test_no_log_leaves_the_logs_as_they_are(copied: Path, lab3: Command) -> None:
+    before = {path: path.read_bytes() for path in copied.rglob(LOG_NAME)}
+    assert "Speed-up" in lab3("evaluate", "--again", "--no-log", "--code", SOLUTION).stdout
+    assert {path: path.read_bytes() for path in copied.rglob(LOG_NAME)} == before
+
+
+def test_a_damaged_log_is_left_out_of_an_evaluation(copied: Path, lab3: Command) -> None:
+    (copied / "runs" / "broken").mkdir()
+    (copied / "runs" / "broken" / LOG_NAME).write_text("{}\n")
+    assert "left out: runs/broken" in lab3("evaluate", "--code", SOLUTION).stderr
+
+
+@pytest.mark.parametrize("file", ["resnet.py", "training.py"])
+def test_changed_code_is_noticed(copied: Path, student: Path, lab3: Command, file: str) -> None:
+    with (student / "lab3" / file).open("a") as file:
         file.write("\n# tuned\n")
     arguments = ("train", *SMALL[:-1], student, "--epochs", 2)
-    assert "code has changed" in lab3(*arguments, fails=1, cwd=copied).stderr
+    assert " has changed" in lab3(*arguments, fails=1, cwd=copied).stderr
 
 
 def test_quantizing_needs_the_baseline_s_own_data_and_checkpoint(
@@ -237,6 +273,8 @@ def test_a_loss_that_explodes_ends_with_the_remedy(lab3: Command) -> None:
         (("train", *SMALL, "--momentum", "1.5"), "--momentum 1.5"),
         (("train", *SMALL, "--name", "../x"), "'../x' can't be a run's name"),
         (("train", *SMALL, "--device", "cuda"), "no GPU"),
+        (("train", *SMALL, "--name", "x" * 300), "File name too long"),
+        (("train", *SMALL, "--runs", __file__), "Not a directory"),
         (("train", "--dataset", "digits"), "--code DIR"),
         (("evaluate", "--code", SOLUTION), "no complete run in runs"),
         (("release",), "--skeleton"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from lab3.records import Baseline, Epoch, Hyperparameters, Record, Result
+from lab3.records import Baseline, Epoch, Hyperparameters, Record, Result, Start
 from lab3.runlog import RunLog
 from tests.test_runlog import SHA, end, epoch, latency, result, start
 from tools.report.curves import TRAIN, VALIDATION, save_curves, terminal_curve
@@ -33,7 +33,8 @@ PTQ_SHA, QAT_SHA, OTHER_SHA = ("a" * 64, "b" * 64, "c" * 64)
 
 
 def log(*records: Record) -> RunLog:
-    return RunLog(Path("run.jsonl"), records, is_torn=False)
+    first = next(record for record in records if isinstance(record, Start))
+    return RunLog(Path(first.name) / "run.jsonl", records, is_torn=False)
 
 
 def fp32(sha: str = SHA, name: str = "fp32") -> RunLog:
@@ -107,11 +108,10 @@ def test_the_last_evaluation_is_compared() -> None:
     "logs",
     [
         [PTQ],
-        [fp32(name="another"), PTQ],
         [log(*fp32().records[:-1]), PTQ],
         [fp32(sha=OTHER_SHA), PTQ],
     ],
-    ids=["no baseline", "another run", "baseline not evaluated", "baseline trained again"],
+    ids=["no baseline", "baseline not evaluated", "baseline trained again"],
 )
 def test_without_its_own_baseline_a_run_is_compared_with_nothing(logs: list[RunLog]) -> None:
     row = rows_by_run(logs)["ptq"]
@@ -119,6 +119,19 @@ def test_without_its_own_baseline_a_run_is_compared_with_nothing(logs: list[RunL
     assert row.accuracy == 0.9299
     cells = comparison_table([row]).rows[0]
     assert (cells[4], cells[6]) == ("?", "?")
+
+
+def test_a_baseline_is_found_by_its_checkpoint_also_under_another_name() -> None:
+    assert rows_by_run([fp32(name="moved"), PTQ])["ptq"].drop_points == pytest.approx(0.97)
+
+
+def test_times_of_different_places_give_no_speed_up_and_a_hint() -> None:
+    elsewhere = latency(processor="another CPU", median_s=0.03)
+    baseline = log(*fp32().records[:-1], fp32().result.model_copy(update={"latency": elsewhere}))
+    rows = compare([baseline, PTQ])
+    assert rows[1].speedup is None
+    assert rows[1].compression is not None
+    assert "--again" in latency_notes(rows)[-1]
 
 
 def test_each_run_is_compared_with_the_baseline_that_it_names() -> None:
@@ -131,6 +144,7 @@ def test_a_comparison_is_plain_data() -> None:
     row = compare([fp32(), PTQ])[1]
     assert json.loads(json.dumps(row.as_json())) == {
         "run": "ptq",
+        "dataset": "digits",
         "kind": "ptq",
         "scheme": "int8-per-tensor",
         "size_bytes": 23_657_000,

@@ -54,6 +54,7 @@ def start(**changes: Any) -> Start:
         "data": DataRecord(name="digits", train=1200, validation=200, test=397, fingerprint=SHA),
         "hyperparameters": Hyperparameters(epochs=3),
         "code_sha256": SHA,
+        "given_sha256": SHA,
         "environment": Environment(
             python="3.12.1",
             torch="2.14.1",
@@ -82,7 +83,7 @@ def epoch(number: int, **changes: Any) -> Epoch:
 
 
 def resume(**changes: Any) -> Resume:
-    return Resume.model_validate({"time": TIME, "epoch": 1, "step": 3} | changes)
+    return Resume.model_validate({"time": TIME, "device": "cpu", "epoch": 1, "step": 3} | changes)
 
 
 def quantized(**changes: Any) -> Quantized:
@@ -111,6 +112,7 @@ def latency(**changes: Any) -> Latency:
         "batch_size": 1,
         "threads": 2,
         "engine": "fp32",
+        "processor": "a CPU",
         "warmup_runs": 10,
         "runs": 100,
         "median_s": 0.004,
@@ -180,6 +182,7 @@ starts = st.builds(
     qconfig=st.sampled_from([None, "ptq", "qat", "default"]),
     baseline=st.none() | st.builds(Baseline, name=words, checkpoint_sha256=digests),
     code_sha256=digests,
+    given_sha256=digests,
 )
 later = st.one_of(
     st.builds(resume, time=times, epoch=counts, step=counts),
@@ -484,15 +487,15 @@ def disk_full(file: BinaryIO) -> None:
 
 
 @pytest.mark.parametrize("writer", [interrupted, disk_full])
-def test_a_writer_that_fails_leaves_the_old_file_and_its_own_beginning_beside_it(
+def test_a_writer_that_fails_leaves_the_old_file_and_nothing_beside_it(
     tmp_path: Path, writer: Callable[[BinaryIO], None]
 ) -> None:
-    path, beside = tmp_path / "model.pt", tmp_path / ".model.pt.part"
+    path = tmp_path / "model.pt"
     path.write_bytes(b"old")
     with pytest.raises((KeyboardInterrupt, OSError)):
         write_atomically(path, writer)
     assert path.read_bytes() == b"old"
-    assert sorted(tmp_path.iterdir()) == [beside, path]
+    assert [*tmp_path.iterdir()] == [path]
     write_atomically(path, lambda file: file.write(b"new"))
     assert path.read_bytes() == b"new"
     assert [*tmp_path.iterdir()] == [path]
@@ -502,15 +505,15 @@ def test_a_writer_that_fails_leaves_the_old_file_and_its_own_beginning_beside_it
 def runs(tmp_path: Path) -> Path:
     """A folder with a complete, an evaluated, an unfinished and a torn run."""
     folder = tmp_path / "runs"
-    written(folder / "a", start(name="complete"), epoch(1), epoch(2), epoch(3), end())
+    written(folder / "a-complete", start(name="complete"), epoch(1), epoch(2), epoch(3), end())
     written(
-        folder / "b",
+        folder / "b-evaluated",
         start(name="evaluated", kind="ptq", hyperparameters=None),
         end(validation_accuracy=0.92),
         result(accuracy=0.9299),
     )
-    written(folder / "c", start(name="unfinished"), epoch(1))
-    written(folder / "d", start(name="torn"), epoch(1), line(epoch(2))[:30])
+    written(folder / "c-unfinished", start(name="unfinished"), epoch(1))
+    written(folder / "d-torn", start(name="torn"), epoch(1), line(epoch(2))[:30])
     return folder
 
 
@@ -518,10 +521,10 @@ def test_the_command_lists_the_runs_and_how_far_each_has_come(lab3: Command, run
     done = lab3("runs", "--runs", runs)
     lines = [text for text in done.stdout.splitlines() if text.strip()]
     assert [re.split(r" {2,}", text.strip()) for text in lines[-4:]] == [
-        ["complete", "train", "complete", "digits", "3 of 3", "43.75 %", "-"],
-        ["evaluated", "ptq", "complete", "digits", "-", "92.00 %", "92.99 %"],
-        ["unfinished", "train", "unfinished", "digits", "1 of 3", "-", "-"],
-        ["torn", "train", "unfinished, last line torn", "digits", "1 of 3", "-", "-"],
+        ["a-complete", "train", "complete", "digits", "3 of 3", "43.75 %", "-"],
+        ["b-evaluated", "ptq", "complete", "digits", "-", "92.00 %", "92.99 %"],
+        ["c-unfinished", "train", "unfinished", "digits", "1 of 3", "-", "-"],
+        ["d-torn", "train", "unfinished, last line torn", "digits", "1 of 3", "-", "-"],
     ]
 
 
@@ -535,7 +538,7 @@ def test_the_command_lists_the_runs_as_json(lab3: Command, runs: Path) -> None:
         "unfinished, last line torn",
     ]
     assert document["runs"][1] == {
-        "run": "evaluated",
+        "run": "b-evaluated",
         "kind": "ptq",
         "state": "complete",
         "dataset": "digits",

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from lab3.data import ImageData, load_data
+from lab3.data import ImageData, Split, load_data
+from lab3.errors import LabError
 from lab3.quantize import begin_qat_epoch, prepare_qat
 from lab3.records import Hyperparameters
 from lab3.resnet import build_network
@@ -106,22 +107,35 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, data: ImageData
 
 
 def test_validation_images_do_not_reach_the_ranges_of_qat(tmp_path: Path, data: ImageData) -> None:
-    bright = ImageData(
-        "digits", data.classes, data.train.take(torch.arange(64)), data.validation, data.test, ""
-    )
-    bright.validation.images[0] = 255
-    dark = ImageData(
-        "digits", data.classes, bright.train, data.validation.take(torch.arange(1, 100)),
-        data.test, "",
-    )  # fmt: skip
+    bright = Split(torch.full_like(data.validation.images, 255), data.validation.labels)
+    loud = ImageData("digits", data.classes, data.train, bright, data.test, data.fingerprint)
     hyper = HYPER.model_copy(update={"epochs": 1})
-    states = [
-        train(d, tmp_path / f"{i}.pt", hyper, is_qat=True, stop_after=None).network.state_dict()
-        for i, d in enumerate((bright, dark))
-    ]
-    ranges = [{k: v for k, v in state.items() if "max_val" in k} for state in states]
-    assert ranges[0]
-    assert all(torch.equal(value, ranges[1][key]) for key, value in ranges[0].items())
+    trainer = make_trainer(loud, tmp_path / "state.pt", hyper, is_qat=True)
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def ranges() -> dict[str, torch.Tensor]:
+        state = trainer.network.state_dict()
+        return {k: v.clone() for k, v in state.items() if k.endswith(("min_val", "max_val"))}
+
+    trainer.run(lambda _trainer: seen.append(ranges()), lambda _record: None)
+    after = ranges()
+    assert len(after) == 2 * (2 * 18 + 4 + 1)
+    assert all(torch.equal(value, after[name]) for name, value in seen[-1].items())
+
+
+def test_a_damaged_state_is_reported_with_the_remedy(tmp_path: Path, data: ImageData) -> None:
+    for content in (b"", b"PK", b"x" * 1000):
+        (tmp_path / "state.pt").write_bytes(content)
+        with pytest.raises(LabError, match=r"state.pt is damaged: .*--restart"):
+            make_trainer(data, tmp_path / "state.pt", HYPER, is_qat=False)
+
+
+def test_a_validation_loss_that_is_not_finite_stops_the_run(
+    tmp_path: Path, data: ImageData
+) -> None:
+    hyper = HYPER.model_copy(update={"learning_rate": 1e30, "batch_size": 160, "epochs": 1})
+    with pytest.raises(NonFiniteLossError):
+        train(data, tmp_path / "state.pt", hyper, is_qat=False, stop_after=None)
 
 
 @pytest.mark.parametrize(

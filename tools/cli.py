@@ -1,5 +1,6 @@
 """The entry point: all commands by audience, and one place that turns errors into messages."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -43,17 +44,17 @@ def main() -> None:
         fail(str(error), 1)
     except RunInterruptedError as error:
         fail(str(error), 130)
-    except KeyboardInterrupt:
-        fail("stopped", 130)
     except Exception as error:
         text = remedies.explain(error)
+        if text is None and isinstance(error, OSError) and error.strerror:
+            text = f"{error.filename or 'a file'}: {error.strerror}"
         if text is None:
             raise
         fail(text, 1)
 
 
 def fail(text: str, code: int) -> None:
-    """Print an error and end the program."""
-    if IS_FIRST_PROCESS:
-        err.print(f"lab3: {text}", markup=False)
+    """Print an error, of whichever process, and end the program."""
+    who = "lab3" if IS_FIRST_PROCESS else f"lab3, process {os.environ['RANK']}"
+    err.print(f"{who}: {text}", markup=False)
     sys.exit(code)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab3.records import DataRecord
 from lab3.runlog import RunLog
 from tools.console import UserError, spinner
+from tools.workspace import locked
 
 if TYPE_CHECKING:
     from lab3.data import ImageData
@@ -17,7 +19,9 @@ def read_data(dataset: str, data_dir: Path, download: bool = False) -> ImageData
     """Load a data set, showing that something goes on."""
     from lab3.data import load_data
 
-    with spinner(f"reading {dataset}"):
+    # Of several processes, one fetches the files and the others then find them.
+    turn = locked(data_dir, wait=True) if download else nullcontext()
+    with spinner(f"reading {dataset}"), turn:
         return load_data(dataset, data_dir, download)
 
 

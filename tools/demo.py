@@ -44,22 +44,20 @@ def demo(
     began = time.monotonic()
     if not SOLUTION.is_dir():
         raise UserError("the demo needs the reference solution: run it in a checkout of the kit")
-    code_sha256 = workspace.use_code(SOLUTION)
+    used = workspace.use_code(SOLUTION)
     runs = folder / "runs"
     data = read_data("digits", folder)
     arch, width = network_defaults("digits")
     say("FP32 baseline")
-    fp32 = train_run(
-        runs / "fp32", data, recipe("digits", {}), code_sha256, arch, width, restart=restart
-    )
+    fp32 = train_run(runs / "fp32", data, recipe("digits", {}), used, arch, width, restart=restart)
     say("Ablation")
     plan = settings(recipe("digits", {}), ABLATION, grid=False)
-    ablation = sweep_runs(runs / "sweep", data, plan, code_sha256, restart=restart)
+    ablation = sweep_runs(runs / "sweep", data, plan, used, restart=restart)
     say("PTQ")
-    ptq_run(runs / "ptq", runs / "fp32", data, code_sha256, restart=restart)
+    ptq_run(runs / "ptq", runs / "fp32", data, used, restart=restart)
     say("QAT")
     changes = {"epochs": 3, "learning_rate": 0.005}
-    qat_run(runs / "qat", runs / "fp32", data, code_sha256, changes, restart=restart)
+    qat_run(runs / "qat", runs / "fp32", data, used, changes, restart=restart)
     say("Evaluation")
     logs = evaluate_runs(runs, ["fp32", "ptq", "qat"], folder, data=data)
     settings_tried, compared = facts.ablations(ablation), facts.compare(logs)
@@ -88,7 +86,7 @@ def report_text(
 ) -> str:
     """Return the demo's report, a Markdown document made from run logs alone."""
     start, end = fp32.start, fp32.end
-    results = {log.start.name: log.result for log in logs if log.result}
+    results = {log.name: log.result for log in logs if log.result}
     sections = [
         f"# Lab 3 on {start.data.name}",
         f"{start.arch} of width {start.width}, {start.parameters:,} parameters; "

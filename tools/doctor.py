@@ -35,24 +35,24 @@ def examine(data_dir: Path) -> dict[str, Any]:
     import torch
 
     from lab3.data import find_files
-    from lab3.engines import exact_engines
+    from lab3.engines import is_exact
+    from lab3.evaluation import processor_name
 
     packages = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "nbgrader")
     workspace.silence_torch()
-    exact = exact_engines()
     engines = torch.backends.quantized.supported_engines
     where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return {
         "python": platform.python_version(),
         **{package: installed(package) for package in packages},
         "platform": f"{platform.system()} {platform.machine()}",
-        "processor": workspace.processor_name(),
+        "processor": processor_name(),
         "cores": psutil.cpu_count(logical=False),
         "threads": torch.get_num_threads(),
         "memory_free": megabytes(memory.available_bytes(torch.device("cpu"))),
         "device": devices.name(where),
         "int8_engines": {
-            engine: "exact" if engine in exact else "saturates on this CPU: not used"
+            engine: "exact" if is_exact(engine) else "saturates on this CPU: not used"
             for engine in engines
             if engine != "none"
         },

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
 from lab3.records import Result, Scheme
-from lab3.runlog import RunLog, append, read_log
+from lab3.runlog import RunLog, RunLogError, append, read_log
 from tools import networks, workspace
 from tools.console import Bar, UserError, out, percent, print_table, say
 from tools.datasets import data_of
@@ -32,6 +33,7 @@ def evaluate(
     again: Annotated[
         bool, Option("--again", help="Measure runs that have a result already once more.")
     ] = False,
+    no_log: Annotated[bool, Option("--no-log", help="Leave the runs' logs as they are.")] = False,
     as_json: Json = False,
     code: Code = None,
     runs: Runs = Path("runs"),
@@ -56,31 +58,46 @@ def evaluate(
         lab3 evaluate --code solution --runs build/try
     """
     workspace.use_code(code)
-    logs = evaluate_runs(runs, names or finished_runs(runs), data_dir, again)
+    logs = evaluate_runs(runs, names or finished_runs(runs), data_dir, again, no_log)
     rows = facts.compare(logs)
     if as_json:
-        results = {log.start.name: log.result.model_dump(mode="json") for log in logs if log.result}
+        results = {log.name: log.result.model_dump(mode="json") for log in logs if log.result}
         document = {"comparison": [row.as_json() for row in rows], "results": results}
         out.print_json(json.dumps(document))
         return
-    print_comparison(rows)
-    if classes:
-        measured = {log.start.name: log.result for log in logs if log.result}
-        print_table("Test accuracy per class (%)", tables.class_table(measured))
+    for dataset in sorted({row.dataset for row in rows}):
+        print_comparison([row for row in rows if row.dataset == dataset])
+        measured = {
+            log.name: log.result
+            for log in logs
+            if log.result and log.start.data.name == dataset and classes
+        }
+        if measured:
+            print_table("Test accuracy per class (%)", tables.class_table(measured))
         for name, result in measured.items():
             print_table(f"Confusion matrix of {name}", tables.confusion_table(result))
 
 
 def finished_runs(runs: Path) -> list[str]:
     """Return the names of the complete runs; raise UserError when there are none."""
-    names = [folder.name for folder in workspace.all_runs(runs) if read_log(folder).end]
+    names = []
+    for folder in workspace.all_runs(runs):
+        try:
+            names += [folder.name] if read_log(folder).end else []
+        except RunLogError as error:
+            say(f"left out: {error}")
     if not names:
         raise UserError(f"there is no complete run in {runs}: begin with lab3 train")
     return names
 
 
 def evaluate_runs(
-    runs: Path, names: list[str], data_dir: Path, again: bool = False, data: ImageData | None = None
+    runs: Path,
+    names: list[str],
+    data_dir: Path,
+    again: bool = False,
+    no_log: bool = False,
+    data: ImageData | None = None,
 ) -> list[RunLog]:
     """Measure the named runs, where that is still to be done, and return their logs."""
     logs = []
@@ -90,9 +107,11 @@ def evaluate_runs(
         if again or not (end and result and result.checkpoint_sha256 == end.checkpoint_sha256):
             if data is None or data.fingerprint != log.start.data.fingerprint:
                 data = data_of(log, data_dir)
-            with workspace.locked(folder):
-                append(folder, measure(folder, log, data))
-            log = read_log(folder)
+            measured = measure(folder, log, data)
+            log = replace(log, records=(*log.records, measured))
+            if not no_log:
+                with workspace.locked(folder):
+                    append(folder, measured)
         logs.append(log)
     return logs
 
@@ -140,6 +159,7 @@ def measure(folder: Path, log: RunLog, data: ImageData) -> Result:
 
 def print_comparison(rows: list[facts.Comparison]) -> None:
     """Print the comparison and how its times were taken."""
-    print_table("Comparison on the test images", tables.comparison_table(rows))
+    title = f"Comparison on the test images of {rows[0].dataset}"
+    print_table(title, tables.comparison_table(rows))
     for line in tables.latency_notes(rows):
         out.print(line, markup=False)

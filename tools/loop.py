@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from lab3.records import End, Epoch, Resume
 from lab3.runlog import STATE_NAME, append, read_log
-from tools import workspace
+from tools import devices, workspace
 from tools.console import Bar, UserError, percent, say
 
 if TYPE_CHECKING:
     from lab3.training import Trainer
 
-SAVE_EVERY_S = 120  # a long epoch is saved on the way
+SAVE_EVERY_S = 120.0  # a long epoch is saved on the way
 
 
 class RunInterruptedError(Exception):
@@ -28,10 +28,12 @@ def drive(
     trainer: Trainer,
     folder: Path,
     before_epoch: Callable[[Any, int], None] = lambda _network, _epoch: None,
+    save_every_s: float = SAVE_EVERY_S,
 ) -> None:
     """Train to the end of a run, showing and logging every epoch.
 
-    Raises RunInterruptedError after Ctrl-C or SIGTERM, with the state saved.
+    Raises RunInterruptedError after Ctrl-C or SIGTERM. The state is saved after each epoch; one
+    process alone also saves it every ``save_every_s`` and before it stops.
     """
     from lab3.training import NonFiniteLossError
 
@@ -39,16 +41,24 @@ def drive(
     if trainer.rank == 0:
         _log_missing_epochs(trainer, folder)
         if trainer.epoch or trainer.step:
-            append(folder, Resume(time=workspace.now(), epoch=trainer.epoch, step=trainer.step))
+            append(
+                folder,
+                Resume(
+                    time=workspace.now(),
+                    device=devices.name(trainer.device),
+                    epoch=trainer.epoch,
+                    step=trainer.step,
+                ),
+            )
             say(f"going on after epoch {trainer.epoch} of {epochs}, step {trainer.step}")
     with Bar("", total=epochs) as bar, _stop_signals() as stop_requested:
         saved = time.monotonic()
-        pace = [(time.monotonic(), 0.0)]  # when, images since the command began
+        pace: list[tuple[float, int]] = []  # when, images since the run began
 
         def on_step(trainer: Trainer) -> None:
             nonlocal saved
-            share = trainer.hyper.batch_size
-            pace.append((time.monotonic(), pace[-1][1] + share))
+            steps = trainer.epoch * trainer.steps + trainer.step
+            pace.append((time.monotonic(), steps * trainer.hyper.batch_size))
             del pace[:-50]
             speed = (pace[-1][1] - pace[0][1]) / max(1e-9, pace[-1][0] - pace[0][0])
             loss, accuracy = trainer.train_loss_and_accuracy
@@ -62,9 +72,10 @@ def drive(
                     trainer.save()
                 raise RunInterruptedError(
                     f"stopped in epoch {trainer.epoch + 1}, step {trainer.step} of "
-                    f"{trainer.steps}: run the same command again to go on"
+                    f"{trainer.steps}: run the same command again, without --restart, to go on"
+                    + ("" if is_alone else f" after epoch {trainer.epoch}")
                 )
-            if is_alone and time.monotonic() - saved > SAVE_EVERY_S:
+            if is_alone and time.monotonic() - saved > save_every_s:
                 trainer.save()
                 saved = time.monotonic()
 

@@ -81,10 +81,14 @@ def advise(
     images: Tensor,
     device: torch.device,
     mixed_precision: bool,
+    processes: int = 1,
 ) -> None:
-    """Print the estimate, and a warning with the remedy when the run cannot fit."""
+    """Print the estimate, and a warning with the remedy when the run cannot fit.
+
+    ``images`` is one process's share of a batch; on a CPU, processes share the memory.
+    """
     need = estimate(network, hyper, images, mixed_precision)
-    free = available_bytes(device)
+    free = available_bytes(device) // (processes if device.type == "cpu" else 1)
     say(
         f"memory: about {megabytes(need.total)} needed ({megabytes(need.activations)} of it for "
         f"a batch of {len(images)}), {megabytes(free)} free"
@@ -94,10 +98,10 @@ def advise(
         say(
             f"warning: the images are {height}x{width}. This network's stem has stride 1 and no "
             f"pooling, so they take {height * width / 1024:.0f} times the memory and time of "
-            "32x32: set IMAGE_SIZE = 32 in lab3/data.py"
+            "32x32: let lab3/data.py make them 32x32"
         )
     if need.total > free:
-        fitting = int((free - need.weights) / need.activations * len(images))
+        fitting = int((free - need.weights) / need.activations * len(images)) * processes
         remedy = (
             f"--batch-size {2 ** (fitting.bit_length() - 1)} would fit"
             if fitting > 0

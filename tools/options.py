@@ -72,7 +72,7 @@ Seed = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    Option("--workers", help="Loader processes; 0 without a GPU, up to 4 with one."),
+    Option("--workers", min=0, help="Loader processes; 0 without a GPU, up to 4 with one."),
 ]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"], Option("--device", help="Where to train; auto prefers a GPU.")

@@ -72,11 +72,11 @@ def ptq(
 
         lab3 ptq --code solution --runs build/try
     """
-    code_sha256 = workspace.use_code(code)
+    used = workspace.use_code(code)
     folder, log = workspace.complete_run(runs, baseline)
     data = data_of(log, data_dir)
     ptq_run(
-        runs / workspace.check_name(name), folder, data, code_sha256,
+        runs / workspace.check_name(name), folder, data, used,
         calibration_images, qconfig, restart,
     )  # fmt: skip
 
@@ -123,12 +123,12 @@ def qat(
         "scheduler": scheduler, "label_smoothing": label_smoothing,
         "augmentation": augmentation, "seed": seed,
     }  # fmt: skip
-    code_sha256 = workspace.use_code(code)
+    used = workspace.use_code(code)
     folder, log = workspace.complete_run(runs, baseline)
     data = data_of(log, data_dir)
     changes = QAT_RECIPE | {field: value for field, value in chosen.items() if value is not None}
     qat_run(
-        runs / workspace.check_name(name), folder, data, code_sha256, changes,
+        runs / workspace.check_name(name), folder, data, used, changes,
         device=device, workers=workers, restart=restart,
     )  # fmt: skip
 
@@ -138,7 +138,7 @@ def quantized_start(
     folder: Path,
     baseline: RunLog,
     data: ImageData,
-    code_sha256: str,
+    code: workspace.Code,
     **fields: Any,
 ) -> Start:
     """Return the first record of a run that continues an FP32 run."""
@@ -155,7 +155,8 @@ def quantized_start(
         parameters=origin.parameters,
         data=data_record(data),
         baseline=Baseline(name=origin.name, checkpoint_sha256=end.checkpoint_sha256),
-        code_sha256=code_sha256,
+        code_sha256=code.student_sha256,
+        given_sha256=code.given_sha256,
         **fields,
     )
 
@@ -164,7 +165,7 @@ def ptq_run(
     folder: Path,
     baseline: Path,
     data: ImageData,
-    code_sha256: str,
+    code: workspace.Code,
     calibration_images: int = 512,
     qconfig: str = "ptq",
     restart: bool = False,
@@ -175,7 +176,7 @@ def ptq_run(
 
     origin = read_log(baseline)
     start = quantized_start(
-        "ptq", folder, origin, data, code_sha256,
+        "ptq", folder, origin, data, code,
         hyperparameters=None, calibration_images=calibration_images, qconfig=qconfig,
         environment=workspace.environment("cpu"),
     )  # fmt: skip
@@ -195,7 +196,7 @@ def qat_run(
     folder: Path,
     baseline: Path,
     data: ImageData,
-    code_sha256: str,
+    code: workspace.Code,
     changes: dict[str, Any],
     device: str = "auto",
     workers: int | None = None,
@@ -213,7 +214,7 @@ def qat_run(
         if processes > 1:
             raise UserError("lab3 qat runs in one process: start it without torchrun")
         start = quantized_start(
-            "qat", folder, origin, data, code_sha256,
+            "qat", folder, origin, data, code,
             hyperparameters=hyper, qconfig="qat",
             environment=workspace.environment(devices.name(where)),
         )  # fmt: skip

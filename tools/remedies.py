@@ -66,8 +66,8 @@ REMEDIES = (  # what PyTorch says, what it means here and what to do
         "CPU, so call network.to(device) after it, not before",
     ),
     (
-        r"out of memory",
-        "the GPU's memory is full: use a smaller --batch-size, and keep the images 32x32",
+        r"out of memory|can't allocate memory|not enough memory",
+        "memory is full: use a smaller --batch-size, and keep the images 32x32",
     ),
     (
         r"Error\(s\) in loading state_dict",
@@ -84,6 +84,10 @@ def explain(error: Exception) -> str | None:
     """
     if isinstance(error, SyntaxError) and error.filename and is_students(error.filename):
         return f"lab3/{Path(error.filename).name}:{error.lineno}: {error.msg}: {error.text}".strip()
+    if isinstance(error, ImportError) and error.path and is_students(error.path):
+        return f"lab3/{Path(error.path).name}: {error}: the given code needs this name"
+    if isinstance(error, SyntaxError) and not error.filename:
+        return f"lab3/{' or lab3/'.join(STUDENT_FILES)} is not a Python file: {error}"
     place = student_place(error)
     said = f"{type(error).__name__}: {error}"
     remedy = next((text for pattern, text in REMEDIES if re.search(pattern, said, re.DOTALL)), None)

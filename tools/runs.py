@@ -56,7 +56,7 @@ def summary(log: RunLog) -> dict[str, object]:
     hyper = log.start.hyperparameters
     state = "complete" if log.end else "unfinished"
     return {
-        "run": log.start.name,
+        "run": log.name,
         "kind": log.start.kind,
         "state": f"{state}, last line torn" if log.is_torn else state,
         "dataset": log.start.data.name,

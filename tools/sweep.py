@@ -13,7 +13,7 @@ from typer import Argument, Option
 from lab3.records import Hyperparameters
 from lab3.runlog import RunLog
 from tools import workspace
-from tools.console import UserError, out, print_table, say
+from tools.console import IS_FIRST_PROCESS, UserError, out, print_table, say
 from tools.datasets import read_data
 from tools.options import (
     TRAINING,
@@ -42,7 +42,9 @@ def sweep(
     plan: Annotated[
         Path | None, Argument(metavar="[PLAN.toml]", help="Tables [base] and [vary].")
     ] = None,
-    dataset: Annotated[DataName, Option("--dataset", help="What to train on.")] = "cifar10",
+    dataset: Annotated[
+        DataName | None, Option("--dataset", help="What to train on; cifar10 by default.")
+    ] = None,
     arch: Annotated[Arch | None, Option("--arch", help="Network; resnet14 for digits.")] = None,
     width: Width = None,
     epochs: OptionalText = None,
@@ -92,27 +94,31 @@ def sweep(
 
         lab3 sweep --dataset digits --epochs 1,2 --code solution --runs build/try/sweep
     """
-    code_sha256 = workspace.use_code(code)
+    used = workspace.use_code(code)
     lists = {
         "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
         "optimizer": optimizer, "momentum": momentum, "weight_decay": weight_decay,
         "scheduler": scheduler, "label_smoothing": label_smoothing,
         "augmentation": augmentation, "seed": seed,
     }  # fmt: skip
-    base: dict[str, Any] = {"dataset": dataset, "arch": arch, "width": width}
+    options = {"dataset": dataset, "arch": arch, "width": width}
+    base: dict[str, Any] = {"dataset": "cifar10", "arch": None, "width": None}
     vary = {field: text.split(",") for field, text in lists.items() if text is not None}
     if plan:
         planned_base, planned_vary = read_plan(plan)
         base, vary = base | planned_base, planned_vary | vary
+    base |= {key: value for key, value in options.items() if value is not None}
     network = {key: base.pop(key) for key in ("dataset", "arch", "width")}
     hyper = recipe(network["dataset"], base)
     data = read_data(network["dataset"], data_dir, download)
     logs = sweep_runs(
-        runs, data, settings(hyper, vary, grid), code_sha256,
+        runs, data, settings(hyper, vary, grid), used,
         arch=network["arch"], width=network["width"],
         device=device, workers=workers, restart=restart,
     )  # fmt: skip
     rows = facts.ablations(logs)
+    if not IS_FIRST_PROCESS:
+        return
     if as_json:
         out.print_json(json.dumps([row.as_json() for row in rows]))
     else:
@@ -124,7 +130,7 @@ def sweep(
 def read_plan(path: Path) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """Return the tables [base] and [vary] of a plan; raise UserError when they are not right."""
     try:
-        plan = tomllib.loads(path.read_text(encoding="utf-8"))
+        plan = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -177,7 +183,7 @@ def sweep_runs(
     runs: Path,
     data: ImageData,
     named: dict[str, Hyperparameters],
-    code_sha256: str,
+    code: workspace.Code,
     arch: str | None = None,
     width: int | None = None,
     device: str = "auto",
@@ -191,7 +197,7 @@ def sweep_runs(
         say(f"run {number} of {len(named)}: {name}")
         logs.append(
             train_run(
-                runs / name, data, hyper, code_sha256,
+                runs / name, data, hyper, code,
                 arch=arch or default_arch, width=width or default_width,
                 device=device, workers=workers, restart=restart,
             )

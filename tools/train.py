@@ -57,6 +57,9 @@ def train(
     seed: Seed = None,
     device: Device = "auto",
     workers: Workers = None,
+    save_every: Annotated[
+        float, Option("--save-every", metavar="SECONDS", help="Save long epochs on the way.")
+    ] = loop.SAVE_EVERY_S,
     restart: Restart = False,
     code: Code = None,
     runs: Runs = Path("runs"),
@@ -86,14 +89,14 @@ def train(
         "scheduler": scheduler, "label_smoothing": label_smoothing,
         "augmentation": augmentation, "seed": seed,
     }  # fmt: skip
-    code_sha256 = workspace.use_code(code)
+    used = workspace.use_code(code)
     hyper = recipe(dataset, chosen)
     default_arch, default_width = network_defaults(dataset)
     data = read_data(dataset, data_dir, download)
     train_run(
-        runs / workspace.check_name(name), data, hyper, code_sha256,
+        runs / workspace.check_name(name), data, hyper, used,
         arch=arch or default_arch, width=width or default_width,
-        device=device, workers=workers, restart=restart,
+        device=device, workers=workers, restart=restart, save_every_s=save_every,
     )  # fmt: skip
 
 
@@ -124,12 +127,13 @@ def train_run(
     folder: Path,
     data: ImageData,
     hyper: Hyperparameters,
-    code_sha256: str,
+    code: workspace.Code,
     arch: str,
     width: int,
     device: str = "auto",
     workers: int | None = None,
     restart: bool = False,
+    save_every_s: float = loop.SAVE_EVERY_S,
 ) -> RunLog:
     """Do one training run from where it stands to its end, and return its log."""
     import torch
@@ -154,7 +158,8 @@ def train_run(
             parameters=sum(p.numel() for p in network.parameters()),
             data=data_record(data),
             hyperparameters=hyper,
-            code_sha256=code_sha256,
+            code_sha256=code.student_sha256,
+            given_sha256=code.given_sha256,
             environment=workspace.environment(devices.name(where), processes),
         )
         with workspace.locked(folder):
@@ -166,13 +171,13 @@ def train_run(
             place = devices.name(where)
             say(f"{arch} of width {width}: {start.parameters:,} parameters, on {place}")
             share = data.train.images[: hyper.batch_size // processes]
-            memory.advise(network, hyper, share, where, mixed_precision=on_gpu)
+            memory.advise(network, hyper, share, where, on_gpu, processes)
             if workers is None:
                 workers = devices.loader_workers(where)
             trainer = Trainer(
                 network, data, hyper, where, folder / STATE_NAME, workers, mixed_precision=on_gpu
             )
-            loop.drive(trainer, folder)
+            loop.drive(trainer, folder, save_every_s=save_every_s)
             if trainer.rank == 0:
                 network.cpu().to(memory_format=torch.contiguous_format)
                 best = trainer.epochs[trainer.best_epoch - 1]

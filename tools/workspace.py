@@ -4,8 +4,9 @@ import hashlib
 import os
 import platform
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +17,7 @@ from lab3.runlog import (
     LOG_NAME,
     STATE_NAME,
     RunLog,
-    append,
+    begin,
     read_log,
     write_atomically,
 )
@@ -29,21 +30,36 @@ TORCH_NOISE = (  # PyTorch announces the end of eager quantization at every step
     "TypedStorage is deprecated",
     "Please use quant_min and quant_max to specify the range",
 )
+CONTENTS = {  # fields that identify contents nobody wants to read
+    "code_sha256": "your code",
+    "given_sha256": "the given code",
+    "fingerprint": "the data set",
+    "checkpoint_sha256": "the baseline's checkpoint",
+}
 Status = Literal["new", "resumed", "complete"]
 
 
-def use_code(code: Path | None) -> str:
+@dataclass(frozen=True)
+class Code:
+    """What identifies the code of a run: the student's two files, and the files given."""
+
+    student_sha256: str
+    given_sha256: str
+
+
+def use_code(code: Path | None) -> Code:
     """Let ``import lab3`` find a student's files first, and return what identifies them.
 
-    Without a folder, ``lab3/`` here or in ``assignment/`` is used. Files that the folder lacks
-    come from the kit.
+    Without a folder, ``lab3/`` here or in ``assignment/`` is used. Given files that the folder
+    lacks come from the kit.
     """
     candidates = [code] if code else [Path(), Path("assignment")]
     for folder in candidates:
-        if (folder / "lab3" / STUDENT_FILES[0]).is_file():
+        if (folder / "lab3").is_dir():
             break
-    else:
-        looked = " or ".join(str(f / "lab3" / STUDENT_FILES[0]) for f in candidates)
+    missing = [name for name in STUDENT_FILES if not (folder / "lab3" / name).is_file()]
+    if missing:
+        looked = " or ".join(str(f / "lab3" / missing[0]) for f in candidates)
         raise UserError(
             f"no {looked}: run this in the folder that holds your lab3/, or name it with --code DIR"
         )
@@ -51,9 +67,18 @@ def use_code(code: Path | None) -> str:
 
     lab3.__path__.insert(0, str((folder / "lab3").resolve()))
     silence_torch()
+    files = {path.name: path for f in reversed(lab3.__path__) for path in Path(f).glob("*.py")}
+    return Code(
+        sha256([files[name] for name in STUDENT_FILES]),
+        sha256([path for name, path in sorted(files.items()) if name not in STUDENT_FILES]),
+    )
+
+
+def sha256(paths: Iterable[Path]) -> str:
+    """Return what identifies the names and contents of files."""
     digest = hashlib.sha256()
-    for name in STUDENT_FILES:
-        digest.update((folder / "lab3" / name).read_bytes() + b"\0")
+    for path in paths:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
@@ -72,21 +97,13 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def processor_name() -> str:
-    """Return the CPU's name as the operating system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
 def environment(device: str, processes: int = 1) -> Environment:
     """Describe where a run takes place."""
     from importlib.metadata import version
 
     import torch
+
+    from lab3.evaluation import processor_name
 
     return Environment(
         python=platform.python_version(),
@@ -117,17 +134,25 @@ def open_run(folder: Path, start: Start, restart: bool) -> Status:
             (folder / name).unlink(missing_ok=True)
     log = read_log(folder) if (folder / LOG_NAME).exists() else None
     has_state = (folder / STATE_NAME).exists()
+    if log is None and (has_state or (folder / CHECKPOINT_NAME).exists()):
+        raise UserError(
+            f"{folder} holds checkpoints without {LOG_NAME}, so nobody knows what they are: choose "
+            "another folder (--name), or discard them with --restart"
+        )
     if log is None or (len(log.records) == 1 and not has_state):  # nothing there to be lost
-        (folder / LOG_NAME).unlink(missing_ok=True)
-        append(folder, start)
+        begin(folder, start)
         return "new"
     changes = list(differences(log.start, start))
+    if log.start.environment.processes != start.environment.processes:
+        processes = (log.start.environment.processes, start.environment.processes)
+        changes.append("processes was {}, now {}".format(*processes))
     if changes:
         raise UserError(
-            f"{folder} holds another run ({'; '.join(changes)}): choose another --name, or "
-            "replace it with --restart"
+            f"{folder} holds another run ({'; '.join(changes)}): choose another folder (--name; "
+            "--runs for a sweep, --out for the demo), or replace the run with --restart"
         )
     if log.end:
+        (folder / STATE_NAME).unlink(missing_ok=True)
         return "complete"
     if log.epochs and not has_state:
         raise UserError(f"{folder / STATE_NAME} is missing, so {folder} can't go on: --restart")
@@ -142,16 +167,20 @@ def differences(then: Record, today: Record, prefix: str = "") -> Iterator[str]:
             continue
         if isinstance(old, Record) and isinstance(new, Record):
             yield from differences(old, new, f"{prefix}{field}.")
-        elif field.endswith("sha256") or field == "fingerprint":
-            yield f"{prefix}{field.removesuffix('_sha256')} has changed"
+        elif field in CONTENTS:
+            yield f"{CONTENTS[field]} has changed"
         else:
             yield f"{prefix}{field} was {old!r}, now {new!r}"
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep a second command out of a run folder, where the system has file locks."""
-    if os.name == "nt" or not IS_FIRST_PROCESS:
+def locked(folder: Path, wait: bool = False) -> Iterator[None]:
+    """Keep a second command out of a folder, where the system has file locks.
+
+    Raises UserError when another one is there, or, with ``wait``, waits for it. Of several
+    processes of one command only the first keeps others out.
+    """
+    if os.name == "nt" or not (IS_FIRST_PROCESS or wait):
         yield
         return
     import fcntl
@@ -159,7 +188,7 @@ def locked(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
     except BlockingIOError:
         raise UserError(f"another lab3 command is at work in {folder}: wait for it") from None

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import torch
@@ -71,6 +72,10 @@ def load_data(name: str, data_dir: Path, download: bool = False) -> ImageData:
         classes, known, test = loaders[name](data_dir, download)
     except DataError:
         raise
+    except URLError as error:
+        raise DataError(f"{name} could not be fetched: {error.reason}") from error
+    except OSError as error:
+        raise DataError(f"{error.filename or data_dir}: {error.strerror or error}") from error
     except Exception as error:  # damaged pickles and archives raise all kinds
         raise DataError(
             f"{name} can't be read ({type(error).__name__}: {error}): delete its files below "

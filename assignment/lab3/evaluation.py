@@ -1,8 +1,10 @@
 """Accuracy, confusion and latency of a network."""
 
+import platform
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -49,6 +51,16 @@ def confusion_matrix(logits: Tensor, labels: Tensor) -> Tensor:
     return cells.bincount(minlength=classes**2).view(classes, classes)
 
 
+def processor_name() -> str:
+    """Return the CPU's name as the operating system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
 @torch.inference_mode()
 def measure_latency(network: nn.Module, images: Tensor, engine: str, runs: int = 50) -> Latency:
     """Time forward passes of one batch of normalised images on the CPU.
@@ -67,6 +79,7 @@ def measure_latency(network: nn.Module, images: Tensor, engine: str, runs: int =
         batch_size=len(images),
         threads=torch.get_num_threads(),
         engine=engine,
+        processor=processor_name(),
         warmup_runs=warmup_runs,
         runs=runs,
         median_s=median,

@@ -60,7 +60,8 @@ def begin_qat_epoch(network: nn.Module, epoch: int, epochs: int) -> None:
     """Freeze late: BatchNorm statistics after half of the epochs, ranges after three quarters.
 
     The last epochs then train the weights for the very scales that the INT8 network will have
-    (Krishnamoorthi, arXiv:1806.08342, section 3.2). ``epoch`` counts from 0.
+    (Krishnamoorthi, arXiv:1806.08342, section 3.2). ``epoch`` counts from 0; a single epoch
+    freezes nothing.
     """
     if epoch >= max(1, epochs // 2):
         network.apply(torch.ao.nn.intrinsic.qat.freeze_bn_stats)

@@ -94,15 +94,17 @@ class Start(Record):
     calibration_images: int | None = None
     qconfig: Literal["ptq", "qat", "default"] | None = None
     baseline: Baseline | None = None
-    code_sha256: Sha256
+    code_sha256: Sha256  # of the files that a student writes
+    given_sha256: Sha256  # of the others
     environment: Environment
 
 
 class Resume(Record):
-    """A stopped run goes on: after this many epochs and steps of the next."""
+    """A stopped run goes on: after this many epochs and steps of the next, on this device."""
 
     event: Literal["resume"] = "resume"
     time: datetime
+    device: str
     epoch: int
     step: int
 
@@ -152,6 +154,7 @@ class Latency(Record):
     batch_size: int
     threads: int
     engine: str
+    processor: str
     warmup_runs: int
     runs: int
     median_s: float

@@ -32,6 +32,10 @@ class RunLog:
     is_torn: bool
 
     @property
+    def name(self) -> str:
+        return self.path.parent.name
+
+    @property
     def start(self) -> Start:
         return next(self._all(Start))
 
@@ -106,6 +110,12 @@ def _parse(path: Path, number: int, line: bytes) -> AnyRecord:
         raise RunLogError(f"{path}:{number}: {field}: {first['msg']}{given}") from None
 
 
+def begin(run: Path, start: Start) -> None:
+    """Write a new log that holds its first record."""
+    line = start.model_dump_json().encode() + b"\n"
+    write_atomically(run / LOG_NAME, lambda file: file.write(line))
+
+
 def append(run: Path, record: Record) -> None:
     """Add one record to the log of a run folder; a torn last line is removed first."""
     path = run / LOG_NAME
@@ -127,11 +137,15 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file beside its place and rename it: readers see the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
-    with beside.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def json_schema() -> str:

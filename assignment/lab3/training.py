@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.ao.quantization as tq
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -120,7 +121,7 @@ class Trainer:
             self.step += 1
             self.seconds, begin = self.seconds + time.perf_counter() - begin, time.perf_counter()
             if self.step % look_every == 0 or self.step == self.steps:
-                self._check_loss()
+                self._check_loss(self.totals[0].item())
                 on_step(self)
 
     def _train_step(self, forward: nn.Module, images: Tensor, labels: Tensor) -> None:
@@ -138,8 +139,8 @@ class Trainer:
         self.totals[1] += correct
         self.totals[2] += len(labels)
 
-    def _check_loss(self) -> None:
-        if not math.isfinite(self.totals[0].item()):
+    def _check_loss(self, loss: float) -> None:
+        if not math.isfinite(loss):
             raise NonFiniteLossError(
                 f"the loss is not finite in epoch {self.epoch + 1}, step {self.step}, at learning "
                 f"rate {learning_rate(self.hyper, self.epoch):.4g}"
@@ -153,6 +154,7 @@ class Trainer:
 
     def _finish_epoch(self) -> Epoch:
         validation = self._validation_totals()
+        self._check_loss(validation[0])
         if self.world_size > 1:
             dist.all_reduce(self.totals)
         train_loss, train_accuracy = self.train_loss_and_accuracy
@@ -176,6 +178,7 @@ class Trainer:
 
     def _validation_totals(self) -> list[float]:
         """Return the summed loss and the number of right answers on the validation images."""
+        self.network.apply(tq.disable_observer)  # QAT must not take its ranges from these images
         if self.world_size > 1:  # BatchNorm statistics differ: the first process's count
             for buffer in self.network.buffers():
                 dist.broadcast(buffer, 0)
@@ -204,8 +207,11 @@ class Trainer:
             write_atomically(self.state, lambda file: torch.save(content, file))
 
     def load(self) -> None:
-        """Continue from the state file."""
-        content: dict[str, Any] = torch.load(self.state, map_location=self.device)
+        """Continue from the state file; raise LabError when it is damaged."""
+        try:
+            content: dict[str, Any] = torch.load(self.state, map_location=self.device)
+        except Exception as error:  # damaged archives raise all kinds
+            raise LabError(f"{self.state} is damaged: begin again with --restart") from error
         self.network.load_state_dict(content["network"])
         self.optimizer.load_state_dict(content["optimizer"])
         if content["scaler"]:  # empty when the run began without mixed precision

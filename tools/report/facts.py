@@ -14,10 +14,12 @@ class Comparison:
 
     ``drop_points`` is FP32 minus this network's accuracy in percentage points, positive when
     accuracy was lost; ``speedup`` and ``compression`` are FP32 divided by this network. They are
-    None for a network whose baseline has not been evaluated.
+    None for a network whose baseline has not been evaluated; ``speedup`` also when the two were
+    timed on different processors or with different numbers of threads.
     """
 
     run: str
+    dataset: str
     kind: str
     scheme: str
     size_bytes: int
@@ -35,31 +37,31 @@ class Comparison:
 
 
 def compare(logs: Iterable[RunLog]) -> list[Comparison]:
-    """Return one row per evaluated run, FP32 first, each against its own baseline."""
-    evaluated = {log.start.name: log for log in logs if log.result}
+    """Return one row per evaluated run, FP32 first, each against its own baseline.
+
+    A baseline is found by its checkpoint: one that was trained again is another network.
+    """
+    evaluated = [log for log in logs if log.result]
+    networks = {log.result.checkpoint_sha256: log.result for log in evaluated if log.result}
     order = {"train": 0, "ptq": 1, "qat": 2}
-    ranked = sorted(evaluated.values(), key=lambda log: (order[log.start.kind], log.start.name))
-    return [_row(log, evaluated) for log in ranked]
+    evaluated.sort(key=lambda log: (log.start.data.name, order[log.start.kind], log.name))
+    return [_row(log, networks) for log in evaluated]
 
 
-def _row(log: RunLog, evaluated: dict[str, RunLog]) -> Comparison:
+def _row(log: RunLog, networks: dict[str, Result]) -> Comparison:
     result, start = log.result, log.start
     assert result is not None  # compare() hands over evaluated runs only
-    reference: Result | None = None
-    if start.kind == "train":
-        reference = result
-    elif start.baseline and start.baseline.name in evaluated:
-        candidate = evaluated[start.baseline.name].result
-        # A baseline that was trained again is not the network that this run started from.
-        if candidate and candidate.checkpoint_sha256 == start.baseline.checkpoint_sha256:
-            reference = candidate
+    reference = networks.get(start.baseline.checkpoint_sha256) if start.baseline else result
     drop = speedup = compression = None
     if reference:
         drop = 100 * (reference.accuracy - result.accuracy)
-        speedup = reference.latency.median_s / result.latency.median_s
+        places = [(r.latency.processor, r.latency.threads) for r in (reference, result)]
+        if places[0] == places[1]:
+            speedup = reference.latency.median_s / result.latency.median_s
         compression = reference.checkpoint_bytes / result.checkpoint_bytes
     return Comparison(
-        run=start.name,
+        run=log.name,
+        dataset=start.data.name,
         kind=start.kind,
         scheme=result.scheme,
         size_bytes=result.checkpoint_bytes,
@@ -91,7 +93,7 @@ class Ablation:
 def ablations(logs: Sequence[RunLog]) -> list[Ablation]:
     """Return one row per complete training run, in the order given; equals are all best."""
     rows = [
-        (log.start.name, log.start.hyperparameters, log.end.best_epoch, log.end.validation_accuracy)
+        (log.name, log.start.hyperparameters, log.end.best_epoch, log.end.validation_accuracy)
         for log in logs
         if log.end and log.start.hyperparameters
     ]

@@ -124,8 +124,14 @@ def latency_notes(rows: Sequence[Comparison]) -> list[str]:
     settings: dict[tuple[str, int], list[str]] = {}
     for row in rows:
         settings.setdefault((row.engine, row.threads), []).append(row.run)
-    return [
+    notes = [
         f"Latency of {', '.join(runs)}: one image, {threads} threads, engine {engine}; "
         "median (quartiles)"
         for (engine, threads), runs in settings.items()
     ]
+    if any(row.speedup is None and row.compression is not None for row in rows):
+        notes.append(
+            "A speed-up needs the same processor and threads as the baseline's time: "
+            "lab3 evaluate --again"
+        )
+    return notes
