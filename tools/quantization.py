@@ -29,7 +29,7 @@ from tools.options import (
     Seed,
     WeightDecay,
     Workers,
-)  # fmt: skip
+)
 from tools.train import with_changes
 
 if TYPE_CHECKING:

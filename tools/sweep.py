@@ -28,7 +28,7 @@ from tools.options import (
     Runs,
     Width,
     Workers,
-)  # fmt: skip
+)
 from tools.report import facts, tables
 from tools.train import network_defaults, recipe, train_run, with_changes
 

@@ -34,7 +34,7 @@ from tools.options import (
     WeightDecay,
     Width,
     Workers,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from lab3.data import ImageData

@@ -197,7 +197,7 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
 
 
 def all_runs(runs: Path) -> list[Path]:
-    """Return the run folders, oldest first by name."""
+    """Return the run folders, sorted by name."""
     return sorted(path.parent for path in runs.glob(f"*/{LOG_NAME}"))
 
 

@@ -32,10 +32,13 @@ def exact_engines() -> list[str]:
     """Return engines of this CPU that compute exactly and agree to the bit, fastest first.
 
     qnnpack rounds half of an addition's ties the other way, so it only serves where it is alone:
-    a network's accuracy must not depend on which engine was faster today.
+    a network's accuracy must not depend on which engine was faster today. Raises LabError when
+    there is none.
     """
     usual = ("onednn", "x86", "fbgemm")
     here = [e for e in torch.backends.quantized.supported_engines if e != "none" and is_exact(e)]
+    if not here:
+        raise LabError("no INT8 engine of this CPU computes exactly: use another computer")
     return [engine for engine in usual if engine in here] or here
 
 
@@ -54,7 +57,6 @@ def use_fastest_engine(build: Callable[[], nn.Module], images: Tensor) -> tuple[
         seconds = measure_latency(network, images, engine, runs=30).lower_quartile_s
         if best is None or seconds < best[0]:
             best = seconds, engine, network
-    if best is None:
-        raise LabError("no INT8 engine of this CPU computes exactly: use another computer")
+    assert best is not None  # exact_engines() names one at least
     torch.backends.quantized.engine = best[1]
     return best[2], best[1]
