@@ -1,14 +1,20 @@
-"""What all tests share: the reference solution laid over the given files, and the command."""
+"""What all tests share: the reference solution laid over the given files, and the commands."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from autograder import grading, rubric
+from autograder.material import Material
+from autograder.results import Grade
+from autograder.sandbox import Sandbox
+from autograder.submission import Submission
 from tools.workspace import use_code
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,6 +57,37 @@ def student(tmp_path: Path) -> Path:
     for path in (SOLUTION / "lab3").glob("*.py"):
         shutil.copy(path, folder / "lab3")
     return folder
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """A warm worker behind real walls, shared by the tests of one process."""
+    with Sandbox("namespaces") as warm:
+        yield warm
+
+
+RUBRIC = rubric.load(rubric.RUBRIC, list(grading.all_checks()))
+SOLVED = {path.name: path.read_bytes() for path in (SOLUTION / "lab3").glob("*.py")}
+
+
+def handed_in(files: dict[str, bytes]) -> Submission:
+    """A submission of nothing but code."""
+    digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
+    return Submission("student", digest, files, {}, None, (), ())
+
+
+def grade_code(sandbox: Sandbox, files: dict[str, bytes], full_size: bool = False) -> Grade:
+    """Grade two source files by all code checks, perhaps without the full ResNet-50."""
+    return grading.grade(
+        handed_in(files),
+        RUBRIC,
+        sandbox,
+        Material(thresholds=RUBRIC.document.thresholds),
+        lambda entry: (
+            entry.check.split(".")[0] in grading.CODE_GROUPS
+            and (full_size or entry.check != "ptq.full_size")
+        ),
+    )
 
 
 def change(path: Path, old: str, new: str) -> None:

@@ -1,0 +1,1 @@
+"""The autograder: claims checked in a trusted process, student code in a sandbox."""

@@ -1,0 +1,162 @@
+"""Part 1: ``forward`` and ``add_relu``."""
+
+from torch import Tensor
+
+from autograder import experiments, reference
+from autograder.claims import Evidence, about
+from autograder.client import Block, Client, Converted, Network, NoAnswerError, same
+from autograder.diagnoses import diagnose_block, diagnose_int8_error
+from autograder.inputs import SMALL, WIDTH, Inputs
+
+BLOCK = "QuantizableBottleneck.forward"
+NETWORK = "QuantizableResNet.forward"
+# Both sides run the same float32 kernels on the same computer; another order of operations moves
+# the last bits, about 1e-6 of the largest value. The smallest mistake known moves 1e-2.
+TOLERANCE = 1e-4
+
+
+def numbers(values: Tensor | None) -> str:
+    """Return the first numbers of a tensor, with its shape."""
+    if values is None:
+        return "nothing"
+    first = ", ".join(f"{value:.4f}" for value in values.flatten()[:3].tolist())
+    return f"[{first}, ...] of shape {tuple(values.shape)}"
+
+
+def compare(evidence: Evidence, what: str, expected: Tensor, got: Tensor | None) -> None:
+    """Observe whether two float tensors agree."""
+    holds = same(got, expected, TOLERANCE)
+    text = numbers(got)
+    if got is not None and not holds and got.shape == expected.shape:
+        text += f"; off by up to {float((got - expected).abs().max()):.4g}"
+    evidence.add(what, numbers(expected), text, holds)
+
+
+def check_block(
+    client: Client, evidence: Evidence, seed: int, in_channels: int, channels: int, stride: int
+) -> None:
+    shape = {"in_channels": in_channels, "channels": channels, "stride": stride, "seed": seed}
+    _, tensors = client.ask("block", Block, **shape, size=8, gradients=False)
+    block = reference.block(**shape)
+    images = experiments.images(seed + 1, 2, in_channels, 8, 8)
+    expected = block(images).detach()
+    got = tensors.get("output")
+    what = f"QuantizableBottleneck({in_channels}, {channels}, {stride}) on 2 random images"
+    compare(evidence, what, expected, got)
+    diagnosis = "" if got is None else diagnose_block(block, images, got, TOLERANCE)
+    evidence.judge("The output differs from the one that the handout describes.", diagnosis)
+
+
+@about(BLOCK)
+def test_block_without_shortcut(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """The main path is conv1-bn1-relu1, conv2-bn2-relu2, conv3-bn3."""
+    channels = inputs.random("block").choice([8, 12, 16])
+    check_block(client, evidence, inputs.seed, 4 * channels, channels, 1)
+
+
+@about(BLOCK)
+def test_block_with_shortcut(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """The shortcut is ``x``, sent through ``downsample`` when the block has one."""
+    source = inputs.random("shortcut")
+    stride = source.choice([1, 2]) if inputs.visibility == "hidden" else 2
+    check_block(client, evidence, inputs.seed + 7, source.choice([16, 24]), 8, stride)
+
+
+@about(NETWORK)
+def test_network_logits(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """Between them: conv1-bn1-relu, layer1 to layer4, avgpool, flatten, fc."""
+    classes = inputs.random("network").choice([7, 10])
+    _, tensors = client.ask("network", Network, num_classes=classes, width=WIDTH, seed=inputs.seed)
+    expected = reference.network_logits(classes, WIDTH, inputs.seed)
+    what = "the network, its stages replaced by plain convolutions, on 2 random images"
+    compare(evidence, what, expected, tensors.get("output"))
+    evidence.judge("The logits differ from those that the handout describes.")
+
+
+@about(BLOCK)
+def test_gradients(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """Gradients reach every weight, through the main path and through the shortcut."""
+    seed = inputs.seed + 13
+    shape = {"in_channels": 16, "channels": 8, "stride": 2, "seed": seed}
+    _, tensors = client.ask("block", Block, **shape, size=8, gradients=True)
+    block = reference.block(**shape)
+    output = block(experiments.images(seed + 1, 2, 16, 8, 8))
+    (output * experiments.images(seed + 2, *output.shape)).sum().backward()
+    for name, parameter in block.named_parameters():
+        if name.endswith("weight") and parameter.grad is not None:
+            got = tensors.get(f"gradient of {name}")
+            compare(evidence, f"gradient of {name}", parameter.grad, got)
+    missing = [
+        o for o in evidence.observations if not o.holds and o.got.startswith("[0.0000, 0.0000")
+    ]
+    said = "A detach() or a no_grad keeps the network from learning." if missing else ""
+    evidence.judge(said)
+
+
+@about("QuantizableBottleneck.add_relu")
+def test_functional_addition(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """The addition and its ReLU are one operation of ``self.skip_add_relu``."""
+    shape = {"in_channels": 16, "channels": 8, "stride": 2, "seed": inputs.seed + 13}
+    answer, _ = client.ask("block", Block, **shape, size=8, gradients=True)
+    used = [name or "one made in forward" for name, _ in answer.functionals]
+    got = ", ".join(
+        f"{operation} of {name}"
+        for name, (_, operation) in zip(used, answer.functionals, strict=True)
+    )
+    holds = answer.functionals == [("skip_add_relu", "add_relu")]
+    evidence.add(
+        "the block's addition", "add_relu of skip_add_relu", got or "a plain addition", holds
+    )
+    error = int8_error(client, inputs)
+    if holds and error and "add" in error:  # what the block says, its INT8 version has to do
+        evidence.add("the block in INT8", "computes", error, holds=False)
+    evidence.judge(
+        "Only the FloatFunctional that __init__ has made gets an observer, and becomes an INT8 "
+        "addition.",
+        diagnose_functionals(answer.functionals),
+    )
+
+
+def int8_error(client: Client, inputs: Inputs) -> str | None:
+    """Return what the INT8 network raised in its forward pass, if it came so far."""
+    try:
+        answer = ask_int8(client, inputs)
+    except NoAnswerError:
+        return None
+    return answer.forward_error.message if answer.forward_error else None
+
+
+def ask_int8(client: Client, inputs: Inputs) -> Converted:
+    """Return the network quantized with PyTorch's own observers, without fusing it."""
+    return client.ask(
+        "ptq", Converted, layers=SMALL, num_classes=10, width=WIDTH, seed=inputs.seed,
+        observer="stock", is_fused=False,
+    )[0]  # fmt: skip
+
+
+def diagnose_functionals(used: list[tuple[str, str]]) -> str:
+    """Tell the ways to add without ``skip_add_relu`` apart."""
+    if not used:
+        return "The tensors are added with + or torch.add, which no observer sees."
+    if any(not name for name, _ in used):
+        return "A FloatFunctional is made in forward: it has no observer, and stays in FP32."
+    if all(operation == "add" for _, operation in used):
+        return "add is used without its ReLU: add_relu is one operation, so it has one scale."
+    return ""
+
+
+@about(NETWORK)
+def test_stub_order(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """``quant`` comes first and ``dequant`` last: the INT8 network takes and returns floats."""
+    answer = ask_int8(client, inputs)
+    error = answer.forward_error
+    diagnosis = diagnose_int8_error(error) if error else ""
+    if error and "quant" not in diagnosis.split(":")[0]:  # another check's matter
+        raise NoAnswerError("crashed", str(error), error.place, error)
+    evidence.add("the INT8 network given floats", "computes", str(error or "computes"), not error)
+    if not error:
+        got = "integers" if answer.returns_integers else "floats"
+        evidence.add("the INT8 network's output", "floats", got, not answer.returns_integers)
+        if answer.returns_integers:
+            diagnosis = "dequant is missing: forward ends with self.dequant(x)."
+    evidence.judge("Between the stubs a converted network computes on integers.", diagnosis)

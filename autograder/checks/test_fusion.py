@@ -1,0 +1,156 @@
+"""Part 2: ``fuse_model``."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from autograder import experiments, reference
+from autograder.checks.test_forward import TOLERANCE, compare
+from autograder.claims import Evidence, about
+from autograder.client import Client, Fused, NoAnswerError, same
+from autograder.diagnoses import diagnose_fusion_error
+from autograder.inputs import SMALL, WIDTH, Inputs
+
+NETWORK, BLOCK = "QuantizableResNet.fuse_model", "QuantizableBottleneck.fuse_model"
+UNKNOWN = "something else"
+
+
+def ask(client: Client, inputs: Inputs, is_qat: bool = False) -> tuple[Fused, Mapping[str, Tensor]]:
+    """Return the fused network's layers, each tried alone."""
+    try:
+        return client.ask(
+            "fuse", Fused, layers=SMALL, num_classes=10, width=WIDTH, seed=inputs.seed,
+            is_qat=is_qat,
+        )  # fmt: skip
+    except NoAnswerError as error:
+        if error.error and error.outcome == "crashed" and not error.diagnosis:
+            error.diagnosis = diagnose_fusion_error(error.error)
+        raise
+
+
+def examine(
+    tensors: Mapping[str, Tensor], seed: int, is_qat: bool = False
+) -> dict[experiments.ConvLayer, tuple[str, str]]:
+    """Return, for each convolution, what its module computes and what is left behind it."""
+    network = reference.filled(SMALL, 10, WIDTH, seed)
+    found = {}
+    for name in experiments.conv_layers(SMALL):
+        layer = reference.Layer(network, name, seed)
+        front = tensors.get(f"front of {name.conv}")
+        rest = tensors.get(f"rest of {name.conv}")
+        found[name] = (
+            match(front, layer.fronts(is_qat)),
+            match(rest, layer.rests(is_qat)),
+        )
+    return found
+
+
+def match(got: Tensor | None, known: dict[str, Tensor]) -> str:
+    """Return the name of the known output that a tensor agrees with."""
+    return next((name for name, value in known.items() if same(got, value, TOLERANCE)), UNKNOWN)
+
+
+def check_batchnorms(client: Client, inputs: Inputs, evidence: Evidence, place: str) -> None:
+    """Judge that the BatchNorms of the stem, blocks or shortcuts are in the convolutions."""
+    _, tensors = ask(client, inputs)
+    states = examine(tensors, inputs.seed)
+    kept = dropped = 0
+    for layer, (front, rest) in states.items():
+        if layer.place != place:
+            continue
+        is_inside, is_behind = "bn" in front.split(), "bn" in rest.split()
+        kept += not is_inside and is_behind
+        dropped += not is_inside and not is_behind and UNKNOWN not in (front, rest)
+        got = f"{layer.conv}: {front}" + (f", then {layer.bn}: {rest}" if rest else "")
+        evidence.add(f"{layer.conv} alone", "a convolution with its BatchNorm", got,
+                     is_inside and not is_behind)  # fmt: skip
+    diagnosis = ""
+    if dropped:
+        diagnosis = "A BatchNorm was dropped without being folded into its convolution."
+    elif kept:
+        diagnosis = "These layers are not in any list of fuse_modules."
+    evidence.judge("A BatchNorm that stays behind is computed at inference.", diagnosis)
+
+
+@about(NETWORK)
+def test_stem(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """The stem's conv1, bn1 and relu become one module."""
+    check_batchnorms(client, inputs, evidence, "stem")
+
+
+@about(BLOCK)
+def test_blocks(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """Every Conv2d is fused with the BatchNorm2d, and the ReLU, that directly follow it."""
+    check_batchnorms(client, inputs, evidence, "block")
+
+
+@about(BLOCK)
+def test_shortcuts(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """The shortcut's convolution is fused with its BatchNorm2d."""
+    check_batchnorms(client, inputs, evidence, "shortcut")
+
+
+@about(BLOCK)
+def test_relus(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """ReLUs are fused where they directly follow; none is lost and none added."""
+    _, tensors = ask(client, inputs)
+    states = examine(tensors, inputs.seed)
+    lost = added = behind = 0
+    for layer, (front, rest) in states.items():
+        is_inside, is_behind = "relu" in front.split(), "relu" in rest.split()
+        is_known = UNKNOWN not in (front, rest)
+        if layer.relu:
+            lost += is_known and not is_inside and not is_behind
+            behind += not is_inside and is_behind
+            expected, holds = "with its ReLU", is_known and is_inside and not is_behind
+        else:
+            added += is_inside
+            expected, holds = "without a ReLU", is_known and not is_inside
+        got = f"{layer.conv}: {front}" + (f", then {rest}" if rest else "")
+        evidence.add(f"{layer.conv} alone", expected, got, holds)
+    diagnosis = ""
+    if lost:
+        diagnosis = "A ReLU was lost: one module that serves twice can be fused only once."
+    elif added:
+        diagnosis = "A ReLU was fused where none directly follows the convolution."
+    elif behind:
+        diagnosis = "These ReLUs are not in any list of fuse_modules."
+    evidence.judge("", diagnosis)
+
+
+@about(NETWORK)
+def test_output_unchanged(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """The output does not change."""
+    _, tensors = ask(client, inputs)
+    states = examine(tensors, inputs.seed)
+    fused = [layer.conv for layer, (front, _) in states.items() if front != "conv"]
+    evidence.add("fused convolutions", "some", f"{len(fused)} of {len(states)}", bool(fused))
+    if "before" not in tensors:
+        raise NoAnswerError("not_implemented", "the network has no output to compare: forward "
+                            "does not run yet")  # fmt: skip
+    compare(evidence, "the fused network on 2 random images", tensors["before"],
+            tensors.get("after"))  # fmt: skip
+    evidence.judge("Fusing only moves computations: the output before is the output after.")
+
+
+@about(BLOCK)
+def test_qat_batchnorm(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """PTQ fuses in eval mode (``tq.fuse_modules``), QAT in train mode (``tq.fuse_modules_qat``)."""
+    answer, tensors = ask(client, inputs, is_qat=True)
+    states = examine(tensors, inputs.seed, is_qat=True)
+    for layer, (front, rest) in states.items():
+        holds = "bn" in front.split() and "bn" not in rest.split()
+        if rest == "bn" or front == "conv":
+            holds = True  # not fused at all, which costs the points of its own claim
+        evidence.add(f"{layer.conv} alone in train mode", "BatchNorm with the batch's statistics",
+                     front, holds)  # fmt: skip
+    fused = sum(front.startswith("conv bn") for front, _ in states.values())
+    evidence.add("convolutions with a BatchNorm inside", "some", str(fused), fused > 0)
+    expected, got = len(states), len(answer.trainable)
+    evidence.add("trainable BatchNorms", str(expected), str(got), got == expected)
+    evidence.judge(
+        "QAT trains BatchNorm: it has to stay inside the fused module until conversion.",
+        "BatchNorm was folded for good, as fuse_modules does; QAT needs fuse_modules_qat."
+        if not answer.trainable
+        else "",
+    )

@@ -1,0 +1,129 @@
+"""Part 3: ``CusQuantObserver.scale_approximate``."""
+
+import math
+
+from autograder.claims import ClaimFailedError, Evidence, about
+from autograder.client import Client, Scales, raise_for
+from autograder.diagnoses import Call, diagnose_scales
+from autograder.inputs import Inputs
+
+APPROXIMATE = "CusQuantObserver.scale_approximate"
+TOO_FAR = 0.5 + 1e-6  # a power of two further from the exact exponent than this is not the nearest
+Pairs = list[tuple[float, int | None]]
+
+
+def ask(client: Client, pairs: Pairs) -> list[Call]:
+    """Return the calls with their results; raise for the first that raised."""
+    answer, _ = client.ask("scales", Scales, calls=[[scale.hex(), most] for scale, most in pairs])
+    calls = []
+    for (scale, most), result in zip(pairs, answer.results, strict=True):
+        if result.error:
+            raise_for(result.error)
+        assert result.value is not None
+        calls.append(Call(scale, most, result.value))
+    return calls
+
+
+def judge(evidence: Evidence, calls: list[Call], said: str) -> None:
+    evidence.judge(said, diagnose_scales(calls))
+
+
+def power(exponent: int) -> str:
+    return f"{2.0**exponent!r}  2**{exponent}"
+
+
+def shown(value: float) -> str:
+    """Return a value with its exponent of two."""
+    if not (math.isfinite(value) and value > 0):
+        return repr(value)
+    return f"{value!r}  2**{round(math.log2(value), 3):g}"
+
+
+def exponent_of(value: float) -> float:
+    """Return the exponent of a result, or nan, which agrees with nothing."""
+    return math.log2(value) if math.isfinite(value) and value > 0 else math.nan
+
+
+@about(APPROXIMATE)
+def test_whole_power_of_two(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """The result is a whole power of two: ``2.0**-S`` for an integer ``S``."""
+    scales = inputs.scales("whole", [0.3, 0.3625, 0.02, 0.7, 0.003], -7.4, -0.1)
+    calls = ask(client, [(scale, None) for scale in scales])
+    for call in calls:
+        exponent = exponent_of(call.got)
+        whole = power(round(exponent)) if math.isfinite(exponent) else "a power of two"
+        evidence.add(str(call), whole, shown(call.got), math.frexp(call.got)[0] == 0.5)
+    judge(evidence, calls, "A shift moves by whole bits, so the exponent has to be an integer.")
+
+
+@about(APPROXIMATE)
+def test_nearest_exponent(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """``S`` is the integer nearest to ``-log2(scale)``."""
+    scales = inputs.scales("nearest", [0.3, 0.3625, 0.02, 0.7, 0.003, 0.18, 0.09], -7.4, -0.1)
+    calls = ask(client, [(scale, None) for scale in scales])
+    for call in calls:
+        exact = math.log2(call.scale)
+        distance = abs(exponent_of(call.got) - round(exact))
+        evidence.add(str(call), power(round(exact)), shown(call.got), distance < TOO_FAR)
+    judge(evidence, calls, "Another power of two is nearer, measured by exponents.")
+
+
+def within(evidence: Evidence, calls: list[Call], default: int = 8) -> None:
+    """Observe that results are the clamped ones."""
+    for call in calls:
+        most = default if call.most is None else call.most
+        expected = -min(max(round(-math.log2(call.scale)), 0), most)
+        distance = abs(exponent_of(call.got) - expected)
+        evidence.add(str(call), power(expected), shown(call.got), distance < TOO_FAR)
+
+
+@about(APPROXIMATE)
+def test_lower_clamp(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """``S`` stays within ``0`` and ``max_shift_amount``: no shift is longer."""
+    scales = inputs.scales("lower", [1e-6, 0.0001, 0.0005], -30, -9)
+    calls = ask(client, [(scale, None) for scale in scales])
+    within(evidence, calls)
+    judge(evidence, calls, "The hardware's shifter ends at max_shift_amount, 8 when not given.")
+
+
+@about(APPROXIMATE)
+def test_upper_clamp(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """``S`` stays within ``0`` and ``max_shift_amount``: a scale above 1 gives ``1.0``."""
+    scales = inputs.scales("upper", [1.7, 3.1, 300.0], 0.6, 12)
+    calls = ask(client, [(scale, None) for scale in scales])
+    within(evidence, calls)
+    judge(evidence, calls, "S below 0 would be a shift to the left.")
+
+
+@about(APPROXIMATE)
+def test_max_shift_amount(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """``S`` stays within ``0`` and ``max_shift_amount``: the limit is the argument."""
+    pairs: Pairs = [(1e-6, 12), (1e-6, 10), (0.0006, 11), (0.01, 4), (0.05, 3)]
+    if inputs.visibility == "hidden":
+        source = inputs.random("limit")
+        above, below = source.randint(9, 14), source.randint(2, 6)
+        pairs = [(2.0**-25.3, above), (2.0**-8.7, above), (2.0**-7.8, below), (2.0**-20.2, below)]
+    calls = ask(client, pairs)
+    within(evidence, calls)
+    judge(evidence, calls, "Each caller may have another shifter: the limit is an argument.")
+
+
+@about(APPROXIMATE)
+def test_finite_and_positive(client: Client, evidence: Evidence) -> None:
+    """The result is finite and positive for every input, also for 0, negative, inf and nan."""
+    special = [0.0, -0.0, -1.0, math.inf, -math.inf, math.nan, 5e-324, 1e30, 1.7e308]
+    answer, _ = client.ask("scales", Scales, calls=[[scale.hex(), None] for scale in special])
+    if all(result.error and result.error.is_stub for result in answer.results):
+        assert answer.results[0].error is not None
+        raise_for(answer.results[0].error)
+    place = None
+    for scale, result in zip(special, answer.results, strict=True):
+        got = str(result.error) if result.error else repr(result.value)
+        holds = result.value is not None and 0 < result.value < math.inf
+        evidence.add(f"scale_approximate({scale!r})", "finite and positive", got, holds)
+        place = place or (result.error.place if result.error else None)
+    try:
+        evidence.judge("Observers meet such scales, for example when they have seen no data.")
+    except ClaimFailedError as failed:
+        failed.place = place
+        raise

@@ -1,0 +1,140 @@
+"""Part 4: the run logs, judged by themselves and beside their checkpoints."""
+
+import math
+from collections.abc import Iterator
+
+from autograder.checks.test_ptq import exponent, is_shift
+from autograder.claims import Evidence, about
+from autograder.client import Client, NoAnswerError
+from autograder.material import KINDS, Kind, Material, is_based_on
+from lab3.runlog import RunLog
+from lab3.training import learning_rate
+
+Fact = tuple[str, object, object]  # what, expected, got
+
+
+@about("runs")
+def test_logs(material: Material, evidence: Evidence) -> None:
+    """There is a complete run log of FP32, PTQ and QAT, each with a result on the test images."""
+    for kind, title in KINDS.items():
+        name = material.chosen.get(kind)
+        if name is None:
+            evidence.add(f"{title} run", "a complete log", material.why_none(kind), holds=False)
+            continue
+        log = material.log(kind)
+        got = f"runs/{name}, complete" if log.result else f"runs/{name} without a result"
+        evidence.add(f"{title} run", "a complete log with a result", got, log.result is not None)
+    for name, known in material.logs.items():
+        if isinstance(known, str):
+            evidence.add(f"runs/{name}", "a log that can be read", known, holds=False)
+    evidence.judge("lab3 train, lab3 ptq, lab3 qat and lab3 evaluate write them.")
+
+
+@about("runs")
+def test_consistency(material: Material, evidence: Evidence) -> None:
+    """The logs agree with themselves and with each other."""
+    if not material.chosen:
+        raise NoAnswerError("failed", material.why_none("train"))
+    for kind in material.chosen:
+        log, name = material.log(kind), material.chosen[kind]
+        for what, expected, got in facts(log):
+            evidence.add(f"runs/{name}: {what}", shown(expected), shown(got), agree(expected, got))
+        if kind != "train":
+            origin = material.log("train")
+            holds = is_based_on(log, origin) and log.start.data == origin.start.data
+            expected = f"those of runs/{material.chosen['train']}"
+            got = "the same" if holds else "others"
+            evidence.add(f"runs/{name}: baseline and data", expected, got, holds)
+    evidence.judge("A log is written by the lab's commands alone; nothing in it is edited.")
+
+
+def facts(log: RunLog) -> Iterator[Fact]:
+    """Yield what one part of a log says of another."""
+    start, end, result = log.start, log.end, log.result
+    assert end is not None
+    hyper = start.hyperparameters
+    if hyper is not None:
+        yield "epochs", hyper.epochs, len(log.epochs)
+        yield (
+            "learning rates",
+            [learning_rate(hyper, e) for e in range(hyper.epochs)],
+            [epoch.learning_rate for epoch in log.epochs],
+        )
+        best = max((epoch.validation_accuracy for epoch in log.epochs), default=math.nan)
+        at_best = [e.validation_accuracy for e in log.epochs if e.epoch == end.best_epoch]
+        yield "validation accuracy of the best epoch", [best], at_best
+        if start.kind == "train":
+            yield "validation accuracy at the end", best, end.validation_accuracy
+    if log.quantized is not None:
+        accuracy = log.quantized.validation_accuracy
+        yield "validation accuracy after conversion", accuracy, end.validation_accuracy
+    yield "the end comes after the start", True, end.time >= start.time
+    if result is not None:
+        yield "images tested", start.data.test, result.images
+        counts = result.confusion
+        yield "images in the confusion matrix", result.images, sum(map(sum, counts))
+        right = sum(row[i] for i, row in enumerate(counts) if i < len(row))
+        yield "accuracy by the confusion matrix", right / max(1, result.images), result.accuracy
+        yield "checkpoint of the result", end.checkpoint_sha256, result.checkpoint_sha256
+        yield "bytes of the checkpoint", end.checkpoint_bytes, result.checkpoint_bytes
+        scheme = "fp32" if start.kind == "train" else "int8-per-tensor"
+        yield "scheme", scheme, result.scheme
+
+
+def agree(expected: object, got: object) -> bool:
+    """Compare numbers up to the rounding of float64."""
+    if isinstance(expected, list) and isinstance(got, list):
+        return len(expected) == len(got) and all(map(agree, expected, got))
+    if isinstance(expected, float) and isinstance(got, float):
+        return math.isclose(expected, got, rel_tol=1e-9, abs_tol=1e-12)
+    return expected == got
+
+
+def shown(value: object) -> str:
+    if isinstance(value, list):
+        first = ", ".join(shown(part) for part in value[:3])
+        return f"{first}, ... ({len(value)})" if len(value) > 3 else first or "none"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = str(value)
+    return f"{text[:12]}..." if len(text) == 64 else text
+
+
+@about("runs")
+def test_checkpoints(client: Client, material: Material, evidence: Evidence) -> None:
+    """Each checkpoint is the file that its log describes, and fits the lab's network."""
+    for kind, title in KINDS.items():
+        if kind not in material.chosen:
+            evidence.add(f"{title} checkpoint", "handed in", material.why_none(kind), holds=False)
+            continue
+        observe_checkpoint(client, material, evidence, kind)
+    evidence.judge("A result counts when its checkpoint proves it.")
+
+
+def observe_checkpoint(client: Client, material: Material, evidence: Evidence, kind: Kind) -> None:
+    """Observe that a run's checkpoint is there, is the one of the log, and can be loaded."""
+    name, end = material.chosen[kind], material.log(kind).end
+    what = f"runs/{name}/model.pt"
+    try:
+        path = material.checkpoint_path(kind)
+    except NoAnswerError as error:
+        evidence.add(what, "handed in", error.said, holds=False)
+        return
+    assert end is not None
+    sha256 = material.runs[name].checkpoint_sha256
+    evidence.add(f"{what}: sha256", shown(end.checkpoint_sha256), shown(sha256),
+                 sha256 == end.checkpoint_sha256)  # fmt: skip
+    size = path.stat().st_size
+    evidence.add(f"{what}: bytes", f"{end.checkpoint_bytes:,}", f"{size:,}",
+                 size == end.checkpoint_bytes)  # fmt: skip
+    try:
+        _, scales = material.network(kind, client)
+    except NoAnswerError as error:
+        evidence.add(f"{what}: contents", "the network's numbers", error.said, holds=False)
+        return
+    evidence.add(f"{what}: contents", "the network's numbers", "the network's numbers", holds=True)
+    odd = {name: scale for name, scale in scales.items() if not is_shift(scale)}
+    if kind != "train":
+        got = ", ".join(f"{name} {exponent(scale)}" for name, scale in list(odd.items())[:3])
+        evidence.add(f"{what}: scales", "2**-S with 0 <= S <= 8",
+                     got or f"all {len(scales)} are", not odd)  # fmt: skip

@@ -1,0 +1,58 @@
+"""How a check says what it saw: observations, and whether its claim holds."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+from autograder.results import Observation, Outcome, Place
+
+F = TypeVar("F", bound=Callable[..., None])
+
+
+class ClaimFailedError(AssertionError):
+    """A claim doesn't hold; ``said`` and ``diagnosis`` explain what the observations show."""
+
+    def __init__(
+        self,
+        said: str = "",
+        diagnosis: str = "",
+        share: float = 0.0,
+        outcome: Outcome = "failed",
+        is_claim_only: bool = False,
+    ) -> None:
+        super().__init__(said)
+        self.said, self.diagnosis, self.share = said, diagnosis, share
+        self.outcome, self.is_claim_only = outcome, is_claim_only
+        self.place: Place | None = None  # when another than the function's first line is known
+
+
+class Evidence:
+    """What one check observed; ``judge`` turns it into the verdict."""
+
+    def __init__(self) -> None:
+        self.observations: list[Observation] = []
+        self.is_judged = False
+
+    def add(self, question: str, expected: str, got: str, holds: bool) -> None:
+        """Note one observation."""
+        self.observations.append(
+            Observation(question=question, expected=expected, got=got, holds=holds)
+        )
+
+    def judge(self, said: str = "", diagnosis: str = "", share: float = 0.0) -> None:
+        """Raise ClaimFailedError unless every observation holds; there has to be one."""
+        assert self.observations, "a check must observe something"
+        self.is_judged = True
+        if not all(observation.holds for observation in self.observations):
+            raise ClaimFailedError(said, diagnosis, share)
+
+
+def about(function: str, needs: tuple[str, ...] = ()) -> Callable[[F], F]:
+    """Mark a check with the student's function that it is about, and the checks it builds on."""
+
+    def mark(check: F) -> F:
+        marked: F = pytest.mark.about(function, needs)(check)
+        return marked
+
+    return mark

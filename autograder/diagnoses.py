@@ -1,0 +1,198 @@
+"""What may have gone wrong: a diagnosis is only given when it reproduces every observation."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from autograder.client import RaisedError, same
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of ``scale_approximate``: its arguments and its result."""
+
+    scale: float
+    most: int | None
+    got: float
+
+    def __str__(self) -> str:
+        limit = "" if self.most is None else f", max_shift_amount={self.most}"
+        return f"scale_approximate({self.scale!r}{limit})"
+
+
+def clamped(exponent: float, most: int) -> float:
+    return max(0, min(exponent, most))
+
+
+def linear_nearest(scale: float) -> float:
+    """The exponent of the power of two that is nearest by difference instead of by ratio."""
+    below = math.floor(math.log2(scale))
+    nearer_below = scale - 2.0**below <= 2.0 ** (below + 1) - scale
+    return -(below if nearer_below else below + 1)
+
+
+ScaleRule = Callable[[float, int], float]
+SCALE_MISTAKES: dict[str, ScaleRule] = {  # (-log2(scale), max_shift_amount) to the exponent
+    "Your results are those of rounding -log2(scale) down (floor or int): the nearest integer may "
+    "lie above.": lambda e, most: clamped(math.floor(e), most),
+    "Your results are those of rounding -log2(scale) up (ceil): the nearest integer may lie "
+    "below.": lambda e, most: clamped(math.ceil(e), most),
+    "Your results are the powers of two that are nearest by difference; the nearest exponent "
+    "is meant, so 0.3625 (2**-1.46) belongs to 2**-1 and not to 2**-2.": lambda e, most: clamped(
+        linear_nearest(2.0**-e), most
+    ),
+    "Your exponents are multiples of 1/4, so log2(scale) is being rounded to quarters instead of "
+    "to an integer.": lambda e, most: clamped(round(e * 4) / 4, most),
+    "Your exponents are multiples of 1/2, so log2(scale) is being rounded to halves instead of "
+    "to an integer.": lambda e, most: clamped(round(e * 2) / 2, most),
+    "The scale comes back as it was: it isn't rounded at all.": lambda e, _most: e,
+    "The exponent is clamped but not rounded.": clamped,
+    "The exponent's sign is turned round: the result is 2.0**S and not 2.0**-S.": (
+        lambda e, most: -clamped(round(e), most)
+    ),
+    "S is not kept at or above 0.": lambda e, most: min(round(e), most),
+    "S is not kept at or below max_shift_amount.": lambda e, _most: max(0, round(e)),
+    "No clamp is applied to S.": lambda e, _most: round(e),
+    "The limit is always 8: max_shift_amount is not used.": lambda e, _most: clamped(round(e), 8),
+    "The limit is one too small: S may be max_shift_amount itself.": (
+        lambda e, most: clamped(round(e), most - 1)
+    ),
+    "The limit is one too large: S may not exceed max_shift_amount.": (
+        lambda e, most: clamped(round(e), most + 1)
+    ),
+    "The natural logarithm is used instead of the logarithm to base 2.": (
+        lambda e, most: clamped(round(e * math.log(2)), most)
+    ),
+    "The logarithm to base 10 is used instead of the one to base 2.": (
+        lambda e, most: clamped(round(e * math.log10(2)), most)
+    ),
+    "S itself comes back, and not 2.0**-S.": lambda e, most: (
+        -math.log2(shift) if (shift := clamped(round(e), most)) else math.nan
+    ),
+    "The result does not depend on the scale.": lambda _e, _most: 8,
+}
+
+
+def diagnose_scales(calls: list[Call]) -> str:
+    """Return the first mistake that gives exactly these results, or nothing when none does."""
+
+    def explains(rule: ScaleRule) -> bool:
+        return all(
+            math.isclose(
+                2.0 ** -rule(-math.log2(call.scale), call.most or 8), call.got, rel_tol=1e-6
+            )
+            for call in calls
+        )
+
+    return next((text for text, rule in SCALE_MISTAKES.items() if explains(rule)), "")
+
+
+@torch.no_grad()
+def diagnose_block(block: Any, inputs: Tensor, got: Tensor, tolerance: float) -> str:
+    """Return the mistake in a bottleneck's forward that gives this output, or nothing."""
+    expected = block(inputs)
+    for text, mistake in BLOCK_MISTAKES.items():
+        output = mistake(block, inputs)
+        if output is not None and same(got, output, tolerance) and not same(output, expected, 1e-3):
+            return text
+    return ""
+
+
+def main_path(block: Any, x: Tensor, *, without: str = "", last: str = "") -> Tensor:
+    """Return conv1 to bn3 without one module, or with a ReLU behind the last one."""
+    out = x
+    for name in ("conv1", "bn1", "relu1", "conv2", "bn2", "relu2", "conv3", "bn3"):
+        out = out if name == without else getattr(block, name)(out)
+    return F.relu(out) if last == "relu" else out
+
+
+def shortcut(block: Any, x: Tensor) -> Tensor:
+    return x if block.downsample is None else block.downsample(x)
+
+
+def without(name: str) -> Callable[[Any, Tensor], Tensor]:
+    return lambda b, x: F.relu(main_path(b, x, without=name) + shortcut(b, x))
+
+
+BLOCK_MISTAKES: dict[str, Callable[[Any, Tensor], Tensor | None]] = {
+    "The output is that of a block with a ReLU behind bn3: the only ReLU there is the one of the "
+    "addition.": lambda b, x: F.relu(main_path(b, x, last="relu") + shortcut(b, x)),
+    "The output is that of a block without a ReLU behind the addition.": (
+        lambda b, x: main_path(b, x) + shortcut(b, x)
+    ),
+    "The output is that of a block whose ReLU comes before the addition.": (
+        lambda b, x: F.relu(main_path(b, x)) + shortcut(b, x)
+    ),
+    "The output is that of a block without its shortcut: identity is never added.": (
+        lambda b, x: F.relu(main_path(b, x))
+    ),
+    "The output is that of a shortcut without its BatchNorm.": (
+        lambda b, x: F.relu(main_path(b, x) + b.downsample[0](x)) if b.downsample else None
+    ),
+    "The output is that of a block whose shortcut gets a ReLU.": (
+        lambda b, x: F.relu(main_path(b, x) + F.relu(shortcut(b, x)))
+    ),
+    "The output is the input.": lambda _b, x: x,
+    **{
+        f"The output is that of a block without {name}.": without(name)
+        for name in ("bn1", "relu1", "bn2", "relu2", "bn3")
+    },
+}
+
+
+INT8_ERRORS = (  # what PyTorch says in the INT8 network's forward pass, and what it means here
+    (
+        r"Could not run 'quantized::\S+' with arguments from the '(CPU|CUDA)' backend",
+        "quant is missing: an INT8 layer was given floats; forward begins with self.quant(x).",
+    ),
+    (
+        r"Could not run 'aten::add(\.out|\.Tensor|_\.Tensor)?' .*Quantized",
+        "The residual addition is not an INT8 operation: it has to be add_relu of "
+        "self.skip_add_relu.",
+    ),
+    (
+        r"Could not run 'aten::\S*conv\S*' .*Quantized",
+        "A convolution was not converted: is_qat decides between fuse_modules and "
+        "fuse_modules_qat, and False means fuse_modules.",
+    ),
+    (
+        r"Could not run 'aten::\S+' .*Quantized",
+        "An operation has no INT8 version: layers made in __init__ have one, most functions don't.",
+    ),
+)
+
+
+def diagnose_int8_error(error: RaisedError) -> str:
+    """Return what an error of the INT8 network means, or nothing."""
+    said = f"{error.type}: {error.message}"
+    return next((text for p, text in INT8_ERRORS if re.search(p, said, re.DOTALL)), "")
+
+
+MODE_ERRORS = (
+    (
+        r"Fusion only for eval!|fuse_modules.*eval",
+        "fuse_modules was called in train mode: QAT fuses with tq.fuse_modules_qat when is_qat is "
+        "true, and PTQ with tq.fuse_modules when it is not.",
+    ),
+    (
+        r"fuse_modules_qat.*train|[Ff]usion only for train",
+        "fuse_modules_qat was called in eval mode: PTQ fuses with tq.fuse_modules.",
+    ),
+    (
+        r"did not find fuser method for",
+        "These layers can't be fused in this order: each list names layers that directly follow "
+        "each other (conv, bn, relu), and each layer stands in one list only.",
+    ),
+)
+
+
+def diagnose_fusion_error(error: RaisedError) -> str:
+    """Return what an error in ``fuse_model`` means, or nothing."""
+    said = f"{error.type}: {error.message}"
+    return next((text for p, text in MODE_ERRORS if re.search(p, said, re.DOTALL)), "")

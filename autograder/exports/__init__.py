@@ -1,0 +1,1 @@
+"""A grade in the formats that others read."""

@@ -1,0 +1,268 @@
+"""What is expected: torchvision's quantizable ResNet with the lab's stem, filled from a seed.
+
+Its modules have the names of the lab's network, so weights, checkpoints and scales fit both.
+Nothing here comes from the solution or from a student.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, cast
+
+import torch
+import torch.ao.nn.quantized as nnq
+import torch.ao.quantization as tq
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models.quantization.resnet import QuantizableBottleneck, QuantizableResNet
+
+from autograder import experiments
+from autograder.client import NoAnswerError
+from autograder.experiments import ConvLayer
+
+
+def build(layers: list[int], num_classes: int, width: int) -> Any:
+    """Return the reference network in eval mode, its weights not yet set."""
+    with torch.device("meta"):  # its own stages have another width: they are never allocated
+        network = QuantizableResNet(QuantizableBottleneck, [1, 1, 1, 1], num_classes)
+    with experiments.without_initialisation():
+        network.inplanes = width
+        network.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        network.bn1 = nn.BatchNorm2d(width)
+        network.maxpool = nn.Identity()
+        for n, blocks in enumerate(layers):
+            stride = 1 if n == 0 else 2
+            stage = network._make_layer(QuantizableBottleneck, width << n, blocks, stride)
+            setattr(network, f"layer{n + 1}", stage)
+        network.fc = nn.Linear(network.inplanes, num_classes)
+    return network.eval()
+
+
+def filled(layers: list[int], num_classes: int, width: int, seed: int) -> Any:
+    """Return the reference network with the weights of an experiment."""
+    network = build(layers, num_classes, width)
+    experiments.fill(network, seed)
+    return network
+
+
+@torch.inference_mode()
+def network_logits(num_classes: int, width: int, seed: int) -> Tensor:
+    """Return the logits of the probe ``network``: plain convolutions for stages."""
+    network = build([1, 1, 1, 1], num_classes, width)
+    for name, stage in experiments.plain_stages(width).items():
+        setattr(network, name, stage)
+    experiments.fill(network, seed)
+    logits: Tensor = network(experiments.images(seed + 1, 2, 3, 32, 32))
+    return logits
+
+
+def block(in_channels: int, channels: int, stride: int, seed: int) -> Any:
+    """Return one reference bottleneck with the weights of an experiment, in eval mode."""
+    out_channels = 4 * channels
+    downsample = None
+    if stride != 1 or in_channels != out_channels:
+        downsample = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+            nn.BatchNorm2d(out_channels),
+        )
+    module = QuantizableBottleneck(in_channels, channels, stride, downsample)
+    experiments.fill(module, seed)
+    return module.eval()
+
+
+class Layer:
+    """One convolution of the reference with what follows it, tried alone like the student's."""
+
+    def __init__(self, network: nn.Module, layer: ConvLayer, seed: int) -> None:
+        self.layer, self.seed = layer, seed
+        self.conv = cast(Any, network.get_submodule(layer.conv))
+        self.bn = cast(Any, network.get_submodule(layer.bn))
+        weight: Tensor = self.conv.weight
+        out_channels, in_channels = weight.shape[:2]
+        self.tried = experiments.layer_input(seed, layer.conv, in_channels)
+        self.rest = experiments.layer_input(seed, layer.bn, out_channels)
+
+    def normalised(self, values: Tensor, is_training: bool) -> Tensor:
+        """Return BatchNorm's output, with the batch's statistics when training."""
+        bn = self.bn
+        mean, var = (None, None) if is_training else (bn.running_mean, bn.running_var)
+        return F.batch_norm(values, mean, var, bn.weight, bn.bias, is_training, 0.1, bn.eps)
+
+    @torch.no_grad()
+    def fronts(self, is_training: bool) -> dict[str, Tensor]:
+        """Return what the convolution's module may compute, by the names of what is in it."""
+        plain = self.conv(self.tried)
+        normal = self.normalised(plain, is_training)
+        return {
+            "conv": plain,
+            "conv relu": F.relu(plain),
+            "conv bn": normal,
+            "conv bn relu": F.relu(normal),
+        }
+
+    @torch.no_grad()
+    def rests(self, is_training: bool) -> dict[str, Tensor]:
+        """Return what the modules behind it may still do, by the names of what is in them."""
+        normal = self.normalised(self.rest, is_training)
+        return {
+            "": self.rest,
+            "relu": F.relu(self.rest),
+            "bn": normal,
+            "bn relu": F.relu(normal),
+        }
+
+
+class FixedObserver(tq.ObserverBase):
+    """Stands for an observer whose scale and zero point are known."""
+
+    qscheme = torch.per_tensor_symmetric
+
+    def __init__(self, dtype: torch.dtype, scale: float, zero_point: int) -> None:
+        super().__init__(dtype)
+        self.scale, self.zero_point = scale, zero_point
+        self.quant_min, self.quant_max = (-128, 127) if dtype == torch.qint8 else (0, 255)
+
+    def forward(self, values: Tensor) -> Tensor:
+        return values
+
+    def calculate_qparams(self, **_: Any) -> tuple[Tensor, Tensor]:
+        return torch.tensor([self.scale]), torch.tensor([self.zero_point])
+
+
+def quantized(network: Any, qparams: Mapping[str, Any]) -> Any:
+    """Fuse a reference network completely and convert it with given scales, in place.
+
+    Raises KeyError when a module's scale is missing.
+    """
+    network.fuse_model()
+    network.qconfig = experiments.stock_config()
+    tq.prepare(network, inplace=True)
+    for name, module in network.named_modules():
+        watcher = getattr(module, "activation_post_process", None)
+        if not isinstance(watcher, tq.ObserverBase):
+            continue
+        known = qparams[name]
+        module.activation_post_process = FixedObserver(torch.quint8, known.scale, known.zero_point)
+        if known.weight_scale is not None:
+            weight = partial(
+                FixedObserver, torch.qint8, known.weight_scale, known.weight_zero_point
+            )
+            inner = module[0] if isinstance(module, nn.Sequential) else module
+            for part in (module, inner):  # a fused module asks the convolution inside it
+                part.qconfig = tq.QConfig(activation=None, weight=weight)
+    return tq.convert(network, inplace=True)
+
+
+@torch.inference_mode()
+def int8_logits(
+    layers: list[int], num_classes: int, width: int, seed: int, qparams: Mapping[str, Any]
+) -> Tensor:
+    """Return the INT8 logits of an experiment's weights and images at given scales."""
+    network = quantized(filled(layers, num_classes, width, seed), qparams)
+    logits: Tensor = network(experiments.images(seed + 1, 2, 3, 32, 32))
+    return logits
+
+
+@lru_cache(maxsize=4)
+def cached_int8_logits(
+    layers: tuple[int, ...], num_classes: int, width: int, seed: int, qparams: tuple[Any, ...]
+) -> Tensor:
+    """Return ``int8_logits`` of a large network, which many submissions share."""
+    return int8_logits(list(layers), num_classes, width, seed, dict(qparams))
+
+
+ARCHITECTURES = {"resnet50": [3, 4, 6, 3], "resnet14": [1, 1, 1, 1]}
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The integers of one INT8 layer: its weight on the grid, its bias, and both scales."""
+
+    weight: Tensor
+    weight_scale: float
+    weight_zero_point: int
+    bias: Tensor | None
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Int8Numbers:
+    """All numbers of an INT8 checkpoint."""
+
+    layers: Mapping[str, Numbers]
+    activations: Mapping[str, tuple[float, int]]  # input quantizer and additions
+
+    @classmethod
+    def read(cls, entries: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> "Int8Numbers":
+        """Sort a checkpoint's tensors by module; raise NoAnswerError when one is not INT8."""
+        layers: dict[str, Numbers] = {}
+        activations: dict[str, tuple[float, int]] = {}
+        for key in tensors:
+            name = key.removesuffix(".scale")
+            if name == key or f"{name}.zero_point" not in tensors:
+                continue
+            own = float(tensors[key].flatten()[0]), int(tensors[f"{name}.zero_point"].flatten()[0])
+            packed = f"{name}._packed_params._packed_params"
+            prefix = packed if f"{packed}.weight" in tensors else name
+            if f"{prefix}.weight" not in tensors:
+                activations[name] = own
+                continue
+            entry = entries[f"{prefix}.weight"]
+            if entry.scale is None or entry.zero_point is None:
+                raise NoAnswerError(
+                    "failed",
+                    f"the weight of {name} has one scale a channel, or is not INT8: the lab's "
+                    "configuration is CustomQConfig.PTQ or QAT",
+                )
+            weight, bias = tensors[f"{prefix}.weight"], tensors.get(f"{prefix}.bias")
+            layers[name] = Numbers(weight, entry.scale, entry.zero_point, bias, *own)
+        return cls(layers, activations)
+
+    def scales(self) -> dict[str, float]:
+        """Return every scale by the name of what it belongs to."""
+        found = {name: scale for name, (scale, _) in self.activations.items()}
+        for name, numbers in self.layers.items():
+            found |= {name: numbers.scale, f"weight of {name}": numbers.weight_scale}
+        return found
+
+
+def from_numbers(layers: list[int], num_classes: int, width: int, numbers: Int8Numbers) -> Any:
+    """Return an INT8 reference network that computes with a checkpoint's integers.
+
+    Raises KeyError or ValueError when a layer is missing or has another shape.
+    """
+    network = build(layers, num_classes, width)
+    for parameter in network.parameters():
+        parameter.data.zero_()
+    known = {
+        name: Qparams(scale=scale, zero_point=zero_point)
+        for name, (scale, zero_point) in numbers.activations.items()
+    } | {
+        name: Qparams(scale=n.scale, zero_point=n.zero_point, weight_scale=1.0, weight_zero_point=0)
+        for name, n in numbers.layers.items()
+    }
+    quantized(network, known)
+    found = {n: m for n, m in network.named_modules() if isinstance(m, nnq.Conv2d | nnq.Linear)}
+    if unknown := sorted(set(numbers.layers) - set(found)):
+        raise ValueError(f"{unknown[0]} is no layer of the fused network")
+    for name, module in found.items():
+        of = numbers.layers[name]
+        if of.weight.dtype != torch.int8 or of.weight.shape != module.weight().shape:
+            raise ValueError(f"the weight of {name} has the shape {tuple(of.weight.shape)}")
+        if of.bias is None or of.bias.shape != (of.weight.shape[0],):
+            raise ValueError(f"{name} has no bias of {of.weight.shape[0]} numbers: was it fused?")
+        weight = torch._make_per_tensor_quantized_tensor(
+            of.weight, of.weight_scale, of.weight_zero_point
+        )
+        module.set_weight_bias(weight, of.bias.to(torch.float32))
+    return network.eval()
+
+
+class Qparams(NamedTuple):
+    """Scale and zero point of a module's output and of its weight."""
+
+    scale: float
+    zero_point: int
+    weight_scale: float | None = None
+    weight_zero_point: int | None = None

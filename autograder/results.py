@@ -1,0 +1,116 @@
+"""What grading a submission yields: data, once, from which every page and file is made."""
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Outcome = Literal["passed", "failed", "not_implemented", "crashed", "timed_out", "grader_error"]
+Visibility = Literal["public", "hidden"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Data(BaseModel):
+    """What all models share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+
+
+class Observation(Data):
+    """One thing that a check looked at, in words: what was asked, expected and got."""
+
+    question: str
+    expected: str
+    got: str
+    holds: bool
+
+
+class Place(Data):
+    """Where in the student's files a function begins, or an error came from."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}  {self.function}"
+
+
+class CheckResult(Data):
+    """The verdict on one claim. ``share`` is the part of the points that it earned.
+
+    ``waits_for`` names the claim that has to hold before this one can be judged. ``said`` is what
+    went wrong in one sentence; ``output`` what the student's code printed meanwhile.
+    """
+
+    check: str  # for example observer.lower_clamp
+    visibility: Visibility
+    claim: str
+    points: float
+    outcome: Outcome
+    share: Share
+    said: str = ""
+    diagnosis: str = ""
+    observations: tuple[Observation, ...] = ()
+    place: Place | None = None
+    waits_for: str | None = None
+    is_claim_only: bool = False  # a log says so, and no checkpoint supports it
+    output: str = ""
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """The part behind the dot, for ``-k``."""
+        return self.check.split(".", 1)[1]
+
+    @property
+    def group(self) -> str:
+        return self.check.split(".", 1)[0]
+
+    @property
+    def earned(self) -> float:
+        return round(self.points * self.share, 2)
+
+
+class Grade(Data):
+    """Everything about one grading. ``seed`` and the three hashes make it repeatable."""
+
+    version: Literal[1] = 1
+    submission: str
+    submission_sha256: str
+    rubric_sha256: str
+    kit: str
+    torch: str
+    tier: str  # the walls that stood
+    seed: str
+    data_set: str | None
+    accuracy_error: float  # probability that a verdict on an accuracy threshold is wrong
+    problems: tuple[str, ...]  # what was wrong with the files handed in
+    results: tuple[CheckResult, ...]
+    seconds: float
+
+    @property
+    def points(self) -> float:
+        return round(sum(result.points for result in self.results), 2)
+
+    @property
+    def earned(self) -> float:
+        return round(sum(result.earned for result in self.results), 2)
+
+    @property
+    def undecided(self) -> float:
+        """Points that nobody can give or refuse before staff has looked."""
+        return round(sum(r.points for r in self.results if r.outcome == "grader_error"), 2)
+
+    @property
+    def groups(self) -> dict[str, list[CheckResult]]:
+        """The results by group, in the rubric's order."""
+        found: dict[str, list[CheckResult]] = {}
+        for result in self.results:
+            found.setdefault(result.group, []).append(result)
+        return found
+
+
+def json_schema() -> str:
+    """Return the JSON Schema of ``grade.json``."""
+    return json.dumps(Grade.model_json_schema(), indent=2)

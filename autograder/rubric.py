@@ -1,0 +1,179 @@
+"""The rubric: what each check is worth, who sees it, thresholds and limits."""
+
+import hashlib
+import re
+import tomllib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from autograder.results import Visibility
+from lab3.errors import LabError
+
+RUBRIC = Path(__file__).with_name("rubric.toml")
+Disclosure = Literal["points", "claim", "everything"]
+Points = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class RubricError(LabError):
+    """The rubric can't be used; the text names file, line and remedy."""
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Policy(Table):
+    """What students are told of hidden checks, before and after the deadline."""
+
+    before_deadline: Disclosure
+    after_deadline: Disclosure
+    deadline: AwareDatetime | None = None
+
+    def at(self, time: datetime) -> Disclosure:
+        """Return what holds at a time."""
+        is_over = self.deadline is not None and time > self.deadline
+        return self.after_deadline if is_over else self.before_deadline
+
+
+class Tier(Table):
+    """Reach this accuracy, or lose at most this much of it, for this share of the points."""
+
+    at: Fraction
+    share: Fraction
+
+
+class Thresholds(Table):
+    """Thresholds of one data set: ``fp32`` by test accuracy, ``drop`` by points of it lost."""
+
+    fp32: tuple[Tier, ...]
+    drop: tuple[Tier, ...]
+    largest_bytes: int = Field(gt=0)
+
+
+class LimitsTable(Table):
+    """Times in seconds, sizes in megabytes of 2**20 bytes, of one submission."""
+
+    probe_s: float = Field(gt=0)
+    submission_s: float = Field(gt=0)
+    cpu_s: int = Field(gt=0)
+    memory_mb: int = Field(gt=0)
+    files: int = Field(ge=16)
+    output_kb: int = Field(gt=0)
+
+
+class Document(Table):
+    """The whole file."""
+
+    total: float
+    key: str
+    unverified: Fraction
+    accuracy_error: float = Field(gt=0, lt=0.01)
+    hidden: Policy
+    limits: LimitsTable
+    thresholds: dict[str, Thresholds]
+    checks: dict[str, dict[str, dict[Visibility, Points]]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the rubric: a check, asked with public or with hidden inputs."""
+
+    check: str
+    visibility: Visibility
+    points: float
+
+
+@dataclass(frozen=True)
+class Rubric:
+    """A rubric whose every entry is a check and whose points add up."""
+
+    path: Path
+    document: Document
+    sha256: str
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [
+            Entry(f"{group}.{name}", visibility, points)
+            for group, checks in self.document.checks.items()
+            for name, by_visibility in checks.items()
+            for visibility, points in by_visibility.items()
+        ]
+
+
+def load(path: Path, known: list[str]) -> Rubric:
+    """Return the rubric in a file; ``known`` are the names of all checks, ``group.name``.
+
+    Raises RubricError, with the line, when a check has no points or doesn't exist, when the points
+    don't add up to ``total``, or when a value is missing, unknown or out of range.
+    """
+    try:
+        content = path.read_bytes()
+        text = content.decode()
+    except OSError as error:
+        raise RubricError(f"{path} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RubricError(f"{path} is not UTF-8") from None
+    try:
+        document = Document.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise RubricError(f"{path}: not TOML: {error}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        keys = tuple(str(part) for part in first["loc"] if part != "[key]")
+        given = f", got {first['input']!r}" if first["type"] != "missing" else ""
+        place = f"{path}:{line_of(text, keys)}"
+        raise RubricError(f"{place}: {'.'.join(keys)}: {first['msg']}{given}") from None
+    rubric = Rubric(path, document, hashlib.sha256(content).hexdigest())
+    check_names(rubric, text, known)
+    total = sum(entry.points for entry in rubric.entries)
+    if abs(total - document.total) > 1e-9:
+        raise RubricError(
+            f"{path}:{line_of(text, ('total',))}: total is {document.total:g}, but the points of "
+            f"all checks add up to {total:g}: change one of the two"
+        )
+    return rubric
+
+
+def check_names(rubric: Rubric, text: str, known: list[str]) -> None:
+    """Raise RubricError unless the rubric has each known check, and no other."""
+    named = {entry.check for entry in rubric.entries}
+    for name in sorted(named - set(known)):
+        line = line_of(text, ("checks", *name.split(".", 1)))
+        raise RubricError(
+            f"{rubric.path}:{line}: there is no check {name!r}: remove the line, or mend the name"
+        )
+    for name in known:
+        if name not in named:
+            group, rest = name.split(".", 1)
+            line = line_of(text, ("checks", group))
+            raise RubricError(
+                f"{rubric.path}:{line}: the check {name!r} has no points: add a line such as "
+                f"{rest} = {{ public = 1 }}"
+            )
+
+
+def line_of(text: str, keys: tuple[str, ...]) -> int:
+    """Return the line where a table or a value stands, or the closest one around it; 1 if none."""
+    best, depth = 1, 0
+    table: tuple[str, ...] = ()
+    path: tuple[str, ...]
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\[?([^\]]+)\]", line):
+            table = tuple(part.strip(" \"'") for part in header[1].split("."))
+            path = table
+        elif value := re.match(r"\s*([\w\"'-]+)\s*=", line):
+            path = (*table, value[1].strip("\"'"))
+        else:
+            continue
+        common = 0
+        while common < min(len(path), len(keys)) and path[common] == keys[common]:
+            common += 1
+        if common == len(path) and common > depth:
+            best, depth = number, common
+    return best
