@@ -5,7 +5,7 @@ Nothing that a worker sends is believed to have any shape or size before it was 
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -116,6 +116,7 @@ class Checkpoint(Answer):
 
 
 T = TypeVar("T", bound=Answer)
+R = TypeVar("R")
 
 
 class NoAnswerError(Exception):
@@ -151,6 +152,7 @@ class Client:
         self.files, self.sandbox, self.limits = files, sandbox, limits
         self._child: Child | None = None
         self._known: dict[str, Told | NoAnswerError] = {}
+        self._derived: dict[str, Any] = {}
         self._seconds = 0.0
         self._output = bytearray()
 
@@ -180,6 +182,13 @@ class Client:
         if isinstance(known, NoAnswerError):
             raise known
         return known.data, known.tensors
+
+    def derive(self, name: str, compute: Callable[[], R]) -> R:
+        """Return what was computed from answers under a name before, or compute it now."""
+        if name not in self._derived:
+            self._derived[name] = compute()
+        found: R = self._derived[name]
+        return found
 
     def checkpoint(self, path: Path) -> tuple[Checkpoint, Mapping[str, Tensor]]:
         """Return a checkpoint as data; the student's code takes no part."""

@@ -81,12 +81,13 @@ def fill(network: nn.Module, seed: int) -> None:
         if not tensor.is_floating_point():
             continue
         if tensor.dim() > 1:
-            fan_in = tensor[0].numel()
-            values = torch.randn(min(tensor.numel(), BLOCK_VALUES), generator=drawn)
-            values *= (2 / fan_in) ** 0.5
-            repeats = -(-tensor.numel() // len(values))
-            values = values.repeat(repeats)[: tensor.numel()]
-        elif name.endswith(("running_var", "weight")):
+            block = torch.randn(min(tensor.numel(), BLOCK_VALUES), generator=drawn)
+            block *= (2 / tensor[0].numel()) ** 0.5  # He et al., arXiv:1502.01852
+            flat, whole = tensor.view(-1), tensor.numel() // len(block)
+            flat[: whole * len(block)].view(whole, -1).copy_(block)
+            flat[whole * len(block) :] = block[: tensor.numel() % len(block)]
+            continue
+        if name.endswith(("running_var", "weight")):
             values = 0.5 + torch.rand(tensor.shape, generator=drawn)
             if name.endswith("bn3.weight"):
                 values *= 0.4

@@ -44,7 +44,8 @@ def all_checks() -> dict[str, Callable[..., None]]:
 
 def claim_of(check: Callable[..., None]) -> str:
     """Return the claim of a check: its docstring's first paragraph."""
-    return " ".join((inspect.getdoc(check) or "").split("\n\n")[0].split())
+    paragraph = (inspect.getdoc(check) or "").split("\n\n")[0]
+    return " ".join(paragraph.replace("``", "").split())
 
 
 def limits_of(rubric: Rubric) -> Limits:
@@ -162,7 +163,7 @@ class Session:
         metafunc.parametrize("entry", [e for e in self._entries if e.check == name], ids=visibility)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = [item for item in items if hasattr(item, "callspec")]
+        items[:] = [item for item in items if is_asked(item)]
         items.sort(key=lambda item: self._entries.index(entry_of(item)))
 
     @pytest.fixture(autouse=True)
@@ -268,6 +269,12 @@ def name_of(function: Callable[..., Any]) -> str:
     """Return the name of a check: ``observer.lower_clamp``."""
     group = function.__module__.rsplit("test_", 1)[1]
     return f"{group}.{function.__name__.removeprefix('test_')}"
+
+
+def is_asked(item: pytest.Item) -> bool:
+    """Tell whether an item has an entry: what was not selected gets none."""
+    spec = getattr(item, "callspec", None)
+    return spec is not None and isinstance(spec.params.get("entry"), Entry)
 
 
 def entry_of(item: pytest.Item) -> Entry:

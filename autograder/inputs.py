@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from autograder.results import Visibility
 
 SMALL = [2, 1, 1, 1]  # blocks of each stage: with and without shortcut
+SMALLEST = [1, 1, 1, 1]  # enough where each block alone is not in question
 WIDTH = 8
 FULL, FULL_WIDTH = [3, 4, 6, 3], 64
 

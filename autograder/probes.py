@@ -237,6 +237,7 @@ def ptq(
     width: int,
     seed: int,
     observer: str,
+    batch: int = 2,
     is_fused: bool = True,
     try_layers: bool = False,
 ) -> Answer:
@@ -249,7 +250,7 @@ def ptq(
         config = CustomQConfig.PTQ.value
     else:
         config = experiments.stock_config()
-    inputs = experiments.images(seed + 1, 2, 3, 32, 32)
+    inputs = experiments.images(seed + 1, batch, 3, 32, 32)
     if is_fused:
         Stage.name = "fuse_model"
         module.fuse_model()

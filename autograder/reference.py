@@ -4,6 +4,7 @@ Its modules have the names of the lab's network, so weights, checkpoints and sca
 Nothing here comes from the solution or from a student.
 """
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -23,9 +24,9 @@ from autograder.experiments import ConvLayer
 
 def build(layers: list[int], num_classes: int, width: int) -> Any:
     """Return the reference network in eval mode, its weights not yet set."""
-    with torch.device("meta"):  # its own stages have another width: they are never allocated
-        network = QuantizableResNet(QuantizableBottleneck, [1, 1, 1, 1], num_classes)
     with experiments.without_initialisation():
+        with torch.device("meta"):  # its own stages have another width: they take no memory
+            network = QuantizableResNet(QuantizableBottleneck, [1, 1, 1, 1], num_classes)
         network.inplanes = width
         network.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
         network.bn1 = nn.BatchNorm2d(width)
@@ -39,8 +40,13 @@ def build(layers: list[int], num_classes: int, width: int) -> Any:
 
 
 def filled(layers: list[int], num_classes: int, width: int, seed: int) -> Any:
-    """Return the reference network with the weights of an experiment."""
-    network = build(layers, num_classes, width)
+    """Return the reference network with the weights of an experiment; leave it as it is."""
+    return _filled(tuple(layers), num_classes, width, seed)
+
+
+@lru_cache(maxsize=4)
+def _filled(layers: tuple[int, ...], num_classes: int, width: int, seed: int) -> Any:
+    network = build(list(layers), num_classes, width)
     experiments.fill(network, seed)
     return network
 
@@ -155,20 +161,20 @@ def quantized(network: Any, qparams: Mapping[str, Any]) -> Any:
 
 @torch.inference_mode()
 def int8_logits(
-    layers: list[int], num_classes: int, width: int, seed: int, qparams: Mapping[str, Any]
+    layers: list[int], width: int, seed: int, batch: int, qparams: Mapping[str, Any]
 ) -> Tensor:
     """Return the INT8 logits of an experiment's weights and images at given scales."""
-    network = quantized(filled(layers, num_classes, width, seed), qparams)
-    logits: Tensor = network(experiments.images(seed + 1, 2, 3, 32, 32))
+    network = quantized(copy.deepcopy(filled(layers, 10, width, seed)), qparams)
+    logits: Tensor = network(experiments.images(seed + 1, batch, 3, 32, 32))
     return logits
 
 
 @lru_cache(maxsize=4)
 def cached_int8_logits(
-    layers: tuple[int, ...], num_classes: int, width: int, seed: int, qparams: tuple[Any, ...]
+    layers: tuple[int, ...], width: int, seed: int, batch: int, qparams: tuple[Any, ...]
 ) -> Tensor:
     """Return ``int8_logits`` of a large network, which many submissions share."""
-    return int8_logits(list(layers), num_classes, width, seed, dict(qparams))
+    return int8_logits(list(layers), width, seed, batch, dict(qparams))
 
 
 ARCHITECTURES = {"resnet50": [3, 4, 6, 3], "resnet14": [1, 1, 1, 1]}

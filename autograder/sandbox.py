@@ -35,6 +35,13 @@ WORKER_FILES = ("__init__.py", "worker.py", "walls.py", "wire.py", "probes.py", 
 STUDENT_FILES = ("resnet.py", "observer.py")
 NEEDED = ("torch", "numpy", "pydantic", "safetensors")  # what the worker imports, with all of it
 PROCESSOR = ("/proc/cpuinfo", "/sys/devices/system/cpu/possible", "/sys/devices/system/cpu/present")
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "LC_ALL": "C.UTF-8",
+    # A network's weights come and go several times: keep their pages instead of returning them.
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296"
+    ":glibc.malloc.trim_threshold=8589934592:glibc.malloc.top_pad=268435456",
+}
 BOOTSTRAP = (
     "import sys; sys.path[:0] = sys.argv[3:]; from autograder.worker import main; "
     "main(int(sys.argv[1]), sys.argv[2] == 'walls')"
@@ -99,7 +106,7 @@ class Sandbox:
                 stdout=self._log,
                 stderr=self._log,
                 pass_fds=[theirs.fileno()],
-                env={"OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
+                env=ENVIRONMENT,
                 cwd=self._folder.name,
                 start_new_session=True,
             )

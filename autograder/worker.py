@@ -62,6 +62,7 @@ def preload() -> None:
     torch.backends.nnpack.set_flags(False)  # type: ignore[no-untyped-call]  # it complains about each convolution in here
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)  # a child lives for a second or two
 
 
 def fork(limits: dict[str, int], baseline: int, has_walls: bool, channel: int, output: int) -> int:

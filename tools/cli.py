@@ -8,10 +8,12 @@ import typer
 
 from lab3.errors import LabError
 from tools import remedies
+from tools.check import check
 from tools.console import IS_FIRST_PROCESS, err
 from tools.demo import demo
 from tools.doctor import doctor
 from tools.evaluate import evaluate
+from tools.grade import explain, grade
 from tools.loop import RunInterruptedError
 from tools.quantization import ptq, qat
 from tools.release import release
@@ -28,7 +30,8 @@ app = typer.Typer(
     help="Lab 3: INT8 quantization of a ResNet with power-of-two scales.",
 )
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    "For students": (train, ptq, qat, evaluate, sweep, runs, doctor),
+    "For students": (train, ptq, qat, evaluate, sweep, check, runs, doctor),
+    "For teaching assistants": (grade, explain),
     "For instructors": (release, demo),
 }
 for audience, commands in COMMANDS.items():

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from autograder import experiments, reference
+from autograder import reference
 from autograder.checks.test_forward import TOLERANCE, compare
 from autograder.claims import Evidence, about
 from autograder.client import Client, Fused, NoAnswerError, same
 from autograder.diagnoses import diagnose_fusion_error
+from autograder.experiments import ConvLayer, conv_layers
 from autograder.inputs import SMALL, WIDTH, Inputs
 
 NETWORK, BLOCK = "QuantizableResNet.fuse_model", "QuantizableBottleneck.fuse_model"
 UNKNOWN = "something else"
+State = tuple[str, str]  # what the convolution's module computes, and what comes behind it
 
 
 def ask(client: Client, inputs: Inputs, is_qat: bool = False) -> tuple[Fused, Mapping[str, Tensor]]:
@@ -28,21 +30,20 @@ def ask(client: Client, inputs: Inputs, is_qat: bool = False) -> tuple[Fused, Ma
         raise
 
 
-def examine(
-    tensors: Mapping[str, Tensor], seed: int, is_qat: bool = False
-) -> dict[experiments.ConvLayer, tuple[str, str]]:
+def examine(client: Client, inputs: Inputs, is_qat: bool = False) -> dict[ConvLayer, State]:
     """Return, for each convolution, what its module computes and what is left behind it."""
-    network = reference.filled(SMALL, 10, WIDTH, seed)
-    found = {}
-    for name in experiments.conv_layers(SMALL):
-        layer = reference.Layer(network, name, seed)
-        front = tensors.get(f"front of {name.conv}")
-        rest = tensors.get(f"rest of {name.conv}")
-        found[name] = (
-            match(front, layer.fronts(is_qat)),
-            match(rest, layer.rests(is_qat)),
-        )
-    return found
+
+    def compute() -> dict[ConvLayer, State]:
+        _, tensors = ask(client, inputs, is_qat)
+        network = reference.filled(SMALL, 10, WIDTH, inputs.seed)
+        found = {}
+        for name in conv_layers(SMALL):
+            layer = reference.Layer(network, name, inputs.seed)
+            front = match(tensors.get(f"front of {name.conv}"), layer.fronts(is_qat))
+            found[name] = front, match(tensors.get(f"rest of {name.conv}"), layer.rests(is_qat))
+        return found
+
+    return client.derive(f"fused {inputs.seed} {is_qat}", compute)
 
 
 def match(got: Tensor | None, known: dict[str, Tensor]) -> str:
@@ -52,8 +53,7 @@ def match(got: Tensor | None, known: dict[str, Tensor]) -> str:
 
 def check_batchnorms(client: Client, inputs: Inputs, evidence: Evidence, place: str) -> None:
     """Judge that the BatchNorms of the stem, blocks or shortcuts are in the convolutions."""
-    _, tensors = ask(client, inputs)
-    states = examine(tensors, inputs.seed)
+    states = examine(client, inputs)
     kept = dropped = 0
     for layer, (front, rest) in states.items():
         if layer.place != place:
@@ -93,8 +93,7 @@ def test_shortcuts(client: Client, inputs: Inputs, evidence: Evidence) -> None:
 @about(BLOCK)
 def test_relus(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """ReLUs are fused where they directly follow; none is lost and none added."""
-    _, tensors = ask(client, inputs)
-    states = examine(tensors, inputs.seed)
+    states = examine(client, inputs)
     lost = added = behind = 0
     for layer, (front, rest) in states.items():
         is_inside, is_behind = "relu" in front.split(), "relu" in rest.split()
@@ -122,7 +121,7 @@ def test_relus(client: Client, inputs: Inputs, evidence: Evidence) -> None:
 def test_output_unchanged(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The output does not change."""
     _, tensors = ask(client, inputs)
-    states = examine(tensors, inputs.seed)
+    states = examine(client, inputs)
     fused = [layer.conv for layer, (front, _) in states.items() if front != "conv"]
     evidence.add("fused convolutions", "some", f"{len(fused)} of {len(states)}", bool(fused))
     if "before" not in tensors:
@@ -136,8 +135,8 @@ def test_output_unchanged(client: Client, inputs: Inputs, evidence: Evidence) ->
 @about(BLOCK)
 def test_qat_batchnorm(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """PTQ fuses in eval mode (``tq.fuse_modules``), QAT in train mode (``tq.fuse_modules_qat``)."""
-    answer, tensors = ask(client, inputs, is_qat=True)
-    states = examine(tensors, inputs.seed, is_qat=True)
+    answer, _ = ask(client, inputs, is_qat=True)
+    states = examine(client, inputs, is_qat=True)
     for layer, (front, rest) in states.items():
         holds = "bn" in front.split() and "bn" not in rest.split()
         if rest == "bn" or front == "conv":

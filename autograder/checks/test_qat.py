@@ -11,7 +11,7 @@ from autograder.checks.test_ptq import exponent, is_shift
 from autograder.claims import Evidence, about
 from autograder.client import Client, NoAnswerError, QatAnswer
 from autograder.diagnoses import diagnose_fusion_error
-from autograder.inputs import SMALL, WIDTH, Inputs
+from autograder.inputs import SMALLEST, WIDTH, Inputs
 
 STEPS = 2
 FUSE = "QuantizableResNet.fuse_model"
@@ -21,7 +21,7 @@ def ask(client: Client, inputs: Inputs) -> tuple[QatAnswer, Mapping[str, Tensor]
     """Return the network after a few steps of QAT."""
     try:
         return client.ask(
-            "qat", QatAnswer, layers=SMALL, num_classes=10, width=WIDTH, seed=inputs.seed,
+            "qat", QatAnswer, layers=SMALLEST, num_classes=10, width=WIDTH, seed=inputs.seed,
             steps=STEPS,
         )  # fmt: skip
     except NoAnswerError as error:
@@ -42,7 +42,7 @@ def is_on_grid(values: Tensor | None, scale: float | None) -> bool:
 def test_fake_quantize(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """While QAT trains, FakeQuantize rounds the output of every convolution to its grid."""
     answer, tensors = ask(client, inputs)
-    for layer in experiments.conv_layers(SMALL):
+    for layer in experiments.conv_layers(SMALLEST):
         scale = answer.fake.get(layer.conv)
         holds = is_on_grid(tensors.get(f"output of {layer.conv}"), scale)
         got = "no FakeQuantize" if scale is None else f"multiples of {exponent(scale)}"
@@ -60,8 +60,8 @@ def test_fake_quantize(client: Client, inputs: Inputs, evidence: Evidence) -> No
 def test_weights_move(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """A few training steps change the weights of every convolution."""
     answer, tensors = ask(client, inputs)
-    network = reference.filled(SMALL, 10, WIDTH, inputs.seed)
-    for layer in experiments.conv_layers(SMALL):
+    network = reference.filled(SMALLEST, 10, WIDTH, inputs.seed)
+    for layer in experiments.conv_layers(SMALLEST):
         before = network.get_submodule(layer.conv).weight
         after = tensors.get(f"weight of {layer.conv}")
         holds, got = False, "no weight"

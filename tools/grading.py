@@ -1,0 +1,119 @@
+"""What ``lab3 check`` and ``lab3 grade`` share: walls, the way to a grade, and how it is shown."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from lab3.runlog import write_atomically
+from tools.console import Bar, out, print_table
+from tools.options import PLACES
+from tools.report.tables import Table
+
+if TYPE_CHECKING:
+    from autograder.results import CheckResult, Grade
+    from autograder.rubric import Entry, Rubric
+    from autograder.sandbox import Sandbox
+    from autograder.submission import Submission
+
+RubricFile = Annotated[
+    Path | None,
+    Option("--rubric", metavar="FILE", rich_help_panel=PLACES, help="Another rubric.toml."),
+]
+Exact = Annotated[
+    bool, Option("--exact", help="Count all test images instead of stopping when it is certain.")
+]
+
+
+def load_rubric(path: Path | None) -> Rubric:
+    from autograder import grading, rubric
+
+    return rubric.load(path or rubric.RUBRIC, list(grading.all_checks()))
+
+
+def prepare() -> None:
+    """Import what checks need; the worker imports torch meanwhile."""
+    import torch
+
+    import autograder.grading  # noqa: F401
+
+    warnings.simplefilter("ignore")  # PyTorch announces the end of eager quantization
+    # Small networks gain nothing from more threads, and lose much where cores are shared.
+    torch.set_num_threads(1)
+
+
+def graded(
+    submission: Submission,
+    rubric: Rubric,
+    sandbox: Sandbox,
+    data_dir: Path,
+    select: Callable[[Entry], bool],
+    is_exact: bool = False,
+) -> Grade:
+    """Return the grade of a submission, with a progress bar."""
+    from autograder import grading
+    from autograder.inputs import inputs_for
+    from autograder.material import Material
+
+    document = rubric.document
+    total = sum(map(select, rubric.entries))
+    done: list[CheckResult] = []
+    with Bar(submission.name, total) as bar:
+
+        def on_images(title: str, seen: int, images: int) -> None:
+            bar.move_to(len(done), f"{title}: {seen:,} of {images:,} test images")
+
+        def on_result(result: CheckResult) -> None:
+            done.append(result)
+            bar.move_to(len(done), result.check)
+
+        material = Material(
+            runs=submission.runs,
+            thresholds=document.thresholds,
+            data_dir=data_dir,
+            is_exact=is_exact,
+            order_seed=inputs_for("hidden", document.key, submission.sha256).seed,
+            error=document.accuracy_error,
+            unverified=document.unverified,
+            on_images=on_images,
+        )
+        return grading.grade(submission, rubric, sandbox, material, select, on_result)
+
+
+def group_table(grade: Grade) -> Table:
+    """One row a group: points, and the checks that did not pass."""
+    from autograder.messages import WORDS, number, one_line
+
+    rows: list[tuple[str, ...]] = []
+    for group, results in grade.groups.items():
+        earned, points = sum(r.earned for r in results), sum(r.points for r in results)
+        missing = [r for r in results if r.outcome != "passed"]
+        words = {WORDS[r.outcome].lower() for r in missing}
+        listed = "; ".join(
+            f"{word}: {', '.join(shown(r) for r in missing if WORDS[r.outcome].lower() == word)}"
+            for word in sorted(words)
+        )
+        rows.append((group, one_line(listed) or "all passed", number(earned), number(points)))
+    return Table(("Group", "Checks", "Points", "of"), rows, left=2)
+
+
+def shown(result: CheckResult) -> str:
+    return result.name if result.visibility == "public" else f"{result.name} (hidden inputs)"
+
+
+def print_grade(title: str, grade: Grade) -> None:
+    """Print the groups and the sum on stdout."""
+    from autograder.messages import harmless, summary
+
+    print_table(title, group_table(grade))
+    out.print(summary(grade), markup=False)
+    for problem in grade.problems:
+        out.print(f"note: {harmless(problem)}", markup=False)
+
+
+def write_text(path: Path, text: str) -> None:
+    write_atomically(path, lambda file: file.write(text.encode()))
