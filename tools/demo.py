@@ -13,13 +13,17 @@ from tools import workspace
 from tools.console import UserError, out, print_table, say
 from tools.datasets import read_data
 from tools.evaluate import evaluate_runs, print_comparison
+from tools.grade import grade_one, write_files
+from tools.grading import load_rubric, print_grade
 from tools.options import Restart
+from tools.pack import pack
 from tools.quantization import ptq_run, qat_run
 from tools.report import curves, facts, tables
 from tools.sweep import settings, sweep_runs
 from tools.train import network_defaults, recipe, train_run
 
 SOLUTION = Path(__file__).resolve().parents[1] / "solution"
+ASSIGNMENT = SOLUTION.with_name("assignment")
 ABLATION: dict[str, list[Any]] = {
     "epochs": [4],
     "label_smoothing": [0.1, 0.0],
@@ -33,7 +37,7 @@ def demo(
     ] = Path("build/demo"),
     restart: Restart = False,
 ) -> None:
-    """Train, ablate, quantize and evaluate the reference solution on the digits.
+    """Train, ablate, quantize, evaluate and grade the reference solution on the digits.
 
     Takes about three minutes on two cores; started again, it goes on where it was.
 
@@ -75,6 +79,15 @@ def demo(
     write_atomically(report, lambda file: file.write(text))
     for path in (report, *drawn):
         say(f"wrote {path}")
+    say("Grading")
+    archive = folder / "submission.zip"
+    pack(SOLUTION, runs, ["fp32", "ptq", "qat"], report, archive)
+    for path, title in ((archive, "this submission"), (ASSIGNMENT, "the untouched skeleton")):
+        made = grade_one(path)
+        grades = folder / "grades" / path.stem
+        write_files(grades, made, load_rubric(None))
+        print_grade(f"Grade of {title}", made)
+        say(f"wrote {grades / 'feedback.html'}")
     say(f"took {time.monotonic() - began:.0f} s")
 
 

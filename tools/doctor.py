@@ -15,7 +15,7 @@ from tools.options import DataDir, Json
 
 
 def doctor(as_json: Json = False, data_dir: DataDir = Path("data")) -> None:
-    """Tell versions, INT8 engines, cores, memory, GPU and the data sets found.
+    """Tell versions, INT8 engines, cores, memory, GPU, the data sets found and which walls work.
 
     Example:
 
@@ -34,6 +34,7 @@ def examine(data_dir: Path) -> dict[str, Any]:
     """Return everything that ``lab3 doctor`` tells, ready for JSON."""
     import torch
 
+    from autograder.sandbox import TIERS, find_bwrap, why_not
     from lab3.data import find_files
     from lab3.engines import is_exact
     from lab3.evaluation import processor_name
@@ -56,6 +57,11 @@ def examine(data_dir: Path) -> dict[str, Any]:
             for engine in engines
             if engine != "none"
         },
+        "walls": {
+            tier: f"does not work: {fault}" if (fault := why_not(tier)) else f"works: {meaning}"
+            for tier, meaning in TIERS.items()
+        },
+        "bubblewrap": find_bwrap() or "not installed",
         "data_sets": {
             "digits": "inside scikit-learn",
             **{

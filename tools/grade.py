@@ -100,7 +100,11 @@ def tier_of(walls: str) -> Tier:
 
 
 def grade_one(
-    path: Path, rubric_file: Path | None, is_exact: bool, tier: Tier, data_dir: Path
+    path: Path,
+    rubric_file: Path | None = None,
+    is_exact: bool = False,
+    tier: Tier = "namespaces",
+    data_dir: Path = Path("data"),
 ) -> Grade:
     """Return the grade of one submission."""
     from autograder.sandbox import Sandbox

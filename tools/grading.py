@@ -86,23 +86,30 @@ def graded(
 
 def group_table(grade: Grade) -> Table:
     """One row a group: points, and the checks that did not pass."""
-    from autograder.messages import WORDS, number, one_line
+    from autograder.messages import number, one_line
 
     rows: list[tuple[str, ...]] = []
     for group, results in grade.groups.items():
         earned, points = sum(r.earned for r in results), sum(r.points for r in results)
-        missing = [r for r in results if r.outcome != "passed"]
-        words = {WORDS[r.outcome].lower() for r in missing}
-        listed = "; ".join(
-            f"{word}: {', '.join(shown(r) for r in missing if WORDS[r.outcome].lower() == word)}"
-            for word in sorted(words)
-        )
-        rows.append((group, one_line(listed) or "all passed", number(earned), number(points)))
+        rows.append((group, one_line(not_passed(results)), number(earned), number(points)))
     return Table(("Group", "Checks", "Points", "of"), rows, left=2)
 
 
-def shown(result: CheckResult) -> str:
-    return result.name if result.visibility == "public" else f"{result.name} (hidden inputs)"
+def not_passed(results: list[CheckResult]) -> str:
+    """Name the checks that did not pass, by outcome; a check that fails twice is named once."""
+    from autograder.messages import WORDS
+
+    outcomes = dict.fromkeys(result.outcome for result in results)
+    if len(outcomes) == 1:
+        return f"all {WORDS[results[0].outcome].lower()}"
+    parts = []
+    for outcome in outcomes:
+        if outcome != "passed":
+            of_it = [result for result in results if result.outcome == outcome]
+            public = {result.name for result in of_it if result.visibility == "public"}
+            named = [r.name if r.name in public else f"{r.name} (hidden inputs)" for r in of_it]
+            parts.append(f"{WORDS[outcome].lower()}: {', '.join(dict.fromkeys(named))}")
+    return "; ".join(parts)
 
 
 def print_grade(title: str, grade: Grade) -> None:
