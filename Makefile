@@ -27,8 +27,9 @@ test: setup  ## The test suite without what is marked slow
 test-all: setup  ## Every test
 	$(PYTEST)
 
-bench: setup  ## Speed of lab3 train beside a plain PyTorch loop
+bench: setup  ## Speed of lab3 train beside a plain PyTorch loop, and of grading one submission's code
 	$(BIN)/python tests/benchmarks/train_loop.py
+	$(BIN)/python -m tests.benchmarks.grade_code
 
 lint: setup  ## Lint, format and types
 	$(BIN)/ruff check .

@@ -38,13 +38,15 @@ class MarkerError(UserError):
 
 def release(
     skeleton: Annotated[
-        bool, Option("--skeleton", help="Derive assignment/lab3 from solution/lab3.")
+        bool,
+        Option("--skeleton", help="Derive assignment/ from solution/lab3 and from the rubric."),
     ] = False,
 ) -> None:
     """Derive what students receive; run it in a checkout of the kit.
 
-    Replaces what stands between ``### BEGIN SOLUTION part N`` and ``### END SOLUTION`` by a stub.
-    When any marker is at fault, all faults are listed and nothing is written.
+    Replaces what stands between ``### BEGIN SOLUTION part N`` and ``### END SOLUTION`` by a stub,
+    and writes the handout's table of points from ``autograder/rubric.toml``. When any marker is
+    at fault, all faults are listed and nothing is written.
 
     Example:
 
@@ -52,7 +54,7 @@ def release(
     """
     if not skeleton:
         raise UserError("nothing to release: say what, for example lab3 release --skeleton")
-    for path in derive_skeleton(Path()):
+    for path in [*derive_skeleton(Path()), *derive_points(Path())]:
         say(f"wrote {path}")
 
 
@@ -85,6 +87,19 @@ def derive_skeleton(root: Path) -> list[Path]:
         content = derived[path].encode()
         write_atomically(path, lambda file, content=content: file.write(content))  # type: ignore[misc]
     return changed
+
+
+def derive_points(root: Path) -> list[Path]:
+    """Write the handout's table of points, and return the handout if that has changed it."""
+    from tools.grading import load_rubric
+    from tools.handout import with_points
+
+    path = root / "assignment" / "README.md"
+    text = with_points(path, load_rubric(root / "autograder" / "rubric.toml"))
+    if not texts_differ(path, text):
+        return []
+    write_atomically(path, lambda file: file.write(text.encode()))
+    return [path]
 
 
 def read_source(path: Path) -> str:

@@ -64,7 +64,7 @@ def test_block_with_shortcut(client: Client, inputs: Inputs, evidence: Evidence)
 
 @about(NETWORK)
 def test_network_logits(client: Client, inputs: Inputs, evidence: Evidence) -> None:
-    """Between them: conv1-bn1-relu, layer1 to layer4, avgpool, flatten, fc."""
+    """Between the stubs come conv1-bn1-relu, layer1 to layer4, avgpool, flatten and fc."""
     classes = inputs.random("network").choice([7, 10])
     _, tensors = client.ask("network", Network, num_classes=classes, width=WIDTH, seed=inputs.seed)
     expected = reference.network_logits(classes, WIDTH, inputs.seed)

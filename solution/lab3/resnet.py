@@ -117,7 +117,7 @@ class QuantizableResNet(nn.Module):
 
         - ``quant`` comes first and ``dequant`` last: between them a converted network computes
           on integers.
-        - Between them: conv1-bn1-relu, layer1 to layer4, avgpool, flatten, fc.
+        - Between the stubs come conv1-bn1-relu, layer1 to layer4, avgpool, flatten and fc.
 
         Shapes: (B, 3, 32, 32) to (B, num_classes).
         """

@@ -1,0 +1,48 @@
+"""How long one warm grading of code takes on one core, sandbox included.
+
+The reference solution is graded by every code check, public and hidden, with the full ResNet-50.
+The worker is warm; the first gradings, in which the reference network is built, don't count.
+"""
+
+import os
+import statistics
+import time
+import warnings
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import psutil
+import torch
+
+from autograder.sandbox import Sandbox
+from tests.conftest import SOLVED, grade_code
+
+WARMUP, RUNS = 2, 15
+
+
+def main() -> None:
+    """Print the median and the range in seconds."""
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    cores = psutil.Process().cpu_affinity()
+    psutil.Process().cpu_affinity(cores[:1])  # the worker inherits it
+    seconds = []
+    with Sandbox("namespaces") as sandbox:
+        sandbox.wait_until_ready()
+        for run in range(WARMUP + RUNS):
+            # Another text gives another seed, as another student would have.
+            files = SOLVED | {"observer.py": SOLVED["observer.py"] + f"# {run}\n".encode()}
+            began = time.perf_counter()
+            grade = grade_code(sandbox, files, full_size=True)
+            seconds.append(time.perf_counter() - began)
+            assert grade.earned == grade.points, [r for r in grade.results if r.outcome != "passed"]
+    counted = sorted(seconds[WARMUP:])
+    print(
+        f"{len(grade.results)} code checks, full ResNet-50, one core: median "
+        f"{statistics.median(counted):.2f} s ({counted[0]:.2f} to {counted[-1]:.2f} s, "
+        f"{RUNS} gradings)"
+    )
+
+
+if __name__ == "__main__":
+    main()
