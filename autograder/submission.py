@@ -24,9 +24,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
+from lab3 import STUDENT_FILES
 from lab3.errors import LabError
 from lab3.runlog import CHECKPOINT_NAME, LOG_NAME
-from tools.workspace import STUDENT_FILES
 
 LAB, RUNS, REPORT_NAME = "lab3", "runs", "report.md"
 FIXED = {*(f"{LAB}/{name}" for name in STUDENT_FILES), REPORT_NAME}

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from lab3 import STUDENT_FILES
 from tests.conftest import ROOT, SOLUTION, Command
 from tools.console import UserError
 from tools.release import MarkerError, derive_skeleton
-from tools.workspace import STUDENT_FILES
 
 GOOD = """\
 def double(number):

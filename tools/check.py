@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
+from lab3 import STUDENT_FILES
 from tools.console import UserError, out, say, spinner
 from tools.grading import graded, load_rubric, prepare, print_grade, write_text
 from tools.options import Code, DataDir, Json
-from tools.workspace import STUDENT_FILES
 
 if TYPE_CHECKING:
     from autograder.results import CheckResult, Grade

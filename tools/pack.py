@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from lab3 import STUDENT_FILES
 from lab3.runlog import CHECKPOINT_NAME, LOG_NAME, write_atomically
-from tools.workspace import STUDENT_FILES
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same contents give the same archive
 

@@ -10,9 +10,9 @@ from typing import Annotated, cast
 
 from typer import Option
 
+from lab3 import STUDENT_FILES
 from lab3.runlog import write_atomically
 from tools.console import UserError, say
-from tools.workspace import STUDENT_FILES
 
 BEGIN = re.compile(r"^\s*### BEGIN SOLUTION part (?P<part>\d+)$")
 END = re.compile(r"^\s*### END SOLUTION$")

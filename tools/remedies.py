@@ -8,7 +8,7 @@ import re
 import traceback
 from pathlib import Path
 
-from tools.workspace import STUDENT_FILES
+from lab3 import STUDENT_FILES
 
 REMEDIES = (  # what PyTorch says, what it means here and what to do
     (

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from lab3 import STUDENT_FILES
 from lab3.records import Environment, Record, Start
 from lab3.runlog import (
     CHECKPOINT_NAME,
@@ -23,7 +24,6 @@ from lab3.runlog import (
 )
 from tools.console import IS_FIRST_PROCESS, UserError
 
-STUDENT_FILES = ("resnet.py", "observer.py")
 TORCH_NOISE = (  # PyTorch announces the end of eager quantization at every step of it
     "torch.ao.quantization is deprecated",
     "torch.quantize_per_tensor, torch.quantize_per_channel",
