@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +24,7 @@ from lab3.runlog import LOG_NAME, RunLog, read_log
 
 Kind = Literal["train", "ptq", "qat"]
 KINDS: dict[Kind, str] = {"train": "FP32", "ptq": "PTQ", "qat": "QAT"}
+THREADS = torch.get_num_threads()  # as many as PyTorch takes by itself
 SLACK = Fraction(1, 500)  # of all images: other processors round FP32 differently
 
 
@@ -269,9 +269,9 @@ class Answers:
 
 @contextmanager
 def all_threads() -> Iterator[None]:
-    """Use all cores for whole test sets; small networks are faster on one."""
+    """Use PyTorch's own number of threads for whole test sets; small networks are faster on one."""
     before, engine = torch.get_num_threads(), torch.backends.quantized.engine
-    torch.set_num_threads(psutil.cpu_count(logical=False) or 1)
+    torch.set_num_threads(THREADS)
     try:
         yield
     finally:

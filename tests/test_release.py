@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 
+from autograder.grading import all_checks
+from autograder.rubric import RUBRIC, load
 from lab3 import STUDENT_FILES
 from tests.conftest import ROOT, SOLUTION, Command
 from tools.console import UserError
+from tools.handout import BEGIN, END, with_points
 from tools.release import MarkerError, derive_skeleton
 
 GOOD = """\
@@ -406,9 +409,30 @@ def test_the_command_says_that_a_source_is_not_utf8(lab3: Command, small: Path) 
 
 
 def test_the_command_names_the_files_that_it_wrote(lab3: Command, small: Path) -> None:
+    (small / "autograder").mkdir()
+    shutil.copy(RUBRIC, small / "autograder")
+    (small / "assignment" / "README.md").write_text(f"# Lab\n\n{BEGIN}\n{END}\n\nRules\n")
     done = lab3("release", "--skeleton", cwd=small)
     written = [f"wrote assignment/lab3/{name}" for name in STUDENT_FILES]
-    assert done.stderr.splitlines() == written
+    assert done.stderr.splitlines() == [*written, "wrote assignment/README.md"]
+    assert lab3("release", "--skeleton", cwd=small).stderr == ""
+
+
+def test_the_handouts_points_are_those_of_the_rubric() -> None:
+    path = ROOT / "assignment" / "README.md"
+    known = list(all_checks())
+    text = with_points(path, load(RUBRIC, known))
+    assert text == path.read_text(), "derive them anew: lab3 release --skeleton"
+    table = text[text.index(BEGIN) : text.index(END)]
+    assert len([line for line in table.splitlines() if line.startswith("| part")]) == len(known)
+    (total,) = [line for line in text.splitlines() if line.startswith("| sum")]
+    assert sum(int(cell) for cell in re.findall(r"\d+", total)) == 100
+
+
+def test_a_handout_without_a_place_for_points_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("# Lab\n")
+    with pytest.raises(UserError, match=r"derived from rubric\.toml"):
+        with_points(tmp_path / "README.md", load(RUBRIC, list(all_checks())))
 
 
 def test_the_command_wants_a_checkout(lab3: Command, tmp_path: Path) -> None:

@@ -1,0 +1,327 @@
+"""Run logs and checkpoints as they are graded: honest ones, and one lie at a time."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograder import grading
+from autograder.material import Material, bounds
+from autograder.results import CheckResult, Grade
+from autograder.rubric import Rubric, Thresholds, Tier
+from autograder.sandbox import Sandbox
+from autograder.sequential import refutes_at_least, refutes_at_most
+from autograder.submission import open_submission
+from lab3.data import load_data
+from lab3.runlog import read_log
+from tests.conftest import RUBRIC, SOLUTION, SOLVED
+from tools import workspace
+from tools.evaluate import evaluate_runs
+from tools.quantization import ptq_run, qat_run
+from tools.train import recipe, train_run
+
+Log = list[dict[str, Any]]
+EASY = Thresholds(
+    fp32=(Tier(at=0.2, share=1.0), Tier(at=0.15, share=0.5)),
+    drop=(Tier(at=0.5, share=1.0), Tier(at=0.9, share=0.5)),
+    largest_bytes=25_000_000,
+)
+
+
+def with_thresholds(**tables: Thresholds) -> Rubric:
+    return replace(RUBRIC, document=RUBRIC.document.model_copy(update={"thresholds": tables}))
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A submission whose runs were really made: one epoch of a narrow network on the digits."""
+    folder = tmp_path_factory.mktemp("honest")
+    runs = folder / "runs"
+    data = load_data("digits", folder)
+    used = workspace.use_code(SOLUTION)
+    hyper = recipe("digits", {"epochs": 2, "learning_rate": 0.02})
+    train_run(runs / "fp32", data, hyper, used, "resnet14", 8)
+    ptq_run(runs / "ptq", runs / "fp32", data, used)
+    qat_run(runs / "qat", runs / "fp32", data, used, {"epochs": 1, "learning_rate": 0.002})
+    evaluate_runs(runs, ["fp32", "ptq", "qat"], folder, data=data)
+    (folder / "lab3").mkdir()
+    for name, content in SOLVED.items():
+        (folder / "lab3" / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def submission(honest: Path, tmp_path: Path) -> Path:
+    """A copy of the honest submission, to be changed by the test."""
+    import shutil
+
+    return Path(shutil.copytree(honest, tmp_path / "submission"))
+
+
+Grader = Callable[..., dict[str, CheckResult]]
+
+
+@pytest.fixture
+def grade_runs(sandbox: Sandbox, tmp_path: Path) -> Grader:
+    """Grades the runs of a submission, not its code."""
+
+    def run(path: Path, rubric: Rubric | None = None, **more: Any) -> dict[str, CheckResult]:
+        rubric = rubric or with_thresholds(digits=EASY)
+        with open_submission(path) as opened:
+            material = Material(
+                opened.runs, rubric.document.thresholds, **{"data_dir": tmp_path, **more}
+            )
+            grade: Grade = grading.grade(
+                opened, rubric, sandbox, material,
+                lambda entry: entry.check.split(".")[0] in ("runs", "accuracy"),
+            )  # fmt: skip
+        return {result.check: result for result in grade.results}
+
+    return run
+
+
+def failing(results: dict[str, CheckResult]) -> set[str]:
+    return {check for check, result in results.items() if result.outcome != "passed"}
+
+
+def rewrite(run: Path, change: Callable[[Log], Log | None]) -> None:
+    """Change the records of a log."""
+    path = run / "run.jsonl"
+    log = [json.loads(line) for line in path.read_text().splitlines()]
+    log = change(log) or log
+    path.write_text("".join(json.dumps(record) + "\n" for record in log))
+
+
+def record(log: Log, event: str) -> dict[str, Any]:
+    return [r for r in log if r["event"] == event][-1]
+
+
+def test_honest_runs_pass_every_check(honest: Path, grade_runs: Grader) -> None:
+    results = grade_runs(honest)
+    assert failing(results) == set()
+    assert all(result.share == 1 for result in results.values())
+    exact = grade_runs(honest, is_exact=True)
+    assert failing(exact) == set()
+    right = read_log(honest / "runs" / "ptq").result
+    assert right is not None
+    counted = next(o for o in exact["accuracy.claims"].observations if "ptq" in o.question)
+    assert counted.got.startswith(f"{round(right.accuracy * 359)} right of 359 looked at")
+
+
+def test_early_stopping_looks_at_fewer_images(honest: Path, grade_runs: Grader) -> None:
+    seen: dict[str, int] = {}
+    lenient = EASY.model_copy(update={"drop": (Tier(at=1.0, share=1.0),)})
+    grade_runs(
+        honest,
+        with_thresholds(digits=lenient),
+        on_images=lambda title, done, _: seen.update({title: done}),
+    )
+    assert 0 < min(seen.values()) < 359
+
+
+def test_tiers_give_their_share(honest: Path, grade_runs: Grader) -> None:
+    hard = EASY.model_copy(update={"fp32": (Tier(at=1.0, share=1.0), Tier(at=0.15, share=0.5))})
+    result = grade_runs(honest, with_thresholds(digits=hard))["accuracy.fp32"]
+    assert (result.outcome, result.share) == ("failed", 0.5)
+    assert result.earned == result.points / 2
+    assert [o.holds for o in result.observations] == [False, True]
+
+
+def raise_accuracy(log: Log) -> None:
+    result = record(log, "result")
+    result["accuracy"] = 0.99
+
+
+def raise_accuracy_everywhere(log: Log) -> None:
+    """A lie that agrees with itself: only the checkpoint contradicts it."""
+    result = record(log, "result")
+    size = len(result["confusion"])
+    counts = [sum(row) for row in result["confusion"]]
+    result["confusion"] = [[counts[i] * (i == j) for j in range(size)] for i in range(size)]
+    result["class_accuracy"] = dict.fromkeys(result["class_accuracy"], 1.0)
+    result["accuracy"] = 1.0
+
+
+def drop_an_epoch(log: Log) -> Log:
+    return [r for r in log if not (r["event"] == "epoch" and r["epoch"] == 2)]
+
+
+def raise_validation(log: Log) -> None:
+    record(log, "epoch")["validation_accuracy"] = 0.999
+
+
+def other_learning_rate(log: Log) -> None:
+    record(log, "epoch")["learning_rate"] = 0.5
+
+
+def no_result(log: Log) -> Log:
+    return [r for r in log if r["event"] != "result"]
+
+
+def not_ended(log: Log) -> Log:
+    return [r for r in log if r["event"] not in ("end", "result")]
+
+
+def smaller_file(log: Log) -> None:
+    record(log, "end")["checkpoint_bytes"] -= 1000
+
+
+def other_baseline(log: Log) -> None:
+    record(log, "start")["baseline"]["checkpoint_sha256"] = "0" * 64
+
+
+ACCURACY_OF = {
+    "fp32": {"accuracy.fp32", "accuracy.ptq_drop", "accuracy.qat_drop", "accuracy.claims"},
+    "ptq": {"accuracy.ptq_drop", "accuracy.claims"},
+    "qat": {"accuracy.qat_drop", "accuracy.claims"},
+}
+GONE_PTQ = {
+    "runs.logs", "runs.checkpoints", "accuracy.ptq_drop", "accuracy.quantized_size",
+    "accuracy.claims",
+}  # fmt: skip
+LIES = {
+    "accuracy": ("ptq", raise_accuracy, {"runs.consistency", "accuracy.claims"}),
+    "accuracy and confusion": ("ptq", raise_accuracy_everywhere, {"accuracy.claims"}),
+    "accuracy and confusion of FP32": ("fp32", raise_accuracy_everywhere, {"accuracy.claims"}),
+    "an epoch left out": ("fp32", drop_an_epoch, {"runs.consistency"}),
+    "validation accuracy": ("fp32", raise_validation, {"runs.consistency"}),
+    "learning rate": ("qat", other_learning_rate, {"runs.consistency"}),
+    "result left out": ("qat", no_result, {"runs.logs", "accuracy.claims"}),
+    "not ended": ("ptq", not_ended, GONE_PTQ),
+    "file size": ("ptq", smaller_file, {"runs.consistency", "runs.checkpoints"}),
+    "another baseline": ("ptq", other_baseline, GONE_PTQ),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_lie_fails_its_own_claims(name: str, submission: Path, grade_runs: Grader) -> None:
+    run, lie, expected = LIES[name]
+    rewrite(submission / "runs" / run, lie)
+    results = grade_runs(submission)
+    assert failing(results) == expected
+    assert all(results[check].outcome == "failed" for check in expected)
+
+
+@pytest.mark.parametrize("run", ["fp32", "ptq", "qat"])
+def test_without_its_checkpoint_a_result_is_claimed_not_verified(
+    run: str, submission: Path, grade_runs: Grader
+) -> None:
+    (submission / "runs" / run / "model.pt").unlink()
+    results = grade_runs(submission)
+    size = set() if run == "fp32" else {"accuracy.quantized_size"}
+    assert failing(results) == {"runs.checkpoints", *ACCURACY_OF[run], *size}
+    for check in ACCURACY_OF[run]:
+        assert results[check].is_claim_only
+        assert results[check].earned == 0
+        assert "claimed, not verified" in results[check].said
+    half = replace(RUBRIC, document=RUBRIC.document.model_copy(
+        update={"thresholds": {"digits": EASY}, "unverified": 0.5}))  # fmt: skip
+    for check in ACCURACY_OF[run]:
+        assert grade_runs(submission, half, unverified=0.5)[check].share == 0.5
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    torch.save(state, path)
+
+
+def broken_checkpoints() -> dict[str, Callable[[Path], None]]:
+    def change(edit: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
+        def write(path: Path) -> None:
+            state = torch.load(path)
+            edit(state)
+            torch.save(state, path)
+
+        return write
+
+    return {
+        "truncated": lambda path: path.write_bytes(path.read_bytes()[:5000]) and None,
+        "empty": lambda path: path.write_bytes(b"") and None,
+        "text": lambda path: path.write_text("weights") and None,
+        "a list": lambda path: torch.save([1, 2], path),
+        "a tensor missing": change(lambda state: state.pop("fc.scale")),
+        "another shape": change(lambda state: state.update({"quant.scale": torch.ones(3, 3)})),
+        "an odd scale": change(lambda state: state.update({"quant.scale": torch.tensor([0.3])})),
+        "a scale of nan": change(
+            lambda state: state.update({"conv1.scale": torch.tensor(float("nan"))})
+        ),
+        "floats": change(
+            lambda state: state.update(
+                {"conv1.weight": torch.zeros(8, 3, 3, 3), "conv1.bias": torch.zeros(8)}
+            )
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", broken_checkpoints())
+def test_a_checkpoint_that_does_not_fit_is_named(
+    name: str, submission: Path, grade_runs: Grader
+) -> None:
+    broken_checkpoints()[name](submission / "runs" / "ptq" / "model.pt")
+    results = grade_runs(submission)
+    assert "runs.checkpoints" in failing(results)
+    assert failing(results) <= {"runs.checkpoints", "accuracy.ptq_drop", "accuracy.claims",
+                                "accuracy.quantized_size"}  # fmt: skip
+    assert {result.outcome for result in results.values()} <= {"passed", "failed"}
+
+
+def test_another_runs_checkpoint_is_noticed(submission: Path, grade_runs: Grader) -> None:
+    runs = submission / "runs"
+    (runs / "ptq" / "model.pt").write_bytes((runs / "qat" / "model.pt").read_bytes())
+    assert "runs.checkpoints" in failing(grade_runs(submission))
+
+
+def test_a_data_set_that_does_not_count_is_named(honest: Path, grade_runs: Grader) -> None:
+    results = grade_runs(honest, with_thresholds(cifar10=EASY))
+    assert failing(results) == set(results)
+    said = results["accuracy.fp32"].said
+    assert said.startswith("no complete FP32 run on cifar10; there are: fp32 (train on digits")
+
+
+def test_a_data_set_that_staff_lacks_takes_no_points(submission: Path, grade_runs: Grader) -> None:
+    def pretend(log: Log) -> None:
+        record(log, "start")["data"]["name"] = "cifar10"
+
+    for run in ("fp32", "ptq", "qat"):
+        rewrite(submission / "runs" / run, pretend)
+    results = grade_runs(submission, with_thresholds(cifar10=EASY))
+    undecided = {c for c, result in results.items() if result.outcome == "grader_error"}
+    assert undecided == {"accuracy.fp32", "accuracy.ptq_drop", "accuracy.qat_drop",
+                         "accuracy.claims"}  # fmt: skip
+    assert "cifar10 is not in" in results["accuracy.fp32"].said
+
+
+def test_a_torn_line_harms_nothing_and_garbage_is_named(
+    submission: Path, grade_runs: Grader
+) -> None:
+    path = submission / "runs" / "fp32" / "run.jsonl"
+    whole = path.read_text()
+    path.write_text(whole + '{"event": "res')
+    assert failing(grade_runs(submission)) == set()
+    path.write_text(whole.replace('"epoch":1', '"epoch":"one"', 1))
+    results = grade_runs(submission)
+    shown = " ".join(o.got for o in results["runs.logs"].observations if not o.holds)
+    assert "runs/fp32/run.jsonl:2: epoch" in shown
+    assert results["runs.logs"].outcome == "failed"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_bounds_are_the_counts_that_no_tail_refutes(data: st.DataObject) -> None:
+    images = data.draw(st.integers(2, 60))
+    seen = data.draw(st.integers(1, images))
+    count = data.draw(st.integers(0, seen))
+    level = Fraction(1, data.draw(st.sampled_from([10, 1000, 10**6])))
+    possible = [
+        k
+        for k in range(count, images - seen + count + 1)
+        if not refutes_at_most(images, k, seen, count, level)
+        and not refutes_at_least(images, k, seen, count, level)
+    ]
+    assert bounds(images, seen, count, level) == (min(possible), max(possible))
