@@ -140,7 +140,9 @@ class Session:
         if not files:
             return
         with alone():
-            pytest.main([*OPTIONS, "--rootdir", str(CHECKS), *files], plugins=[self])
+            code = pytest.main([*OPTIONS, "--rootdir", str(CHECKS), *files], plugins=[self])
+        if code == pytest.ExitCode.INTERRUPTED:
+            raise KeyboardInterrupt
         missing = entries[len(self.results) :]
         for entry in missing:  # pytest itself failed
             self._note(entry, outcome="grader_error", said=self._failure)

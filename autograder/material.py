@@ -302,7 +302,7 @@ def restore(
     """Return how to build the reference network of a run with these numbers, and all scales."""
     start = log.start
     layers = reference.ARCHITECTURES.get(start.arch)
-    if layers is None or not 4 <= start.width <= 256 or not 2 <= start.num_classes <= 1000:
+    if layers is None or not 4 <= start.width <= 64 or not 2 <= start.num_classes <= 1000:
         raise NoAnswerError(
             "failed",
             f"the log names no network of the lab: {start.arch[:40]!r}, width {start.width}, "

@@ -5,6 +5,7 @@ Nothing here comes from the solution or from a student.
 """
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -208,7 +209,8 @@ class Int8Numbers:
             name = key.removesuffix(".scale")
             if name == key or f"{name}.zero_point" not in tensors:
                 continue
-            own = float(tensors[key].flatten()[0]), int(tensors[f"{name}.zero_point"].flatten()[0])
+            own = scalar(tensors[key]), int(scalar(tensors[f"{name}.zero_point"]))
+            require_usable(name, *own)
             packed = f"{name}._packed_params._packed_params"
             prefix = packed if f"{packed}.weight" in tensors else name
             if f"{prefix}.weight" not in tensors:
@@ -221,6 +223,7 @@ class Int8Numbers:
                     f"the weight of {name} has one scale a channel, or is not INT8: the lab's "
                     "configuration is CustomQConfig.PTQ or QAT",
                 )
+            require_usable(f"the weight of {name}", entry.scale, entry.zero_point, (0, 0))
             weight, bias = tensors[f"{prefix}.weight"], tensors.get(f"{prefix}.bias")
             layers[name] = Numbers(weight, entry.scale, entry.zero_point, bias, *own)
         return cls(layers, activations)
@@ -231,6 +234,24 @@ class Int8Numbers:
         for name, numbers in self.layers.items():
             found |= {name: numbers.scale, f"weight of {name}": numbers.weight_scale}
         return found
+
+
+def scalar(tensor: Tensor) -> float:
+    """Return the only number of a tensor; raise NoAnswerError when it has another count."""
+    if tensor.numel() != 1:
+        raise NoAnswerError("failed", f"a scale or zero point has {tensor.numel()} numbers")
+    number = float(tensor.item())
+    return number if math.isfinite(number) else -1.0
+
+
+def require_usable(
+    name: str, scale: float, zero_point: int, between: tuple[int, int] = (0, 255)
+) -> None:
+    """Raise NoAnswerError for numbers that INT8 kernels are not made for."""
+    if not 2.0**-64 < scale < 2.0**64 or not between[0] <= zero_point <= between[1]:
+        raise NoAnswerError(
+            "failed", f"{name[:60]} has the scale {scale!r} and the zero point {zero_point}"
+        )
 
 
 def from_numbers(layers: list[int], num_classes: int, width: int, numbers: Int8Numbers) -> Any:

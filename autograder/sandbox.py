@@ -152,9 +152,11 @@ class Sandbox:
             line = json.dumps({"do": "fork", "limits": told}).encode() + b"\n"
             socket.send_fds(self._control, [line], [theirs.fileno(), write])
             pid = int(self._receive(START_S)["pid"])
-        except BaseException:
+        except BaseException as error:
             ours.close()
             os.close(read)
+            if isinstance(error, OSError):
+                raise SandboxError(self._obituary()) from error
             raise
         finally:
             theirs.close()
@@ -209,6 +211,7 @@ class Child:
         os.set_blocking(output, False)
         self._id = 0
         self._printed = 0
+        self._spare: int | None = None
         self.output = bytearray()
         self.is_alive = True
 
@@ -300,24 +303,28 @@ class Child:
             raise wire.FrameError(f"it printed more than {self._printed:,} bytes")
 
     def _output_closed(self) -> None:
-        read, write = os.pipe()
+        if self._spare is not None:
+            return
+        read, self._spare = os.pipe()  # never closed by a child, so that it has nothing to read
+        os.set_blocking(read, False)
         os.dup2(read, self._output)
         os.close(read)
-        self._spare = write  # an open pipe that never has anything to read
 
     def close(self, grace_s: float = 0) -> str | None:
         """End the child and tell how it died; None when that is known already."""
         if not self.is_alive:
             return None
         self.is_alive = False
-        death = self._sandbox.end(self._pid, grace_s)
-        with contextlib.suppress(wire.FrameError, BlockingIOError):
-            while data := os.read(self._output, 65536):
-                self.output += data[: max(0, self._limits.output_bytes - len(self.output))]
-        self._channel.close()
-        os.close(self._output)
-        if hasattr(self, "_spare"):
-            os.close(self._spare)
+        try:
+            death = self._sandbox.end(self._pid, grace_s)
+            with contextlib.suppress(BlockingIOError):
+                while data := os.read(self._output, 65536):
+                    self.output += data[: max(0, self._limits.output_bytes - len(self.output))]
+        finally:
+            self._channel.close()
+            os.close(self._output)
+            if self._spare is not None:
+                os.close(self._spare)
         return death
 
 

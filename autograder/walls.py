@@ -17,7 +17,8 @@ WALLS = ("limits", "privileges", "system calls")
 X86_64, AARCH64 = 0xC000003E, 0xC00000B7  # AUDIT_ARCH_* of <linux/audit.h>
 REFUSED = {  # name: (x86-64, aarch64)
     # other processes
-    "fork": (57, -1), "vfork": (58, -1), "execve": (59, 221), "execveat": (322, 281),
+    "fork": (57, -1), "vfork": (58, -1), "clone": (56, 220),
+    "execve": (59, 221), "execveat": (322, 281),
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
     "kcmp": (312, 272), "pidfd_open": (434, 434), "pidfd_getfd": (438, 438),
     "pidfd_send_signal": (424, 424), "tkill": (200, 130), "rt_sigqueueinfo": (129, 138),
@@ -30,11 +31,19 @@ REFUSED = {  # name: (x86-64, aarch64)
     "sendmsg": (46, 211), "recvmsg": (47, 212), "sendmmsg": (307, 269), "recvmmsg": (299, 243),
     "shmget": (29, 194), "shmat": (30, 196), "msgget": (68, 186), "semget": (64, 190),
     "mq_open": (240, 180), "memfd_create": (319, 279), "memfd_secret": (447, 447),
-    # the file system's shape, namespaces and the kernel
+    # the file system's shape and namespaces
     "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
     "unshare": (272, 97), "setns": (308, 268), "move_mount": (429, 429), "open_tree": (428, 428),
     "fsopen": (430, 430), "fsmount": (432, 432), "mount_setattr": (442, 442),
-    "open_by_handle_at": (304, 265), "inotify_init1": (294, 26), "fanotify_init": (300, 262),
+    "open_by_handle_at": (304, 265), "inotify_init": (253, -1), "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262), "flock": (73, 32),
+    # what belongs to files that are not the child's: devices are the computer's own
+    "chmod": (90, -1), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
+    "chown": (92, -1), "fchown": (93, 55), "lchown": (94, -1), "fchownat": (260, 54),
+    "utime": (132, -1), "utimes": (235, -1), "futimesat": (261, -1), "utimensat": (280, 88),
+    "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7),
+    "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
+    # the kernel
     "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282),
     "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
     "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
@@ -43,12 +52,17 @@ REFUSED = {  # name: (x86-64, aarch64)
     "reboot": (169, 142), "modify_ldt": (154, -1), "syslog": (103, 116),
     "sched_setaffinity": (203, 122),
 }  # fmt: skip
-CLONE, CLONE3 = (56, 220), (435, 435)
+CLONE3 = (435, 435)
 KILL, TGKILL = (62, 129), (234, 131)
 PRLIMIT = (302, 261)
-CLONE_THREAD = 0x10000
+REFUSED_COMMANDS = {  # number: (offset of the argument, its refused values)
+    # signals to owners of descriptors, leases and watches: F_SETOWN, F_SETSIG, F_SETOWN_EX, ...
+    (72, 25): (24, (8, 10, 15, 1024, 1026)),  # fcntl
+    (16, 29): (24, (0x8901, 0x8902)),  # ioctl: FIOSETOWN, SIOCSPGRP
+    (157, 167): (16, (1,)),  # prctl: PR_SET_PDEATHSIG, so that no child outlives the worker
+}
 
-LOAD, JUMP_IF, JUMP_IF_ANY, JUMP_IF_GE, RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
+LOAD, JUMP_IF, JUMP_IF_GE, RETURN = 0x20, 0x15, 0x35, 0x06
 NUMBER, ARCHITECTURE, ARGUMENT_0 = 0, 4, 16  # offsets in struct seccomp_data
 ALLOW, KILL_PROCESS, EPERM, ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
 
@@ -67,8 +81,8 @@ def filter_program(column: int, pid: int) -> bytes:
     """Return the BPF program that refuses what the tables name, for a process with this id.
 
     A refused call fails with EPERM, as if permissions were missing: libraries that try one and
-    fall back go on. ``clone3`` fails with ENOSYS, because its flags can't be seen; glibc then uses
-    ``clone``, which is allowed for threads. The source of the format is <linux/seccomp.h>.
+    fall back go on; ``clone3`` fails with ENOSYS, as on a kernel that has none. The source of the
+    format is <linux/seccomp.h>.
     """
     code: list[tuple[int, int, int, int]] = [
         (LOAD, 0, 0, ARCHITECTURE),
@@ -83,20 +97,20 @@ def filter_program(column: int, pid: int) -> bytes:
         if numbers[column] >= 0:
             code += [(JUMP_IF, 0, 1, numbers[column]), (RETURN, 0, 0, EPERM)]
 
-    def unless(number: int, jump: int, value: int) -> list[tuple[int, int, int, int]]:
-        """Refuse a call unless its first argument passes a test."""
-        return [
-            (JUMP_IF, 0, 4, number),
+    # A process may signal itself, as abort() does, and ask for its own limits.
+    for numbers, allowed in ((KILL, pid), (TGKILL, pid), (PRLIMIT, 0)):
+        code += [
+            (JUMP_IF, 0, 4, numbers[column]),
             (LOAD, 0, 0, ARGUMENT_0),
-            (jump, 1, 0, value),
+            (JUMP_IF, 1, 0, allowed),
             (RETURN, 0, 0, EPERM),
             (LOAD, 0, 0, NUMBER),
         ]
-
-    code += unless(CLONE[column], JUMP_IF_ANY, CLONE_THREAD)
-    for numbers in (KILL, TGKILL):  # a process may signal itself: abort() does
-        code += unless(numbers[column], JUMP_IF, pid)
-    code += unless(PRLIMIT[column], JUMP_IF, 0)
+    for numbers, (offset, values) in REFUSED_COMMANDS.items():
+        code += [(JUMP_IF, 0, 2 * len(values) + 2, numbers[column]), (LOAD, 0, 0, offset)]
+        for value in values:
+            code += [(JUMP_IF, 0, 1, value), (RETURN, 0, 0, EPERM)]
+        code.append((LOAD, 0, 0, NUMBER))
     code.append((RETURN, 0, 0, ALLOW))
     return b"".join(struct.pack("HBBI", *line) for line in code)
 

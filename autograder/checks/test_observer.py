@@ -3,7 +3,7 @@
 import math
 
 from autograder.claims import ClaimFailedError, Evidence, about
-from autograder.client import Client, Scales, raise_for
+from autograder.client import Client, NoAnswerError, ScaleResult, Scales, raise_for
 from autograder.diagnoses import Call, diagnose_scales
 from autograder.inputs import Inputs
 
@@ -16,12 +16,18 @@ def ask(client: Client, pairs: Pairs) -> list[Call]:
     """Return the calls with their results; raise for the first that raised."""
     answer, _ = client.ask("scales", Scales, calls=[[scale.hex(), most] for scale, most in pairs])
     calls = []
-    for (scale, most), result in zip(pairs, answer.results, strict=True):
+    for (scale, most), result in zip(pairs, complete(answer, len(pairs)), strict=True):
         if result.error:
             raise_for(result.error)
-        assert result.value is not None
-        calls.append(Call(scale, most, result.value))
+        calls.append(Call(scale, most, math.nan if result.value is None else result.value))
     return calls
+
+
+def complete(answer: Scales, count: int) -> list[ScaleResult]:
+    """Return one result a call, or raise NoAnswerError for another number of them."""
+    if len(answer.results) != count:
+        raise NoAnswerError("crashed", f"{len(answer.results)} results came for {count} calls")
+    return answer.results
 
 
 def judge(evidence: Evidence, calls: list[Call], said: str) -> None:
@@ -121,11 +127,11 @@ def test_finite_and_positive(client: Client, evidence: Evidence) -> None:
     """The result is finite and positive for every input, also for 0, negative, inf and nan."""
     special = [0.0, -0.0, -1.0, math.inf, -math.inf, math.nan, 5e-324, 1e30, 1.7e308]
     answer, _ = client.ask("scales", Scales, calls=[[scale.hex(), None] for scale in special])
-    if all(result.error and result.error.is_stub for result in answer.results):
-        assert answer.results[0].error is not None
-        raise_for(answer.results[0].error)
+    results = complete(answer, len(special))
+    if results[0].error and all(result.error and result.error.is_stub for result in results):
+        raise_for(results[0].error)
     place = None
-    for scale, result in zip(special, answer.results, strict=True):
+    for scale, result in zip(special, results, strict=True):
         got = str(result.error) if result.error else repr(result.value)
         holds = result.value is not None and 0 < result.value < math.inf
         evidence.add(f"scale_approximate({scale!r})", "finite and positive", got, holds)
