@@ -130,3 +130,17 @@ def stock_config() -> tq.QConfig:
         activation=tq.MinMaxObserver.with_args(dtype=torch.quint8, **symmetric),
         weight=tq.MinMaxObserver.with_args(dtype=torch.qint8, **symmetric),
     )
+
+
+FIXED_SCALE = 2.0**-4
+
+
+def fixed_config() -> tq.QConfig:
+    """Return a configuration whose activation scales are known beforehand."""
+    return tq.QConfig(
+        activation=tq.FixedQParamsObserver.with_args(
+            scale=FIXED_SCALE, zero_point=LAYER_ZERO_POINT, dtype=torch.quint8,
+            quant_min=0, quant_max=255,
+        ),
+        weight=stock_config().weight,
+    )  # fmt: skip

@@ -190,17 +190,47 @@ def network(num_classes: int, width: int, seed: int) -> Answer:
     return {}, {"output": module(experiments.images(seed + 1, 2, 3, 32, 32)).float()}
 
 
-def fuse(layers: list[int], num_classes: int, width: int, seed: int, is_qat: bool) -> Answer:
+def int8_block(in_channels: int, channels: int, stride: int, seed: int) -> Answer:
+    """One bottleneck between stubs of ours, quantized as it is with PyTorch's observers."""
+    from lab3.resnet import QuantizableBottleneck
+
+    Stage.name = "build"
+    block = QuantizableBottleneck(in_channels, channels, stride)
+    experiments.fill(block, seed)
+    module = nn.Sequential(tq.QuantStub(), block, tq.DeQuantStub()).eval()
+    return quantize(module, experiments.images(seed + 1, 2, in_channels, 8, 8))
+
+
+def int8_network(num_classes: int, width: int, seed: int) -> Answer:
+    """The network's own forward in INT8, with one plain convolution of ours for each stage."""
+    stages = experiments.plain_stages(width)
+    module = build([1, 1, 1, 1], num_classes, width, seed, stages)
+    return quantize(module, experiments.images(seed + 1, 2, 3, 32, 32))
+
+
+def quantize(module: Any, inputs: Tensor) -> Answer:
+    """Prepare, calibrate and convert a module with PyTorch's observers, without fusing it."""
+    Stage.name = "prepare"
+    module.qconfig = experiments.stock_config()
+    tq.prepare(module, inplace=True)
+    Stage.name = "calibrate"
+    with torch.inference_mode():
+        module(inputs)
+    return convert(module, inputs, [], 0)
+
+
+def fuse(
+    layers: list[int], num_classes: int, width: int, seed: int, is_qat: bool, try_int8: bool = False
+) -> Answer:
     """The network fused for PTQ (eval mode) or QAT (train mode), each convolution tried alone.
 
     ``front`` is what a convolution's module computes; ``rest`` is what the modules of its
-    BatchNorm and of its ReLU then still do.
+    BatchNorm and of its ReLU then still do. With ``try_int8``, the fused network is converted at
+    fixed activation scales, for which nothing has to be calibrated, and tried once more.
     """
     module = build(layers, num_classes, width, seed)
     inputs = experiments.images(seed + 1, 2, 3, 32, 32)
     tensors = {}
-    with contextlib.suppress(Exception), torch.inference_mode():
-        tensors["before"] = module(inputs).float()  # fusion is judged without forward as well
     convolutions = experiments.conv_layers(layers)
     shapes = {layer.conv: module.get_submodule(layer.conv).weight.shape for layer in convolutions}
     Stage.name = "fuse_model"
@@ -209,10 +239,8 @@ def fuse(layers: list[int], num_classes: int, width: int, seed: int, is_qat: boo
         module.fuse_model(is_qat=True)
     else:
         module.fuse_model()
-    if "before" in tensors:
-        Stage.name = "forward"
-        with torch.inference_mode():
-            tensors["after"] = module.eval()(inputs).float()
+    with contextlib.suppress(Exception), torch.inference_mode():
+        tensors["after"] = module.eval()(inputs).float()  # layers are judged without forward, too
     Stage.name = "fused layers"
     module.train(is_qat)
     with torch.no_grad():
@@ -228,6 +256,14 @@ def fuse(layers: list[int], num_classes: int, width: int, seed: int, is_qat: boo
         for name, m in module.named_modules()
         if isinstance(m, nn.BatchNorm2d) and m.weight is not None and m.weight.requires_grad
     ]
+    if try_int8:
+        Stage.name = "convert"
+        module.qconfig = experiments.fixed_config()
+        tq.convert(tq.prepare(module, inplace=True), inplace=True)
+        Stage.name = "INT8 layers"
+        with torch.inference_mode():
+            tried_int8 = try_integer_layers(module, layers, seed)
+        tensors |= {f"INT8 {name}": values for name, values in tried_int8.items()}
     return {"trainable": trainable}, tensors
 
 
@@ -238,7 +274,6 @@ def ptq(
     seed: int,
     observer: str,
     batch: int = 2,
-    is_fused: bool = True,
     try_layers: bool = False,
 ) -> Answer:
     """The network quantized after training, with PyTorch's observer or the student's."""
@@ -251,9 +286,8 @@ def ptq(
     else:
         config = experiments.stock_config()
     inputs = experiments.images(seed + 1, batch, 3, 32, 32)
-    if is_fused:
-        Stage.name = "fuse_model"
-        module.fuse_model()
+    Stage.name = "fuse_model"
+    module.fuse_model()
     Stage.name = "prepare"
     module.qconfig = config
     tq.prepare(module, inplace=True)
@@ -303,6 +337,9 @@ def try_integer_layers(module: Any, layers: list[int], seed: int) -> dict[str, T
                 tried[name] = out.int_repr()
     if layers and isinstance(module.quant, nnq.Quantize):
         tried["quant"] = module.quant(experiments.layer_input(seed, "quant", 3)).int_repr()
+    if layers and isinstance(module.fc, nnq.Linear):
+        values = experiments.images(seed, 4, module.fc.in_features)
+        tried["fc"] = module.fc(experiments.integers(values)).int_repr()
     return tried
 
 
@@ -356,20 +393,30 @@ def qat(layers: list[int], num_classes: int, width: int, seed: int, steps: int) 
                     parameter -= 0.05 * parameter.grad
         losses.append(number(loss.item()))
     Stage.name = "QAT layers"
+    module.apply(tq.disable_observer).eval()
     tensors: dict[str, Tensor] = {}
     fake: dict[str, str] = {}
     with torch.no_grad():
         for layer in experiments.conv_layers(layers):
             convolution = module.get_submodule(layer.conv)
-            weight = convolution.weight.detach().clone()
-            tensors[f"weight of {layer.conv}"] = weight
-            values = experiments.layer_input(seed, layer.conv, weight.shape[1])
+            bn = getattr(convolution, "bn", None)
+            of = {"weight": convolution.weight, "bias": convolution.bias}
+            if isinstance(bn, nn.BatchNorm2d):
+                of |= {"gamma": bn.weight, "beta": bn.bias}
+                of |= {"mean": bn.running_mean, "var": bn.running_var}
+            tensors |= {
+                f"{what} of {layer.conv}": value.detach().clone()
+                for what, value in of.items()
+                if value is not None
+            }
+            values = experiments.layer_input(seed, layer.conv, convolution.weight.shape[1])
             tensors[f"output of {layer.conv}"] = convolution(values)
             watcher = getattr(convolution, "activation_post_process", None)
             if isinstance(watcher, tq.FakeQuantize):
                 fake[layer.conv] = number(watcher.scale.flatten()[0])
-    report, converted = convert(module, inputs[:2], [], seed)
-    return {**report, "fake": fake, "losses": losses}, {**tensors, **converted}
+    report, converted = convert(module, inputs[:2], layers, seed)
+    tensors |= {f"INT8 {name}": values for name, values in converted.items()}
+    return {**report, "fake": fake, "losses": losses}, tensors
 
 
 def checkpoint(content: bytes) -> Answer:
@@ -411,7 +458,18 @@ def store(tensors: dict[str, Tensor], key: str, value: Tensor) -> dict[str, Any]
 
 PROBES: dict[str, Callable[..., Answer]] = {
     function.__name__: function
-    for function in (places, scales, block, network, fuse, ptq, qat, checkpoint)
+    for function in (
+        places,
+        scales,
+        block,
+        network,
+        int8_block,
+        int8_network,
+        fuse,
+        ptq,
+        qat,
+        checkpoint,
+    )
 }
 
 # A recursion that never ends should be the student's error, not the process's end.

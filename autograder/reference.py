@@ -52,15 +52,13 @@ def _filled(layers: tuple[int, ...], num_classes: int, width: int, seed: int) ->
     return network
 
 
-@torch.inference_mode()
-def network_logits(num_classes: int, width: int, seed: int) -> Tensor:
-    """Return the logits of the probe ``network``: plain convolutions for stages."""
+def plain(num_classes: int, width: int, seed: int) -> Any:
+    """Return the network of the probe ``network``: plain convolutions for stages."""
     network = build([1, 1, 1, 1], num_classes, width)
     for name, stage in experiments.plain_stages(width).items():
         setattr(network, name, stage)
     experiments.fill(network, seed)
-    logits: Tensor = network(experiments.images(seed + 1, 2, 3, 32, 32))
-    return logits
+    return network.eval()
 
 
 def block(in_channels: int, channels: int, stride: int, seed: int) -> Any:
@@ -107,6 +105,32 @@ class Layer:
             "conv bn relu": F.relu(normal),
         }
 
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Return weight and bias with the BatchNorm in them (arXiv:1712.05877, equation 14)."""
+        bn = self.bn
+        return fold(self.conv.weight, bn.weight, bn.bias, bn.running_mean, bn.running_var, bn.eps)
+
+    @torch.no_grad()
+    def computed(self, weight: Tensor, bias: Tensor | None, has_relu: bool, scale: float) -> Tensor:
+        """Return what an INT8 layer gives for the integers it is tried with, before rounding."""
+        return self._convolved(
+            experiments.integers(self.tried).dequantize(), weight, bias, has_relu, scale
+        )
+
+    @torch.no_grad()
+    def imitated(self, weight: Tensor, bias: Tensor | None, has_relu: bool, scale: float) -> Tensor:
+        """Return the same for the real numbers that a layer with FakeQuantize is tried with."""
+        return self._convolved(self.tried, weight, bias, has_relu, scale)
+
+    def _convolved(
+        self, values: Tensor, weight: Tensor, bias: Tensor | None, has_relu: bool, scale: float
+    ) -> Tensor:
+        if not 2.0**-64 < scale < 2.0**64:
+            return torch.full((1,), math.nan)
+        on_grid = torch.fake_quantize_per_tensor_affine(weight, scale, 0, -128, 127)
+        output = F.conv2d(values, on_grid, bias, self.conv.stride, self.conv.padding)
+        return F.relu(output) if has_relu else output
+
     @torch.no_grad()
     def rests(self, is_training: bool) -> dict[str, Tensor]:
         """Return what the modules behind it may still do, by the names of what is in them."""
@@ -117,6 +141,34 @@ class Layer:
             "bn": normal,
             "bn relu": F.relu(normal),
         }
+
+
+def fold(
+    weight: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, var: Tensor, eps: float = 1e-5
+) -> tuple[Tensor, Tensor]:
+    """Return a convolution's weight and bias with a BatchNorm in them."""
+    factor = gamma / torch.sqrt(var + eps)
+    return (weight * factor[:, None, None, None]).detach(), (beta - mean * factor).detach()
+
+
+def weight_scale(weight: Tensor) -> float:
+    """Return the scale that PyTorch's symmetric observer gives a weight."""
+    observer = experiments.stock_config().weight()
+    observer(weight)
+    return float(observer.calculate_qparams()[0])
+
+
+def is_on_grid(got: Tensor | None, real: Tensor, scale: float, zero_point: int) -> bool:
+    """Tell whether integers are those of real numbers on a grid.
+
+    Numbers that lie between two integers may round to either: the folded weights differ in their
+    last bits, and a weight next to a rounding border moves an output by up to a step.
+    """
+    if got is None or got.shape != real.shape or not 2.0**-64 < scale < 2.0**64:
+        return False
+    expected = torch.clamp(torch.round(real / scale) + zero_point, 0, 255)
+    steps = (got.to(torch.float32) - expected).abs()
+    return bool((steps <= 1).all() and (steps == 0).float().mean() > 0.98)
 
 
 class FixedObserver(tq.ObserverBase):
@@ -136,12 +188,13 @@ class FixedObserver(tq.ObserverBase):
         return torch.tensor([self.scale]), torch.tensor([self.zero_point])
 
 
-def quantized(network: Any, qparams: Mapping[str, Any]) -> Any:
+def quantized(network: Any, qparams: Mapping[str, Any], is_fused: bool = True) -> Any:
     """Fuse a reference network completely and convert it with given scales, in place.
 
     Raises KeyError when a module's scale is missing.
     """
-    network.fuse_model()
+    if is_fused:
+        network.fuse_model()
     network.qconfig = experiments.stock_config()
     tq.prepare(network, inplace=True)
     for name, module in network.named_modules():

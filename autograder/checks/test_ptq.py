@@ -12,7 +12,7 @@ from autograder import experiments, reference
 from autograder.checks import test_fusion
 from autograder.checks.test_forward import numbers
 from autograder.claims import Evidence, about
-from autograder.client import Client, Converted, NoAnswerError, Qparams, same
+from autograder.client import Client, Converted, NoAnswerError, same
 from autograder.diagnoses import diagnose_fusion_error, diagnose_int8_error
 from autograder.inputs import FULL, FULL_WIDTH, SMALL, WIDTH, Inputs
 
@@ -41,7 +41,35 @@ def test_converts(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     is_finite = output is not None and bool(torch.isfinite(output).all())
     got = str(error) if error else f"{'finite' if is_finite else 'not finite'} logits"
     evidence.add("prepare, calibrate, convert, INT8 forward", "finite logits", got, is_finite)
+    observe_layers(client, inputs, evidence)
     evidence.judge("", diagnose_int8_error(error) if error else "")
+
+
+def observe_layers(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """Observe that every INT8 layer, tried alone, computes with the scales that it names."""
+    computes = try_layers(client, inputs)
+    wrong = [name for name, holds in computes.items() if not holds]
+    got = f"not {', '.join(wrong[:5])}" if wrong else f"all {len(computes)}"
+    evidence.add("INT8 layers that compute with their scales", f"all {len(computes)}", got,
+                 not wrong)  # fmt: skip
+
+
+def observe_scales(answer: Converted, evidence: Evidence, layers: list[int]) -> None:
+    """Observe that the scales of all layers are powers of two."""
+    for name in int8_names(layers):
+        known = answer.qparams.get(name)
+        scales = [] if known is None else [known.scale, known.weight_scale]
+        named = [scale for scale in scales if scale is not None]
+        got = ", weight ".join(exponent(scale) for scale in named) or "no INT8 layer"
+        holds = bool(named) and all(is_shift(scale) for scale in named)
+        evidence.add(f"scales of {name}", "2**-S with 0 <= S <= 8", got, holds)
+
+
+def int8_names(layers: list[int]) -> list[str]:
+    """Return the names of all that has a scale: quantizer, convolutions, additions, classifier."""
+    names = [layer.conv for layer in experiments.conv_layers(layers)]
+    additions = [n.replace("conv3", "skip_add_relu") for n in names if n.endswith("conv3")]
+    return ["quant", *names, *additions, "fc"]
 
 
 @about(OBSERVER)
@@ -52,16 +80,8 @@ def test_power_of_two_scales(client: Client, inputs: Inputs, evidence: Evidence)
     very scale that it names.
     """
     answer, _ = ask(client, inputs)
-    for name, known in sorted(answer.qparams.items()):
-        for what, scale in (("output", known.scale), ("weight", known.weight_scale)):
-            if scale is not None:
-                evidence.add(f"scale of the {what} of {name}", "2**-S with 0 <= S <= 8",
-                             exponent(scale), is_shift(scale))  # fmt: skip
-    computes = try_layers(client, inputs)
-    wrong = [name for name, holds in computes.items() if not holds]
-    evidence.add("layers that compute with these scales", f"all {len(computes)}",
-                 f"not {', '.join(wrong[:5])}" if wrong else f"all {len(computes)}",
-                 bool(computes) and not wrong)  # fmt: skip
+    observe_scales(answer, evidence, SMALL)
+    observe_layers(client, inputs, evidence)
     evidence.judge("A scale that is no power of two needs a multiplier.")
 
 
@@ -83,78 +103,60 @@ def try_layers(client: Client, inputs: Inputs) -> dict[str, bool]:
 
     def compute() -> dict[str, bool]:
         answer, tensors = ask(client, inputs)
-        network = reference.filled(SMALL, 10, WIDTH, inputs.seed)
+        seed = inputs.seed
+        network = reference.filled(SMALL, 10, WIDTH, seed)
         computes: dict[str, bool] = {}
 
-        def compare(name: str, real: Callable[[Qparams], Tensor]) -> None:
-            known, got = answer.qparams.get(name), tensors.get(name)
-            computes[name] = known is not None and got is not None and agrees(got, real, known)
+        def compare(name: str, real: Callable[[float], Tensor]) -> None:
+            known = answer.qparams.get(name)
+            computes[name] = known is not None and reference.is_on_grid(
+                tensors.get(name), real(known.weight_scale or 0.0), known.scale, known.zero_point
+            )
 
         for layer, (front, _) in test_fusion.examine(client, inputs).items():
-            tried = reference.Layer(network, layer, inputs.seed)
-            compare(layer.conv, partial(convolution, tried, front))
+            tried, parts = reference.Layer(network, layer, seed), front.split()
+            weight, bias = tried.folded() if "bn" in parts else (tried.conv.weight, None)
+            compare(layer.conv, partial(tried.computed, weight, bias, "relu" in parts))
             if layer.conv.endswith("conv3"):
                 name = layer.conv.replace("conv3", "skip_add_relu")
-                shape = len(tried.conv.weight)
-                a, b = (
-                    experiments.integers(
-                        experiments.layer_input(inputs.seed, f"{name}.{n}", shape)
-                    ).dequantize()
+                values = (
+                    experiments.layer_input(seed, f"{name}.{n}", len(tried.conv.weight))
                     for n in "ab"
                 )
-                compare(name, lambda _, total=a + b: F.relu(total))  # type: ignore[misc]
-        compare("quant", lambda _: experiments.layer_input(inputs.seed, "quant", 3))
+                a, b = (experiments.integers(value).dequantize() for value in values)
+                compare(name, partial(lambda total, _: F.relu(total), a + b))
+        shown = experiments.layer_input(seed, "quant", 3)
+        compare("quant", partial(lambda real, _: real, shown))
+        compare("fc", partial(classified, network.fc, seed))
         return computes
 
     return client.derive(f"INT8 layers {inputs.seed}", compute)
 
 
 @torch.no_grad()
-def convolution(tried: reference.Layer, front: str, known: Qparams) -> Tensor:
-    """Return what a convolution gives for the integers it was tried with, before rounding."""
-    conv, bn = tried.conv, tried.bn
-    weight, bias = conv.weight, None
-    if "bn" in front.split():  # Jacob et al., arXiv:1712.05877, equation 14
-        factor = bn.weight / torch.sqrt(bn.running_var + bn.eps)
-        weight = weight * factor[:, None, None, None]
-        bias = bn.bias - bn.running_mean * factor
-    if known.weight_scale is None or not 0 < known.weight_scale < math.inf:
+def classified(fc: torch.nn.Linear, seed: int, scale: float) -> Tensor:
+    """Return what the INT8 classifier gives for the integers it is tried with."""
+    if not 2.0**-64 < scale < 2.0**64:
         return torch.full((1,), math.nan)
-    weight = torch.fake_quantize_per_tensor_affine(weight, known.weight_scale, 0, -128, 127)
-    values = experiments.integers(tried.tried).dequantize()
-    output = F.conv2d(values, weight, bias, conv.stride, conv.padding)
-    return F.relu(output) if "relu" in front.split() else output
-
-
-def agrees(got: Tensor, real: Callable[[Qparams], Tensor], known: Qparams) -> bool:
-    """Tell whether integers are those of real numbers on a grid.
-
-    Numbers that lie between two integers may round to either: the folded weights differ in their
-    last bits, and a weight next to a rounding border moves an output by up to a step.
-    """
-    if not 0 < known.scale < math.inf:
-        return False
-    numbers = real(known)
-    if got.shape != numbers.shape:
-        return False
-    expected = torch.clamp(torch.round(numbers / known.scale) + known.zero_point, 0, 255)
-    steps = (got.to(torch.float32) - expected).abs()
-    return bool((steps <= 1).all() and (steps == 0).float().mean() > 0.98)
+    weight = torch.fake_quantize_per_tensor_affine(fc.weight, scale, 0, -128, 127)
+    values = experiments.integers(experiments.images(seed, 4, fc.in_features)).dequantize()
+    return F.linear(values, weight, fc.bias)
 
 
 @about("CusQuantObserver.calculate_qparams")
 def test_zero_points(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The zero point is the integer that stands for 0.0: 128 for quint8, 0 for qint8."""
     answer, _ = ask(client, inputs)
-    for name, known in sorted(answer.qparams.items()):
-        evidence.add(f"zero point of the output of {name}", "128", str(known.zero_point),
-                     known.zero_point == 128)  # fmt: skip
-        if known.weight_zero_point is not None:
-            evidence.add(f"zero point of the weight of {name}", "0", str(known.weight_zero_point),
-                         known.weight_zero_point == 0)  # fmt: skip
-    holds = try_layers(client, inputs)["quant"]
-    evidence.add("the input quantizer, tried alone", "the integers of these numbers",
-                 "the integers of these numbers" if holds else "others", holds)  # fmt: skip
+    for name in int8_names(SMALL):
+        known = answer.qparams.get(name)
+        got = "no INT8 layer" if known is None else str(known.zero_point)
+        holds = known is not None and known.zero_point == 128
+        evidence.add(f"zero point of the output of {name}", "128", got, holds)
+        if known is not None and known.per_tensor is not None:
+            weight = known.weight_zero_point
+            got = "one a channel" if weight is None else str(weight)
+            evidence.add(f"zero point of the weight of {name}", "0", got, weight in (0, None))
+    observe_layers(client, inputs, evidence)
     evidence.judge("The quantization is symmetric.")
 
 
@@ -162,19 +164,19 @@ def test_zero_points(client: Client, inputs: Inputs, evidence: Evidence) -> None
 def test_per_tensor_weights(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """Each weight has one scale, so each layer has one shift."""
     answer, _ = ask(client, inputs)
-    layers = {name: known for name, known in answer.qparams.items() if known.per_tensor is not None}
-    for name, known in sorted(layers.items()):
-        evidence.add(f"weight of {name}", "one scale",
-                     "one scale" if known.per_tensor else "one scale a channel",
-                     bool(known.per_tensor))  # fmt: skip
-    computes = try_layers(client, inputs)
-    wrong = [name for name in layers if not computes.get(name, name == "fc")]
-    evidence.add("convolutions that compute with that scale", "all",
-                 f"not {', '.join(wrong[:5])}" if wrong else "all", not wrong)  # fmt: skip
+    layers = [*(layer.conv for layer in experiments.conv_layers(SMALL)), "fc"]
+    shapes = {name: answer.qparams[name].per_tensor for name in layers if name in answer.qparams}
+    words = {True: "one scale", False: "one scale a channel", None: "no INT8 layer"}
+    for name in layers:
+        is_one = shapes.get(name)
+        evidence.add(f"weight of {name}", "one scale", words[is_one], bool(is_one))
+    observe_layers(client, inputs, evidence)
     evidence.judge(
-        "", "The default per-channel configuration was used instead of CustomQConfig.PTQ."
-        if layers and not any(known.per_tensor for known in layers.values()) else ""
-    )  # fmt: skip
+        "",
+        "The default per-channel configuration was used instead of CustomQConfig.PTQ."
+        if shapes and not any(shapes.values())
+        else "",
+    )
 
 
 NEEDED = (

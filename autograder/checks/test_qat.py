@@ -1,19 +1,20 @@
 """Parts 1 to 3 together: quantization-aware training."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
 from autograder import experiments, reference
-from autograder.checks.test_ptq import exponent, is_shift
+from autograder.checks.test_ptq import exponent, observe_scales
 from autograder.claims import Evidence, about
 from autograder.client import Client, NoAnswerError, QatAnswer
 from autograder.diagnoses import diagnose_fusion_error
 from autograder.inputs import SMALLEST, WIDTH, Inputs
 
 STEPS = 2
+PARTS = ("weight", "gamma", "beta", "mean", "var")
 FUSE = "QuantizableResNet.fuse_model"
 
 
@@ -30,24 +31,63 @@ def ask(client: Client, inputs: Inputs) -> tuple[QatAnswer, Mapping[str, Tensor]
         raise
 
 
-def is_on_grid(values: Tensor | None, scale: float | None) -> bool:
-    """Tell whether all values are whole multiples of a scale, as FakeQuantize leaves them."""
-    if values is None or scale is None or not 0 < scale < math.inf:
-        return False
-    steps = values / scale
-    return bool(values.abs().max() > 0 and (steps - steps.round()).abs().max() < 1e-3)
+def examine(client: Client, inputs: Inputs) -> dict[str, tuple[bool, bool]]:
+    """Tell of each convolution whether its FakeQuantize, and its INT8 version, compute as trained.
+
+    Both are computed here from the trained weight and BatchNorm, at the scales that were named.
+    """
+
+    def compute() -> dict[str, tuple[bool, bool]]:
+        answer, tensors = ask(client, inputs)
+        network = reference.filled(SMALLEST, 10, WIDTH, inputs.seed)
+        found = {}
+        for layer in experiments.conv_layers(SMALLEST):
+            name, tried = layer.conv, reference.Layer(network, layer, inputs.seed)
+            known = answer.qparams.get(name)
+            trained = [tensors.get(f"{part} of {name}") for part in PARTS]
+            if known is None or trained[0] is None or trained[0].shape != tried.conv.weight.shape:
+                found[name] = False, False
+                continue
+            weight, bias = trained[0], tensors.get(f"bias of {name}")
+            if all(part is not None for part in trained):
+                weight, bias = reference.fold(*trained)  # type: ignore[arg-type]
+            scale = known.weight_scale or 0.0
+            grid = known.scale, known.zero_point
+
+            def is_one_of(got: Tensor | None, compute: Callable[..., Tensor]) -> bool:
+                """With its ReLU or without: a ReLU that was not fused costs other points."""
+                return any(
+                    reference.is_on_grid(got, compute(weight, bias, has_relu, scale), *grid)  # noqa: B023
+                    for has_relu in (True, False)
+                )
+
+            output = tensors.get(f"output of {name}")
+            is_fake = (
+                answer.fake.get(name) == known.scale
+                and output is not None
+                and is_whole(output / known.scale)
+                and is_one_of(output / known.scale + known.zero_point, tried.imitated)
+            )
+            found[name] = is_fake, is_one_of(tensors.get(f"INT8 {name}"), tried.computed)
+        return found
+
+    return client.derive(f"QAT {inputs.seed}", compute)
+
+
+def is_whole(steps: Tensor) -> bool:
+    """Tell whether all values are integers, and not all zero."""
+    return bool(steps.abs().max() > 0 and (steps - steps.round()).abs().max() < 1e-3)
 
 
 @about(FUSE)
 def test_fake_quantize(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """While QAT trains, FakeQuantize rounds the output of every convolution to its grid."""
-    answer, tensors = ask(client, inputs)
-    for layer in experiments.conv_layers(SMALLEST):
-        scale = answer.fake.get(layer.conv)
-        holds = is_on_grid(tensors.get(f"output of {layer.conv}"), scale)
+    answer, _ = ask(client, inputs)
+    for name, (is_fake, _) in examine(client, inputs).items():
+        scale = answer.fake.get(name)
         got = "no FakeQuantize" if scale is None else f"multiples of {exponent(scale)}"
-        evidence.add(f"output of {layer.conv}", "multiples of its scale",
-                     got if holds or scale is None else f"no {got}", holds)  # fmt: skip
+        evidence.add(f"output of {name}", "multiples of its scale",
+                     got if is_fake or scale is None else f"no {got}", is_fake)  # fmt: skip
     evidence.judge(
         "",
         "Plain observers watch but don't round: training is ordinary fine-tuning."
@@ -61,14 +101,16 @@ def test_weights_move(client: Client, inputs: Inputs, evidence: Evidence) -> Non
     """A few training steps change the weights of every convolution."""
     answer, tensors = ask(client, inputs)
     network = reference.filled(SMALLEST, 10, WIDTH, inputs.seed)
-    for layer in experiments.conv_layers(SMALLEST):
-        before = network.get_submodule(layer.conv).weight
-        after = tensors.get(f"weight of {layer.conv}")
+    for name, (_, is_used) in examine(client, inputs).items():
+        before = network.get_submodule(name).weight.detach()
+        after = tensors.get(f"weight of {name}")
         holds, got = False, "no weight"
-        if after is not None and isinstance(before, Tensor) and after.shape == before.shape:
+        if after is not None and after.shape == before.shape:
             moved = float((after - before).abs().max())
             holds, got = 0 < moved < math.inf, f"moved by up to {moved:.3g}"
-        evidence.add(f"weight of {layer.conv} after {STEPS} steps", "moved", got, holds)
+        if holds and not is_used:
+            holds, got = False, f"{got}; the INT8 layer computes with other weights"
+        evidence.add(f"weight of {name} after {STEPS} steps", "moved", got, holds)
     finite = [math.isfinite(loss) for loss in answer.losses]
     evidence.add("losses", "finite", ", ".join(f"{loss:.4g}" for loss in answer.losses),
                  bool(finite) and all(finite))  # fmt: skip
@@ -79,14 +121,13 @@ def test_weights_move(client: Client, inputs: Inputs, evidence: Evidence) -> Non
 def test_converts(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The trained network converts, its scales are powers of two, and it computes."""
     answer, tensors = ask(client, inputs)
-    for name, known in sorted(answer.qparams.items()):
-        for what, scale in (("output", known.scale), ("weight", known.weight_scale)):
-            if scale is not None:
-                evidence.add(f"scale of the {what} of {name}", "2**-S with 0 <= S <= 8",
-                             exponent(scale), is_shift(scale))  # fmt: skip
-    output = tensors.get("output")
+    observe_scales(answer, evidence, SMALLEST)
+    wrong = [name for name, (_, is_used) in examine(client, inputs).items() if not is_used]
+    evidence.add("INT8 layers that compute with their scales", "all",
+                 f"not {', '.join(wrong[:5])}" if wrong else "all", not wrong)  # fmt: skip
+    output = tensors.get("INT8 output")
     is_finite = output is not None and bool(torch.isfinite(output).all())
-    got = str(answer.forward_error) if answer.forward_error else "finite logits"
-    evidence.add("the INT8 network", "finite logits", got if is_finite or answer.forward_error
-                 else "no finite logits", is_finite)  # fmt: skip
+    got = str(answer.forward_error) if answer.forward_error else "no finite logits"
+    evidence.add("the INT8 network", "finite logits", "finite logits" if is_finite else got,
+                 is_finite)  # fmt: skip
     evidence.judge("QAT trains the weights for the very scales that hardware will have.")
