@@ -10,17 +10,30 @@ from autograder.inputs import Inputs
 APPROXIMATE = "CusQuantObserver.scale_approximate"
 TOO_FAR = 0.5 + 1e-6  # a power of two further from the exact exponent than this is not the nearest
 Pairs = list[tuple[float, int | None]]
+CONTROL: Pairs = [(0.31, None), (0.0047, None)]
 
 
-def ask(client: Client, pairs: Pairs) -> list[Call]:
-    """Return the calls with their results; raise for the first that raised."""
-    answer, _ = client.ask("scales", Scales, calls=[[scale.hex(), most] for scale, most in pairs])
+def ask(client: Client, evidence: Evidence, pairs: Pairs) -> list[Call]:
+    """Return the calls with their results; raise for the first that raised.
+
+    Two more calls show that the result depends on the scale: a constant keeps no promise.
+    """
+    asked = [*pairs, *CONTROL]
+    answer, _ = client.ask("scales", Scales, calls=[[scale.hex(), most] for scale, most in asked])
     calls = []
-    for (scale, most), result in zip(pairs, complete(answer, len(pairs)), strict=True):
+    for (scale, most), result in zip(asked, complete(answer, len(asked)), strict=True):
         if result.error:
             raise_for(result.error)
         calls.append(Call(scale, most, math.nan if result.value is None else result.value))
+    *calls, large, small = calls
+    observe_control(evidence, large.got, small.got)
     return calls
+
+
+def observe_control(evidence: Evidence, large: float, small: float) -> None:
+    question = " and ".join(f"scale_approximate({scale})" for scale, _ in CONTROL)
+    got = f"{large!r} and {small!r}"
+    evidence.add(question, "different results", got, large != small)
 
 
 def complete(answer: Scales, count: int) -> list[ScaleResult]:
@@ -54,7 +67,7 @@ def exponent_of(value: float) -> float:
 def test_whole_power_of_two(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The result is a whole power of two: ``2.0**-S`` for an integer ``S``."""
     scales = inputs.scales("whole", [0.3, 0.3625, 0.02, 0.7, 0.003], -7.4, -0.1)
-    calls = ask(client, [(scale, None) for scale in scales])
+    calls = ask(client, evidence, [(scale, None) for scale in scales])
     for call in calls:
         exponent = exponent_of(call.got)
         whole = power(round(exponent)) if math.isfinite(exponent) else "a power of two"
@@ -66,7 +79,7 @@ def test_whole_power_of_two(client: Client, inputs: Inputs, evidence: Evidence) 
 def test_nearest_exponent(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """``S`` is the integer nearest to ``-log2(scale)``."""
     scales = inputs.scales("nearest", [0.3, 0.3625, 0.02, 0.7, 0.003, 0.18, 0.09], -7.4, -0.1)
-    calls = ask(client, [(scale, None) for scale in scales])
+    calls = ask(client, evidence, [(scale, None) for scale in scales])
     for call in calls:
         exact = math.log2(call.scale)
         distance = abs(exponent_of(call.got) - round(exact))
@@ -90,7 +103,7 @@ def within(evidence: Evidence, calls: list[Call], default: int = 8) -> None:
 def test_lower_clamp(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """``S`` stays within ``0`` and ``max_shift_amount``: no shift is longer."""
     scales = inputs.scales("lower", [1e-6, 0.0001, 0.0005], -30, -9)
-    calls = ask(client, [(scale, None) for scale in scales])
+    calls = ask(client, evidence, [(scale, None) for scale in scales])
     within(evidence, calls)
     judge(evidence, calls, "The hardware's shifter ends at max_shift_amount, 8 when not given.")
 
@@ -99,7 +112,7 @@ def test_lower_clamp(client: Client, inputs: Inputs, evidence: Evidence) -> None
 def test_upper_clamp(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """``S`` stays within ``0`` and ``max_shift_amount``: a scale above 1 gives ``1.0``."""
     scales = inputs.scales("upper", [1.7, 3.1, 300.0], 0.6, 12)
-    calls = ask(client, [(scale, None) for scale in scales])
+    calls = ask(client, evidence, [(scale, None) for scale in scales])
     within(evidence, calls)
     judge(evidence, calls, "S below 0 would be a shift to the left.")
 
@@ -117,7 +130,7 @@ def test_max_shift_amount(client: Client, inputs: Inputs, evidence: Evidence) ->
             (2.0**-7.8, below),
             (2.0**-20.2, below),
         ]
-    calls = ask(client, pairs)
+    calls = ask(client, evidence, pairs)
     within(evidence, calls)
     judge(evidence, calls, "Each caller may have another shifter: the limit is an argument.")
 
@@ -126,11 +139,13 @@ def test_max_shift_amount(client: Client, inputs: Inputs, evidence: Evidence) ->
 def test_finite_and_positive(client: Client, evidence: Evidence) -> None:
     """The result is finite and positive for every input, also for 0, negative, inf and nan."""
     special = [0.0, -0.0, -1.0, math.inf, -math.inf, math.nan, 5e-324, 1e30, 1.7e308]
-    answer, _ = client.ask("scales", Scales, calls=[[scale.hex(), None] for scale in special])
-    results = complete(answer, len(special))
+    asked = [*special, *(scale for scale, _ in CONTROL)]
+    answer, _ = client.ask("scales", Scales, calls=[[scale.hex(), None] for scale in asked])
+    *results, large, small = complete(answer, len(asked))
     if results[0].error and all(result.error and result.error.is_stub for result in results):
         raise_for(results[0].error)
     place = None
+    observe_control(evidence, large.value or math.nan, small.value or 0.0)
     for scale, result in zip(special, results, strict=True):
         got = str(result.error) if result.error else repr(result.value)
         holds = result.value is not None and 0 < result.value < math.inf
