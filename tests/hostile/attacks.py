@@ -1,0 +1,740 @@
+"""The attacks as data: code that is put behind the files of a better or worse submission."""
+
+import textwrap
+from dataclasses import dataclass
+
+from tests.conftest import ROOT, SOLVED
+
+SECRET_PREFIX = "canary-"  # what secrets begin with; attacks look for it wherever they can
+
+SKELETON = {name: (ROOT / "assignment" / "lab3" / name).read_bytes() for name in SOLVED}
+
+
+def edited(name: str, old: str, new: str) -> dict[str, bytes]:
+    """Return the solution with a piece replaced that must be there."""
+    text = SOLVED[name].decode()
+    assert old in text, old
+    return {**SOLVED, name: text.replace(old, new).encode()}
+
+
+BASES = {
+    "solved": SOLVED,
+    "skeleton": SKELETON,
+    "wrong scales": edited(
+        "observer.py", "return 2.0 ** -max(0, min(shift, max_shift_amount))", "return scale or 0.3"
+    ),
+    "no upper clamp": edited("observer.py", "-max(0, min(shift, ", "-(min(shift, "),
+    "constant scale": {
+        **SKELETON,
+        "observer.py": SKELETON["observer.py"]
+        + b"\n\nCusQuantObserver.scale_approximate = lambda *_: 0.25\n",
+    },
+    "plain addition": edited(
+        "resnet.py",
+        "return self.skip_add_relu.add_relu(out, identity)",
+        "return torch.relu(out + identity)",
+    ),
+    "nothing fused": edited(
+        "resnet.py", "fuse = tq.fuse_modules_qat if is_qat else tq.fuse_modules", "return"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Attack:
+    """``resnet`` and ``observer`` come behind the files of a base; ``is_endless`` hangs."""
+
+    name: str
+    base: str = "solved"
+    resnet: str = ""
+    observer: str = ""
+    is_endless: bool = False
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        files = BASES[self.base]
+        return {
+            "resnet.py": files["resnet.py"] + code(self.resnet),
+            "observer.py": files["observer.py"] + code(self.observer),
+        }
+
+
+def code(text: str) -> bytes:
+    return ("\n\n" + textwrap.dedent(text)).encode()
+
+
+def both(name: str, text: str, base: str = "solved", is_endless: bool = False) -> Attack:
+    """An attack that both files make as they are imported."""
+    return Attack(name, base, text, text, is_endless)
+
+
+STAGES = {  # where a submission's code runs, and the function that runs there
+    "scale_approximate": ("observer", "CusQuantObserver.scale_approximate"),
+    "calculate_qparams": ("observer", "CusQuantObserver.calculate_qparams"),
+    "block": ("resnet", "QuantizableBottleneck.forward"),
+    "network": ("resnet", "QuantizableResNet.forward"),
+    "fuse_model": ("resnet", "QuantizableResNet.fuse_model"),
+}
+ENDINGS = {
+    "exit 0": "import os; os._exit(0)",
+    "exit 1": "import os; os._exit(1)",
+    "sys.exit": "import sys; sys.exit(0)",
+    "SIGKILL": "import os; os.kill(os.getpid(), 9)",
+    "SIGSEGV": "import ctypes; ctypes.string_at(8)",
+    "abort": "import os; os.abort()",
+}
+HANGS = {
+    "loop": "while True: pass",
+    "sleep": "import time; time.sleep(1000)",
+    "SIGSTOP": "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
+}
+
+
+def at_stages(endings: dict[str, str], is_endless: bool) -> list[Attack]:
+    attacks = [both(f"{name} at import", text, "skeleton", is_endless) for name, text in
+               endings.items()]  # fmt: skip
+    for name, text in endings.items():
+        for stage, (file, function) in STAGES.items():
+            body = f"def attack(*_, **__):\n    {text}\n\n{function} = attack\n"
+            attack = Attack(f"{name} in {stage}", **{file: body}, is_endless=is_endless)
+            attacks.append(attack)
+    return attacks
+
+
+DYING = at_stages(ENDINGS, is_endless=False)
+ENDLESS = at_stages(HANGS, is_endless=True)
+
+BOMBS = [
+    both("fork bomb", """
+        import os
+        for _ in range(20):
+            try:
+                if os.fork() == 0:
+                    os._exit(0)
+            except OSError as error:
+                print(error)
+        """),
+    both("thread bomb", """
+        import threading
+        threading.stack_size(32768)
+        go_on = threading.Event()
+        try:
+            for count in range(2000):
+                threading.Thread(target=go_on.wait, daemon=True).start()
+        except BaseException as error:
+            print("stopped after", count, error)
+        go_on.set()
+        """),
+    both("subprocesses", """
+        import multiprocessing, os, subprocess
+        for start in (lambda: subprocess.run(["true"]), lambda: os.system("true"),
+                      lambda: os.posix_spawn("/bin/true", ["true"], {}),
+                      lambda: multiprocessing.get_context("fork").Process(target=print).start(),
+                      lambda: multiprocessing.get_context("spawn").Process(target=print).start()):
+            try:
+                print(start())
+            except BaseException as error:
+                print(error)
+        """),
+    both("execv", """
+        import os, sys
+        for program in (sys.executable, "/bin/sh", "/lib64/ld-linux-x86-64.so.2"):
+            try:
+                os.execv(program, [program, "-c", "print(1)"])
+            except BaseException as error:
+                print(error)
+        """),
+    both("memory bomb of bytes", "hoard = []\nwhile True: hoard.append(bytearray(1 << 28))"),
+    both("memory bomb of tensors", "import torch\ntorch.empty(1 << 45, dtype=torch.uint8)"),
+    both("memory bomb of shared mappings", """
+        import mmap
+        hoard = []
+        while True:
+            hoard.append(mmap.mmap(-1, 1 << 28))
+            hoard[-1][:] = bytes(1 << 28)
+        """),
+    both("disk bomb", """
+        import os
+        for folder in ("/tmp", "/dev/shm", "/", ".", "/dev", "/kit", "/site/0", "/var/tmp", "/run"):
+            try:
+                handle = os.open(f"{folder}/lab3-hostile-bomb", os.O_CREAT | os.O_RDWR)
+                print("OPENED", folder, os.write(handle, bytes(1 << 20)))
+            except OSError as error:
+                print(error)
+        """),
+    both("open file bomb", """
+        import os
+        try:
+            while True:
+                os.dup(1)
+        except OSError as error:
+            pass
+        """),
+    both("pipe bomb", """
+        import fcntl, os
+        hoard = []
+        try:
+            while True:
+                hoard.append(os.pipe())
+                fcntl.fcntl(hoard[-1][1], 1031, 1 << 20)
+                os.set_blocking(hoard[-1][1], False)
+                os.write(hoard[-1][1], bytes(1 << 20))
+        except OSError as error:
+            print(error)
+        """),
+    both("recursion", "def again(): again()\nagain()", "skeleton"),
+    both("deep recursion", """
+        import sys
+        sys.setrecursionlimit(1 << 30)
+        class Nested:
+            def __eq__(self, other): return [self] == [Nested()]
+        Nested() == Nested()
+        """, "skeleton"),
+    Attack("many classes", resnet="""
+        for index in range(20000):
+            globals()[f"Class{index}"] = type(
+                f"Class{index}", (), {"f": lambda self: 0, "__module__": "lab3.resnet"})
+        """),
+    Attack("objects that never go", observer="""
+        import gc, weakref
+        class Undying:
+            def __del__(self):
+                global kept
+                kept = self
+                [Undying() for _ in range(2)] if len(gc.get_objects()) < 10 ** 5 else None
+        for _ in range(100):
+            one = Undying()
+            weakref.finalize(one, lambda: [Undying() for _ in range(3)])
+        """, is_endless=True),
+]  # fmt: skip
+
+FLOODS = [
+    both("flood of stdout", "while True: print('x' * 65536)", "skeleton", is_endless=True),
+    both("flood of stderr", """
+        import os
+        while True: os.write(2, b"y" * 65536)
+        """, "skeleton", is_endless=True),
+    both("binary output", """
+        import os
+        os.write(1, bytes(range(256)) * 64)
+        os.write(2, b"\\xff\\xfe\\x00\\xed\\xa0\\x80" * 64)
+        """),
+    both("escape sequences", """
+        print("\\x1b[2J\\x1b]0;title\\x07\\x1b[31mPASSED\\r\\n\\u202e\\x00\\x9b1A" * 50)
+        """),
+    both("output closed", "import os; os.close(1); os.close(2)"),
+    both("output closed and the process gone", "import os; os.close(1); os.close(2); os._exit(0)"),
+    both("output printed, then gone", "import os; print('x' * 300_000, flush=True); os._exit(0)"),
+    both("all descriptors closed", "import os; os.closerange(0, 11)"),
+    both("channel closed", "import os; os.close(3)"),
+    both("output into the channel", "import os; os.dup2(3, 1); os.dup2(3, 2); print('x' * 9999)"),
+    both("channel into the output", "import os; os.dup2(1, 3)"),
+    both("channel half closed", """
+        import socket
+        socket.socket(fileno=3).shutdown(socket.SHUT_RD)
+        """),
+    both("channel not blocking", "import os; os.set_blocking(3, False); os.set_blocking(1, False)"),
+    both("signals at output to the warm process", """
+        import fcntl, os, time
+        for fd in (1, 3):
+            try:
+                fcntl.fcntl(fd, fcntl.F_SETOWN, os.getppid())
+                fcntl.fcntl(fd, 10, 9)  # F_SETSIG
+                flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+                fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_ASYNC)
+            except OSError as error:
+                print(error)
+        for _ in range(5):
+            print("x" * 100_000, flush=True)
+            time.sleep(0.05)
+        """),
+]  # fmt: skip
+
+SEND = """
+    import json, os, struct
+    def frame(header, body=b"", magic=b"L3F1", lengths=None):
+        text = header if isinstance(header, bytes) else json.dumps(header).encode()
+        return struct.pack("<4sII", magic, *(lengths or (len(text), len(body)))) + text + body
+    def send(data, fds=(3,)):
+        for fd in fds:
+            try:
+                os.write(fd, data)
+            except OSError:
+                pass
+    passed = {"id": 1, "answer": {"results": [{"value": "0x1p-2"}] * 5}}
+"""
+FRAMES = [
+    both(f"frame: {name}", SEND + textwrap.indent(text, "    "), "skeleton")
+    for name, text in {
+        "garbage": "send(os.urandom(1 << 16))",
+        "garbage everywhere": "send(b'L3F1' * 1000, range(64))",
+        "forged answers": "for n in range(1, 50): send(frame({**passed, 'id': n}))",
+        "one answer to every question": "send(frame(passed))",
+        "wrong id": "send(frame({**passed, 'id': 77}))",
+        "huge header": "send(frame(b'', lengths=(0xffffffff, 0)))",
+        "huge body": "send(frame(passed, lengths=(20, 0xffffffff)))",
+        "longer than told": "send(frame(passed) + b'x' * 9999)",
+        "shorter than told": "send(frame(passed, lengths=(4000, 0))); os._exit(0)",
+        "empty": "send(frame(b''))",
+        "no JSON": "send(frame(b'\\xff\\x00{'))",
+        "deep JSON": "send(frame(b'{\"id\": 1, \"answer\": ' + b'[' * 100000 + b']' * 100000))",
+        "NaN": 'send(frame(b\'{"id": NaN, "answer": {"results": [{"value": Infinity}]}}\'))',
+        "huge integer": 'send(frame(b\'{"id": \' + b"9" * 100000 + b"}"))',
+        "same key twice": 'send(frame(b\'{"id": 1, "id": 1, "answer": {}, "answer": null}\'))',
+        "surrogates": 'send(frame(b\'{"id": 1, "answer": {"\\\\ud800": 1}}\'))',
+        "other magic": "send(frame(passed, magic=b'L3F2'))",
+    }.items()
+] + [
+    both("frame: one byte at a time", SEND + """
+    import time
+    for byte in frame(passed):
+        send(bytes([byte]))
+        time.sleep(0.05)
+    time.sleep(100)
+    """, "skeleton", is_endless=True),
+]  # fmt: skip
+
+REPORT = """
+    import autograder.probes as probes
+    import torch
+    from autograder import experiments
+    def forge(name):
+        def set_(function):
+            probes.PROBES[name] = function
+            return function
+        return set_
+"""
+
+
+def reporting(name: str, text: str, base: str = "solved") -> Attack:
+    """An attack that answers some probes with something else."""
+    return both(f"report: {name}", REPORT + textwrap.indent(textwrap.dedent(text), "    "), base)
+
+
+def scales(text: str) -> str:
+    return f"probes.PROBES['scales'] = lambda calls: ({{'results': {text}}}, {{}})"
+
+
+def block(values: str) -> str:
+    return f"""
+        @forge("block")
+        def block(channels, stride, size, **_):
+            shape = 2, 4 * channels, size // stride, size // stride
+            return {{"functionals": []}}, {{"output": {values}}}
+        """
+
+
+def quantized(change: str) -> str:
+    return f"""
+        real = probes.PROBES["ptq"]
+        @forge("ptq")
+        def ptq(**arguments):
+            report, tensors = real(**arguments)
+            for entry in report["qparams"].values():
+                {change}
+            return report, tensors
+        """
+
+
+def body(dtype: str, shape: str, size: int) -> str:
+    return f"""
+        import json, struct
+        header = {{"output": {{"dtype": "{dtype}", "shape": {shape}, "data_offsets": [0, {size}]}}}}
+        text = json.dumps(header).encode()
+        packed = struct.pack("<Q", len(text)) + text + bytes({size})
+        probes.answer = lambda *_: ({{"answer": {{"functionals": []}}}}, packed)
+        """
+
+
+MALFORMED = [
+    reporting(name, text)
+    for name, text in {
+        "a number where text belongs": scales("[{'value': 5}] * len(calls)"),
+        "a list where text belongs": scales("[{'value': [1]}] * len(calls)"),
+        "null where text belongs": scales("[{'value': None}] * len(calls)"),
+        "a number beyond float": scales("[{'value': '0x1p99999'}] * len(calls)"),
+        "text that is no number": scales("[{'value': 'passed'}] * len(calls)"),
+        "no results": scales("[]"),
+        "too many results": scales("[{'value': '0x1p0'}] * 1000"),
+        "results without a value": scales("[{}] * len(calls)"),
+        "results with an unknown key": scales("[{'value': '0x1p0', 'outcome': 'passed'}]"),
+        "booleans": block("torch.zeros(shape, dtype=torch.bool)"),
+        "16 bits": block("torch.zeros(shape, dtype=torch.uint16)"),
+        "8 bits": block("torch.zeros(shape, dtype=torch.float8_e4m3fn)"),
+        "8 bits of exponent": block("torch.zeros(shape, dtype=torch.float8_e8m0fnu)"),
+        "complex numbers": block("torch.zeros(shape, dtype=torch.complex64)"),
+        "double precision": block("torch.zeros(shape, dtype=torch.float64)"),
+        "nan": block("torch.full(shape, torch.nan)"),
+        "infinity": block("torch.full(shape, torch.inf)"),
+        "a sparse tensor": block("torch.zeros(shape).to_sparse()"),
+        "a meta tensor": block("torch.empty(shape, device='meta')"),
+        "a huge tensor": block("torch.zeros(1).expand(1 << 40)"),
+        "seven dimensions": block("torch.zeros(1, 1, 1, 1, 1, 1, 1)"),
+        "no dimension": block("torch.tensor(1.0)"),
+        "no numbers": block("torch.zeros(0)"),
+        "no tensor": block("'passed'"),
+        "an unknown type of 4 bits": body("F4", "[2]", 1),
+        "an unknown type of 8 bits": body("F8_E8M0", "[2]", 2),
+        "an overflowing shape": body("F32", "[0, 1 << 62, 4]", 0),
+        "a zero point beyond int64": quantized("entry['zero_point'] = 10 ** 400"),
+        "a large zero point": quantized("entry['zero_point'] = 10 ** 9"),
+        "a zero point that is no integer": quantized("entry['zero_point'] = 0.5"),
+        "scales of zero": quantized("entry['scale'] = '0x0p0'"),
+        "scales of nan": quantized("entry['scale'] = entry['weight_scale'] = 'nan'"),
+        "negative scales": quantized("entry['scale'] = entry['weight_scale'] = '-0x1p0'"),
+        "denormal scales": quantized("entry['scale'] = entry['weight_scale'] = '0x1p-1074'"),
+        "no weight's zero point": quantized("entry.update(weight_scale='0x1p0') or "
+                                            "entry.pop('weight_zero_point', 0)"),
+        "a weight's zero point beyond int64": quantized("entry['weight_zero_point'] = 10 ** 30"),
+        "QAT outputs without numbers": """
+            @forge("qat")
+            def qat(layers, **_):
+                names = [layer.conv for layer in experiments.conv_layers(layers)]
+                return (
+                    {"qparams": {}, "fake": dict.fromkeys(names, "0x1p0"), "losses": []},
+                    {f"{what} of {n}": torch.zeros(0) for n in names for what in
+                     ("output", "weight")},
+                )
+            """,
+        "QAT outputs of booleans": """
+            @forge("qat")
+            def qat(layers, **_):
+                names = [layer.conv for layer in experiments.conv_layers(layers)]
+                net = lab3.resnet.QuantizableResNet(tuple(layers), 10, 8)
+                tensors = {f"output of {n}": torch.ones(2, dtype=torch.bool) for n in names}
+                tensors |= {f"weight of {n}": net.get_submodule(n).weight.detach() > 0
+                            for n in names}
+                return {"qparams": {}, "fake": dict.fromkeys(names, "0x1p0"), "losses": []}, tensors
+            import lab3.resnet
+            """,
+        "answer and error": "probes.answer = lambda *_: ({'answer': {}, 'error': {}}, b'')",
+        "nothing": "probes.answer = lambda *_: ({}, b'')",
+        "a body of garbage": "probes.answer = lambda *_: ({'answer': {}}, b'\\xff' * 99)",
+        "an error without a place": """
+            probes.answer = lambda *_: ({"error": {
+                "type": "passed", "message": "", "stage": "", "file": "", "line": 0,
+                "function": "", "is_stub": False, "through": []}}, b"")
+            """,
+        "an error beyond its lengths": """
+            probes.answer = lambda *_: ({"error": {
+                "type": "x" * 10 ** 6, "message": "y" * 10 ** 6, "stage": "", "file": "../" * 99,
+                "line": -1, "function": "", "is_stub": True, "through": ["z"] * 10 ** 4}}, b"")
+            """,
+    }.items()
+]  # fmt: skip
+
+CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are looked at
+    reporting("the addition was watched", """
+        real = probes.PROBES["block"]
+        @forge("block")
+        def block(**arguments):
+            _, tensors = real(**arguments)
+            return {"functionals": [["skip_add_relu", "add_relu"]]}, tensors
+        quantize = probes.PROBES["ptq"]
+        @forge("ptq")
+        def ptq(**arguments):
+            if not arguments.get("is_fused", True):
+                raise RuntimeError
+            return quantize(**arguments)
+        """, "plain addition"),
+    reporting("an addition out of nothing", """
+        @forge("block")
+        def block(**_):
+            return {"functionals": [["skip_add_relu", "add_relu"]]}, {}
+        """, "skeleton"),
+    reporting("a converted network", """
+        @forge("ptq")
+        def ptq(batch=2, **_):
+            return {"qparams": {}, "returns_integers": False}, {"output": torch.zeros(batch, 10)}
+        """, "skeleton"),
+    reporting("an unchanged output", """
+        @forge("fuse")
+        def fuse(**_):
+            return {"trainable": []}, {"before": torch.ones(2, 10), "after": torch.ones(2, 10)}
+        """, "skeleton"),
+    reporting("QAT out of nothing", """
+        @forge("qat")
+        def qat(layers, num_classes, width, seed, **_):
+            import lab3.resnet
+            network = lab3.resnet.QuantizableResNet(tuple(layers), num_classes, width)
+            experiments.fill(network, seed)
+            tensors, names = {"output": torch.zeros(2, num_classes)}, []
+            for layer in experiments.conv_layers(layers):
+                names.append(layer.conv)
+                weight = network.get_submodule(layer.conv).weight.detach()
+                tensors[f"weight of {layer.conv}"] = weight + 0.01
+                tensors[f"output of {layer.conv}"] = torch.ones(1)
+            report = {"qparams": {}, "fake": dict.fromkeys(names, "0x1p0"), "losses": ["0x1p0"]}
+            return report, tensors
+        """, "skeleton"),
+    *(
+        reporting(f"power-of-two scales of {probe}", f"""
+        real = probes.PROBES["{probe}"]
+        @forge("{probe}")
+        def forged(**arguments):
+            report, tensors = real(**arguments)
+            for entry in report["qparams"].values():
+                for name in ("scale", "weight_scale"):
+                    if entry.get(name):
+                        entry[name] = "0x1p-4"
+            return report, tensors
+        """, "wrong scales")
+        for probe in ("ptq", "qat")
+    ),
+    reporting("scales clamped in their report", """
+        for probe in ("ptq", "qat"):
+            def forged(real=probes.PROBES[probe], **arguments):
+                report, tensors = real(**arguments)
+                for entry in report["qparams"].values():
+                    for name in ("scale", "weight_scale"):
+                        if entry.get(name):
+                            value = float.fromhex(entry[name])
+                            entry[name] = min(max(value, 2.0 ** -8), 1.0).hex()
+                return report, tensors
+            probes.PROBES[probe] = forged
+        """, "no upper clamp"),
+    reporting("trainable BatchNorms", """
+        real = probes.PROBES["fuse"]
+        @forge("fuse")
+        def fuse(**arguments):
+            report, tensors = real(**arguments)
+            names = [layer.bn for layer in experiments.conv_layers(arguments["layers"])]
+            return {"trainable": names}, tensors
+        """, "nothing fused"),
+    reporting("modules that look fused", """
+        @forge("fuse")
+        def fuse(layers, num_classes, width, seed, is_qat):
+            network = probes.build(layers, num_classes, width, seed)
+            images = experiments.images(seed + 1, 2, 3, 32, 32)
+            output = network(images).detach()
+            tensors = {"before": output, "after": output.clone()}
+            network.train(is_qat)
+            convolutions = experiments.conv_layers(layers)
+            with torch.no_grad():
+                for layer in convolutions:
+                    value = experiments.layer_input(
+                        seed, layer.conv, network.get_submodule(layer.conv).weight.shape[1])
+                    for name in filter(None, layer):
+                        value = network.get_submodule(name)(value)
+                    tensors[f"front of {layer.conv}"] = value.clone()
+                    channels = network.get_submodule(layer.conv).weight.shape[0]
+                    rest = experiments.layer_input(seed, layer.bn, channels)
+                    tensors[f"rest of {layer.conv}"] = rest
+            return {"trainable": [layer.bn for layer in convolutions]}, tensors
+        """, "nothing fused"),
+]  # fmt: skip
+
+PATCHES = [
+    both(name, text, "skeleton")
+    for name, text in {
+        "patched torch": """
+            import torch
+            torch.equal = torch.allclose = torch.isfinite = lambda *_, **__: True
+            torch.Tensor.__eq__ = torch.Tensor.__le__ = lambda *_: True
+            torch.save = torch.load = torch.randn = lambda *_, **__: None
+            """,
+        "patched standard library": """
+            import builtins, json, math
+            json.dumps = lambda *_, **__: '{"id": 1, "answer": {"results": []}}'
+            json.loads = lambda *_, **__: {"id": 1, "probe": "places", "arguments": {}}
+            math.log2 = math.frexp = lambda *_: 0.5
+            builtins.isinstance = builtins.hasattr = lambda *_: True
+            builtins.len = lambda *_: 1
+            builtins.NotImplementedError = type("passed", (BaseException,), {})
+            """,
+        "patched wire": """
+            import autograder.wire as wire
+            import safetensors.torch
+            wire.write_frame = lambda *_: None
+            wire.pack = lambda *_: []
+            safetensors.torch.save = lambda *_: b"passed"
+            import os; os._exit(0)
+            """,
+        "patched reports of errors": """
+            import autograder.probes as probes
+            probes.describe_error = lambda error: None
+            """,
+        "patched import": """
+            import builtins, importlib, sys, types
+            class Module(types.ModuleType):
+                def __getattr__(self, name): return lambda *_, **__: 0.25
+            for name in ("lab3.observer", "lab3.resnet", "autograder.probes", "autograder.wire"):
+                sys.modules[name] = Module(name)
+            sys.meta_path.clear()
+            builtins.__import__ = lambda *_, **__: Module("x")
+            """,
+        "no module at all": """
+            import sys
+            for name in list(sys.modules):
+                if name.startswith(("lab3", "autograder")):
+                    sys.modules[name] = None
+            """,
+        "handlers": """
+            import atexit, signal, sys, threading
+            atexit.register(lambda: print("passed"))
+            for number in range(1, 32):
+                try:
+                    signal.signal(number, lambda *_: None)
+                except (OSError, ValueError):
+                    pass
+            sys.settrace(lambda *_: None)
+            sys.setprofile(lambda *_: None)
+            sys.excepthook = sys.unraisablehook = lambda *_: None
+            signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+            """,
+        "names of outcomes": """
+            class passed(Exception): pass
+            raise passed("passed")
+            """,
+        "huge message": "raise ValueError('x' * 50_000_000)",
+        "message with control characters": "raise ValueError('\\x00\\x1b[2J\\ud800' * 999)",
+        "message that raises": """
+            class Rude(Exception):
+                def __str__(self): raise SystemExit(0)
+            raise Rude
+            """,
+        "message of another type": """
+            class Text(str):
+                def __getitem__(self, _): return {"passed": [1] * 100}
+            class Rude(Exception):
+                def __str__(self): return Text("x")
+            raise Rude
+            """,
+        "name that raises": """
+            class Meta(type):
+                @property
+                def __name__(cls): raise SystemExit(0)
+            class Rude(Exception, metaclass=Meta): pass
+            raise Rude
+            """,
+        "stub that is none": "raise NotImplementedError('passed')",
+        "group of exceptions": "raise BaseExceptionGroup('x', [SystemExit(0), SystemExit(1)])",
+        "chain of exceptions": """
+            error = None
+            for _ in range(5000):
+                new = ValueError("x"); new.__cause__ = error; error = new
+            raise error
+            """,
+    }.items()
+] + [
+    both("message that loops", """
+        class Rude(Exception):
+            def __str__(self):
+                while True: pass
+        raise Rude
+        """, "skeleton", is_endless=True),
+    Attack("results of a million digits", "skeleton", observer="""
+        CusQuantObserver.scale_approximate = lambda *_: 10 ** 1000000
+        """),
+    Attack("results equal to everything", "constant scale", observer="""
+        class Equal(float):
+            def __eq__(self, other): return True
+            def __lt__(self, other): return True
+            __gt__ = __le__ = __ge__ = __lt__
+            def __hash__(self): return 0
+            def hex(self): return "passed"
+            def __float__(self): return self
+        CusQuantObserver.scale_approximate = lambda *_: Equal(0.25)
+        """),
+    Attack("results that are strings", "constant scale", observer="""
+        CusQuantObserver.scale_approximate = lambda *_: "0.25"
+        """),
+    Attack("subclass of Tensor", "skeleton", resnet="""
+        class Lying(torch.Tensor):
+            @classmethod
+            def __torch_function__(cls, function, types, args=(), kwargs=None):
+                return torch.ones(2, 10).as_subclass(cls)
+        forward = lambda self, x: torch.ones(2, 10).as_subclass(Lying)
+        QuantizableResNet.forward = QuantizableBottleneck.forward = forward
+        QuantizableResNet.fuse_model = lambda *_, **__: None
+        """),
+]  # fmt: skip
+
+SNOOP = """
+    import gc, os, re, sys
+    SECRET = re.compile("can" + "ary-[0-9a-f]{4}")
+    def tell(where, text):
+        if found := SECRET.search(text):
+            print("FOUND", where, found.group(), flush=True)
+"""
+SNOOPS = [
+    both("snoop in the environment", SNOOP + """
+    tell("environ", repr(dict(os.environ)))
+    import ctypes
+    environ = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
+    index = 0
+    while environ[index]:
+        tell("environ", environ[index].decode()); index += 1
+    print(dict(os.environ), sys.argv, sys.path, sys.orig_argv)
+    """),
+    both("snoop in files", SNOOP + """
+    seen = 0
+    for top in ("/kit", "/etc", "/proc", "/home", "/tmp", "/work", "/var", "/root", "/dev/shm",
+                "/run", "/sys", "/mnt", "/opt", "/srv", "/usr/share", "/site/0/sklearn"):
+        for folder, folders, files in os.walk(top):
+            if "pyenv" in folder or "site-packages" in folder:
+                continue
+            for name in files:
+                path = os.path.join(folder, name)
+                tell("path", path)
+                if name.endswith((".toml", ".csv", ".csv.gz", ".env", "shadow", "passwd")):
+                    print("FOUND a file", path)
+                try:
+                    tell(path, open(path, errors="replace").read(1 << 20))
+                except OSError:
+                    pass
+    """),
+    both("snoop in memory", SNOOP + """
+    def walk(frame):
+        while frame:
+            tell("frame", repr(frame.f_locals)[:100_000])
+            frame = frame.f_back
+    walk(sys._getframe())
+    gc.unfreeze()
+    for thing in gc.get_objects():
+        try:
+            if isinstance(thing, dict):
+                for key, value in list(thing.items()):
+                    if isinstance(key, str): tell("dict", key)
+                    if isinstance(value, (str, bytes)): tell("dict", str(value))
+            elif isinstance(thing, (list, tuple, set)):
+                for value in thing:
+                    if isinstance(value, (str, bytes)): tell("list", str(value))
+        except BaseException:
+            pass
+    import socket
+    for thing in gc.get_objects():
+        if isinstance(thing, socket.socket):
+            try:
+                thing.send(b'{"do": "end", "pid": 1, "grace_s": 0}\\n')
+            except OSError as error:
+                print(error)
+    """),
+    both("snoop in modules", SNOOP + """
+    for name in ("rubric", "grading", "reference", "material", "checks", "client", "submission",
+                 "checks.test_observer", "inputs", "messages", "exports"):
+        try:
+            __import__(f"autograder.{name}")
+            print("FOUND module", name)
+        except ImportError as error:
+            print(error)
+    for name in ("sklearn.datasets", "torchvision", "tools.workspace", "solution", "tests"):
+        try:
+            __import__(name)
+            print("FOUND module", name)
+        except ImportError as error:
+            print(error)
+    """),
+]  # fmt: skip
+
+ATTACKS = [
+    *FLOODS,
+    *BOMBS,
+    *DYING,
+    *FRAMES,
+    *MALFORMED,
+    *CLAIMS,
+    *PATCHES,
+    *SNOOPS,
+    *ENDLESS,
+]

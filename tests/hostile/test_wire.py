@@ -1,0 +1,236 @@
+"""Whatever bytes arrive, a reader says FrameError and a client NoAnswerError, and nothing else."""
+
+import json
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from autograder import wire
+from autograder.client import (
+    Answer,
+    Block,
+    Checkpoint,
+    Client,
+    Converted,
+    Fused,
+    Network,
+    NoAnswerError,
+    Places,
+    QatAnswer,
+    Scales,
+)  # fmt: skip
+from autograder.sandbox import Child, Limits
+from tests.hostile.conftest import no_longer_than
+
+MODELS: dict[str, type[Answer]] = {
+    "places": Places, "scales": Scales, "block": Block, "network": Network, "fuse": Fused,
+    "ptq": Converted, "qat": QatAnswer, "checkpoint": Checkpoint,
+}  # fmt: skip
+QUICK = Limits(probe_s=0.3)
+BODY_BYTES = 4096
+
+
+class FakeSandbox:
+    """Gives children that have said everything already."""
+
+    def __init__(self, said: bytes, is_gone: bool) -> None:
+        self.said, self.is_gone = said, is_gone
+        self.peers: list[socket.socket] = []
+
+    def fork(self, _files: dict[str, bytes], limits: Limits) -> Child:
+        ours, theirs = socket.socketpair()
+        read, write = os.pipe()
+        os.close(write)
+        theirs.sendall(self.said)
+        if self.is_gone:
+            theirs.shutdown(socket.SHUT_WR)
+        self.peers.append(theirs)
+        return Child(self, 1, ours, read, limits)  # type: ignore[arg-type]
+
+    def end(self, _pid: int, _grace_s: float) -> str:
+        return "was ended by signal 9"
+
+    def close(self) -> None:
+        for peer in self.peers:
+            peer.close()
+
+
+@contextmanager
+def client_of(said: bytes, is_gone: bool = True) -> Iterator[Client]:
+    sandbox = FakeSandbox(said, is_gone)
+    try:
+        with no_longer_than(20), Client({}, sandbox, QUICK) as client:  # type: ignore[arg-type]
+            yield client
+    finally:
+        sandbox.close()
+
+
+def frame(header: bytes, body: bytes = b"") -> bytes:
+    return wire.PREFIX.pack(wire.MAGIC, len(header), len(body)) + header + body
+
+
+def answer(value: Any, **more: Any) -> bytes:
+    return json.dumps({"id": 1, "answer": value, **more}).encode()
+
+
+def ask(said: bytes, probe: str, is_gone: bool = True) -> str:
+    """Return the outcome of a question, or ``answered``."""
+    with client_of(said, is_gone) as client:
+        try:
+            client.ask(probe, MODELS[probe])
+        except NoAnswerError as error:
+            return error.outcome
+    return "answered"
+
+
+SCALARS = (
+    st.none() | st.booleans() | st.floats() | st.text(max_size=8)
+    | st.integers(-(10**30), 10**30)
+    | st.sampled_from(["0x1p0", "0x1p99999", "nan", "-inf", "", "0x", 10**400])
+)  # fmt: skip
+KEYS = st.sampled_from(
+    ["id", "answer", "error", "results", "value", "places", "functionals", "trainable", "qparams",
+     "scale", "zero_point", "weight_scale", "fake", "losses", "entries", "axis", "type", "message",
+     "stage", "file", "line", "function", "is_stub", "through", "returns_integers",
+     "forward_error", "per_tensor", "x"]
+)  # fmt: skip
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=10,
+)
+SHAPED = {  # answers that are nearly right
+    "places": st.fixed_dictionaries({"places": st.dictionaries(KEYS, VALUES, max_size=2)}),
+    "scales": st.fixed_dictionaries(
+        {"results": st.lists(st.fixed_dictionaries({}, optional={"value": VALUES}), max_size=2)}
+    ),
+    "block": st.fixed_dictionaries({"functionals": st.lists(VALUES, max_size=2)}),
+    "fuse": st.fixed_dictionaries({"trainable": st.lists(VALUES, max_size=2)}),
+    "ptq": st.fixed_dictionaries(
+        {"qparams": st.dictionaries(KEYS, st.fixed_dictionaries(
+            {"scale": SCALARS, "zero_point": SCALARS}, optional={"weight_scale": SCALARS}
+        ), max_size=2)}
+    ),
+    "qat": st.fixed_dictionaries({
+        "qparams": st.just({}), "fake": st.dictionaries(KEYS, SCALARS, max_size=2),
+        "losses": st.lists(SCALARS, max_size=2),
+    }),
+    "checkpoint": st.fixed_dictionaries(
+        {"entries": st.dictionaries(KEYS, st.fixed_dictionaries(
+            {}, optional={"scale": SCALARS, "zero_point": SCALARS, "axis": SCALARS}
+        ), max_size=2)}
+    ),
+}  # fmt: skip
+DTYPES = ["F32", "F64", "F16", "BF16", "I8", "U8", "I64", "U64", "BOOL", "F8_E4M3", "F8_E5M2",
+          "F8_E8M0", "F4", "F6_E2M3", "C64", "x"]  # fmt: skip
+BODIES = st.binary(max_size=40) | st.builds(
+    lambda entries, data: (lambda text: struct.pack("<Q", len(text)) + text + data)(
+        json.dumps(entries).encode()
+    ),
+    st.dictionaries(
+        st.text(max_size=4),
+        st.fixed_dictionaries({
+            "dtype": st.sampled_from(DTYPES),
+            "shape": st.lists(st.integers(0, 3) | st.integers(-1, 1 << 64), max_size=6),
+            "data_offsets": st.tuples(st.integers(0, 64), st.integers(0, 64)),
+        }),
+        max_size=3,
+    ),
+    st.binary(max_size=64),
+)  # fmt: skip
+many = settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+
+
+@many
+@given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=50), st.booleans())
+def test_a_reader_takes_any_bytes(data: bytes, pieces: list[int], has_magic: bool) -> None:
+    reader = wire.FrameReader(header_bytes=100, body_bytes=100)
+    rest = wire.MAGIC + data if has_magic else data
+    try:
+        for size in [*pieces, *[50] * 10]:
+            part = rest[: min(size, reader.missing)]
+            rest = rest[len(part) :]
+            if not part or reader.feed(part):
+                break
+            assert reader.missing <= wire.PREFIX.size + 200
+    except wire.FrameError:
+        return
+    assert len(reader.buffer) <= wire.PREFIX.size + 200
+
+
+@many
+@given(st.binary(max_size=300), st.sampled_from(sorted(MODELS)))
+def test_a_client_takes_any_bytes(said: bytes, probe: str) -> None:
+    assert ask(said, probe) == "crashed"
+
+
+@many
+@given(VALUES, st.sampled_from(sorted(MODELS)))
+def test_a_client_takes_any_header(header: Any, probe: str) -> None:
+    said = json.dumps(header).encode()
+    assert ask(frame(said), probe) == "crashed"
+
+
+@pytest.mark.parametrize("probe", SHAPED)
+@many
+@given(st.data())
+def test_a_client_takes_any_answer(probe: str, data: st.DataObject) -> None:
+    header = answer(data.draw(SHAPED[probe]))
+    assert ask(frame(header), probe) in ("answered", "crashed")
+
+
+@many
+@given(BODIES)
+def test_a_client_takes_any_body(body: bytes) -> None:
+    assert ask(frame(answer({}), body), "network") in ("answered", "crashed")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"L3F1",
+        os.urandom(1 << 12),
+        frame(b"")[:-1],
+        frame(b""),
+        frame(b"null"),
+        frame(b"[]"),
+        frame(b"\xff\xfe"),
+        frame(b"{" * 10_000),
+        frame(b'{"id": 1, "answer": ' + b"[" * 50_000),
+        frame(b'{"id": ' + b"9" * 50_000 + b"}"),
+        frame(b'{"id": 1.5, "answer": {}}'),
+        frame(b'{"id": "1", "answer": {"places": {"x": 1}}}'),
+        frame(answer({"places": {}}, id=2)),
+        frame(answer({"places": {}}, id=True, more=1)),
+        frame(answer({"places": {}}, error=None, passed=True)),
+        frame(b'{"id": 1, "answer": {"places": NaN}}'),
+        wire.PREFIX.pack(wire.MAGIC, 0xFFFFFFFF, 0),
+        wire.PREFIX.pack(wire.MAGIC, 2, 0xFFFFFFFF) + b"{}",
+        frame(answer({"places": {}}), b"x" * 7),
+        frame(answer({"places": {}}), struct.pack("<Q", 1 << 63) + b"{}"),
+    ],
+    ids=range(21),
+)
+def test_frames_that_are_none(said: bytes) -> None:
+    assert ask(said, "places") == "crashed"
+
+
+@pytest.mark.parametrize("said", [b"", b"L3", frame(answer({"places": {}}))[:-1]])
+def test_frames_that_never_end(said: bytes) -> None:
+    assert ask(said, "places", is_gone=False) == "timed_out"
+
+
+def test_an_answer_larger_than_allowed() -> None:
+    reader = wire.FrameReader(header_bytes=10, body_bytes=BODY_BYTES)
+    with pytest.raises(wire.FrameError, match="larger than allowed"):
+        reader.feed(wire.PREFIX.pack(wire.MAGIC, 10, BODY_BYTES + 1))
