@@ -939,7 +939,11 @@ def test_two_names_for_one_file_in_tar_are_refused(tmp_path: Path) -> None:
         ("resnet.py", b"import os\n", "is a single file: name the folder that holds lab3/"),
         ("empty.zip", b"", "is empty"),
         ("submission.zip", b"Rar!\x1a\x07\x00 and so on", "is neither .zip nor .tar nor .tar.gz"),
-        ("resnet.py.gz", gzip.compress(b"import os\n", mtime=0), "is neither .zip nor .tar nor .tar.gz"),
+        (
+            "resnet.py.gz",
+            gzip.compress(b"import os\n", mtime=0),
+            "is neither .zip nor .tar nor .tar.gz",
+        ),
         ("zeros.tar", bytes(10240), "is neither .zip nor .tar nor .tar.gz"),
     ],
 )

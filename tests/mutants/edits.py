@@ -39,6 +39,25 @@ def inside(function: Function, old: str, new: str) -> Change:
     return change
 
 
+def first(function: Function, lines: str) -> Change:
+    """Put lines at the beginning of one function's body."""
+    return surrounded(function, lines, "")
+
+
+def last(function: Function, lines: str) -> Change:
+    """Put lines at the end of one function's body, where they may never be reached."""
+    return surrounded(function, "", lines)
+
+
+def surrounded(function: Function, before: str, after: str) -> Change:
+    def change(files: Files) -> None:
+        around = [indent(dedent(lines).strip("\n"), 8 * " ") for lines in (before, after)]
+        now = found(files, function)[1].rstrip("\n")
+        exchange(files, function, "\n".join(filter(None, [around[0], now, around[1]])) + "\n")
+
+    return change
+
+
 def text(file: str, old: str, new: str) -> Change:
     """Replace a piece of a file, wherever it has it."""
 

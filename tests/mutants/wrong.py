@@ -1,11 +1,12 @@
 """Submissions with a fault, and exactly the checks that each has to fail.
 
 A fault costs the points of its own claims: what is listed for one is what it breaks, and nothing
-else. The order is that of the lab's parts.
+else. The order is that of the checks.
 """
 
 from dataclasses import dataclass, field
 
+from autograder import grading
 from autograder.results import Outcome
 from tests.mutants.edits import (
     ADD,
@@ -20,18 +21,26 @@ from tests.mutants.edits import (
     above,
     below,
     body,
+    first,
     inside,
+    last,
+    recoded,
     removed,
     text,
 )
 
+CHECKS = [
+    check
+    for check in grading.all_checks()
+    if check.split(".")[0] in grading.CODE_GROUPS and check != "ptq.full_size"
+]
+
 
 @dataclass(frozen=True)
 class Wrong:
-    """One faulty submission: its changes, and its checks by outcome, ``group.name`` each.
+    """One faulty submission: its changes, and by outcome all checks that it doesn't pass.
 
-    ``says`` is a piece of the diagnosis of some of its checks. ``waits`` tells which check some
-    of them wait for.
+    ``says`` has a piece of the diagnosis of some of them, and ``waits`` which check some wait for.
     """
 
     changes: tuple[Change, ...]
@@ -51,8 +60,27 @@ class Wrong:
             ("not_implemented", self.unwritten),
             ("timed_out", self.hangs),
         )
-        return {check: outcome for outcome, checks in listed for check in checks.split()}
+        return {check: outcome for outcome, checks in listed for check in names(checks)}
 
+
+def names(listed: str) -> list[str]:
+    """Return the names of checks, listed as ``group: name name; group: *``."""
+    found = []
+    for part in filter(None, listed.split("; ")):
+        group, after = part.split(": ")
+        own = [check for check in CHECKS if check.startswith(f"{group}.")]
+        found += own if after == "*" else [f"{group}.{name}" for name in after.split()]
+    return found
+
+
+# Checks that often fail together.
+SCALES = "observer: whole_power_of_two nearest_exponent lower_clamp upper_clamp max_shift_amount"
+AFTER_OBSERVER = "ptq: converts power_of_two_scales zero_points per_tensor_weights; qat: *"
+BLOCK_RUNS = "forward: block_without_shortcut block_with_shortcut gradients functional_addition"
+BLOCK_VALUES = "forward: block_without_shortcut block_with_shortcut gradients"
+ADDITION = "forward: functional_addition; ptq: converts int8_logits"
+STUBS = "forward: stub_order; ptq: converts int8_logits; qat: converts"
+LAYERS = "ptq: power_of_two_scales zero_points per_tensor_weights"
 
 STUB = "raise NotImplementedError('part 0 of the handout')"
 
@@ -61,47 +89,115 @@ def wrong(*changes: Change, **expected: object) -> Wrong:
     return Wrong(changes, **expected)  # type: ignore[arg-type]
 
 
-# Part 3 comes first because its checks do.
+# Pieces of the solution.
 RESULT = "return 2.0 ** -max(0, min(shift, max_shift_amount))"
 ROUND = "round(-math.log2(scale))"
 
 WRONG: dict[str, Wrong] = {
     # observer: the clamp
-    "no clamp": wrong(inside(SCALE, RESULT, "return 2.0**-shift")),
-    "only at least 0": wrong(inside(SCALE, RESULT, "return 2.0 ** -max(0, shift)")),
+    "no clamp": wrong(
+        inside(SCALE, RESULT, "return 2.0**-shift"),
+        fails=(
+            "observer: lower_clamp upper_clamp max_shift_amount finite_and_positive; "
+            "ptq: power_of_two_scales; qat: converts"
+        ),
+        says={
+            "observer.lower_clamp": "at or below max_shift_amount",
+            "observer.upper_clamp": "at or above 0",
+        },
+    ),
+    "only at least 0": wrong(
+        inside(SCALE, RESULT, "return 2.0 ** -max(0, shift)"),
+        fails="observer: lower_clamp max_shift_amount; ptq: power_of_two_scales; qat: converts",
+        says={"observer.lower_clamp": "at or below max_shift_amount"},
+    ),
     "only at most the limit": wrong(
-        inside(SCALE, RESULT, "return 2.0 ** -min(shift, max_shift_amount)")
+        inside(SCALE, RESULT, "return 2.0 ** -min(shift, max_shift_amount)"),
+        fails="observer: upper_clamp finite_and_positive",
+        says={"observer.upper_clamp": "at or above 0"},
     ),
     "limit one too small": wrong(
-        inside(SCALE, RESULT, "return 2.0 ** -max(0, min(shift, max_shift_amount - 1))")
+        inside(SCALE, RESULT, "return 2.0 ** -max(0, min(shift, max_shift_amount - 1))"),
+        fails="observer: nearest_exponent lower_clamp max_shift_amount",
+        says={"observer.nearest_exponent": "one too small"},
     ),
     "limit one too large": wrong(
-        inside(SCALE, RESULT, "return 2.0 ** -max(0, min(shift, max_shift_amount + 1))")
+        inside(SCALE, RESULT, "return 2.0 ** -max(0, min(shift, max_shift_amount + 1))"),
+        fails="observer: lower_clamp max_shift_amount; ptq: power_of_two_scales; qat: converts",
+        says={"observer.lower_clamp": "one too large"},
     ),
-    "at least 1": wrong(inside(SCALE, RESULT, "return 2.0 ** -max(1, min(shift, max_shift_amount))")),
-    "limit always 8": wrong(inside(SCALE, RESULT, "return 2.0 ** -max(0, min(shift, 8))")),
+    "at least 1": wrong(
+        inside(SCALE, RESULT, "return 2.0 ** -max(1, min(shift, max_shift_amount))"),
+        fails="observer: upper_clamp",
+    ),
+    "limit always 8": wrong(
+        inside(SCALE, RESULT, "return 2.0 ** -max(0, min(shift, 8))"),
+        fails="observer: max_shift_amount",
+        says={"observer.max_shift_amount": "always 8"},
+    ),
     "limit never above 8": wrong(
-        inside(SCALE, RESULT, "return 2.0 ** -max(0, min(shift, max_shift_amount, 8))")
+        inside(SCALE, RESULT, "return 2.0 ** -max(0, min(shift, max_shift_amount, 8))"),
+        fails="observer: max_shift_amount",
     ),
-    "limit 7 by default": wrong(text(OBSERVER, "max_shift_amount: int = 8", "max_shift_amount: int = 7")),
+    "limit 7 by default": wrong(
+        text(OBSERVER, "max_shift_amount: int = 8", "max_shift_amount: int = 7"),
+        fails="observer: nearest_exponent lower_clamp",
+    ),
     "scale clamped at 2**-8": wrong(
-        inside(SCALE, ROUND, "round(-math.log2(max(scale, 2.0**-8)))")
+        inside(SCALE, ROUND, "round(-math.log2(max(scale, 2.0**-8)))"),
+        fails="observer: max_shift_amount",
     ),
-    "absolute logarithm": wrong(inside(SCALE, ROUND, "round(abs(math.log2(scale)))")),
+    "absolute logarithm": wrong(
+        inside(SCALE, ROUND, "round(abs(math.log2(scale)))"), fails="observer: upper_clamp"
+    ),
     "clamp the wrong way round": wrong(
-        inside(SCALE, RESULT, "return 2.0 ** -min(0, max(shift, max_shift_amount))")
+        inside(SCALE, RESULT, "return 2.0 ** -min(0, max(shift, max_shift_amount))"),
+        fails="observer: *; qat: weights_move",
     ),
     # observer: the exponent
-    "quarter powers": wrong(inside(SCALE, ROUND, "round(-math.log2(scale) * 4) / 4")),
-    "halves": wrong(inside(SCALE, ROUND, "round(-math.log2(scale) * 2) / 2")),
-    "not rounded": wrong(inside(SCALE, ROUND, "-math.log2(scale)")),
-    "the scale itself": wrong(body(SCALE, "return scale")),
-    "one decimal": wrong(inside(SCALE, ROUND, "round(-math.log2(scale), 1)")),
-    "floor": wrong(inside(SCALE, ROUND, "math.floor(-math.log2(scale))")),
-    "floor of the logarithm": wrong(inside(SCALE, ROUND, "-math.floor(math.log2(scale))")),
-    "ceil": wrong(inside(SCALE, ROUND, "math.ceil(-math.log2(scale))")),
-    "int": wrong(inside(SCALE, ROUND, "int(-math.log2(scale))")),
-    "bit length": wrong(inside(SCALE, ROUND, "-math.frexp(scale)[1]")),
+    "quarter powers": wrong(
+        inside(SCALE, ROUND, "round(-math.log2(scale) * 4) / 4"),
+        fails="observer: whole_power_of_two; ptq: power_of_two_scales; qat: converts",
+        says={"observer.whole_power_of_two": "quarters"},
+    ),
+    "halves": wrong(
+        inside(SCALE, ROUND, "round(-math.log2(scale) * 2) / 2"),
+        fails="observer: whole_power_of_two; ptq: power_of_two_scales; qat: converts",
+        says={"observer.whole_power_of_two": "halves"},
+    ),
+    "not rounded": wrong(
+        inside(SCALE, ROUND, "-math.log2(scale)"),
+        fails="observer: whole_power_of_two; ptq: power_of_two_scales; qat: converts",
+        says={"observer.whole_power_of_two": "clamped but not rounded"},
+    ),
+    "the scale itself": wrong(
+        body(SCALE, "return scale"),
+        fails=(
+            "observer: whole_power_of_two lower_clamp upper_clamp max_shift_amount "
+            "finite_and_positive; "
+            "ptq: power_of_two_scales; qat: converts"
+        ),
+        says={"observer.whole_power_of_two": "as it was"},
+    ),
+    "floor": wrong(
+        inside(SCALE, ROUND, "math.floor(-math.log2(scale))"),
+        fails="observer: nearest_exponent",
+        says={"observer.nearest_exponent": "floor"},
+    ),
+    "ceil": wrong(
+        inside(SCALE, ROUND, "math.ceil(-math.log2(scale))"),
+        fails="observer: nearest_exponent",
+        says={"observer.nearest_exponent": "ceil"},
+    ),
+    "int": wrong(
+        inside(SCALE, ROUND, "int(-math.log2(scale))"),
+        fails="observer: nearest_exponent",
+        says={"observer.nearest_exponent": "floor"},
+    ),
+    "bit length": wrong(
+        inside(SCALE, ROUND, "-math.frexp(scale)[1]"),
+        fails="observer: nearest_exponent",
+    ),
     "nearest by difference": wrong(
         body(
             SCALE,
@@ -111,22 +207,43 @@ WRONG: dict[str, Wrong] = {
             powers = [2.0**-s for s in range(max_shift_amount + 1)]
             return min(powers, key=lambda power: abs(power - scale))
             """,
-        )
+        ),
+        fails="observer: nearest_exponent",
     ),
     "sign turned": wrong(
-        inside(SCALE, RESULT, "return 2.0 ** max(0, min(shift, max_shift_amount))")
+        inside(SCALE, RESULT, "return 2.0 ** max(0, min(shift, max_shift_amount))"),
+        fails=(
+            "observer: nearest_exponent lower_clamp max_shift_amount; "
+            "ptq: power_of_two_scales; qat: *"
+        ),
+        says={"observer.nearest_exponent": "sign is turned round"},
     ),
-    "logarithm without its sign": wrong(inside(SCALE, ROUND, "round(math.log2(scale))")),
-    "natural logarithm": wrong(inside(SCALE, ROUND, "round(-math.log(scale))")),
-    "logarithm to base 10": wrong(inside(SCALE, ROUND, "round(-math.log10(scale))")),
-    "returns S": wrong(inside(SCALE, RESULT, "return max(0, min(shift, max_shift_amount))")),
-    "constant": wrong(body(SCALE, "return 2.0**-8")),
-    "another constant": wrong(body(SCALE, "return 0.25")),
+    "logarithm without its sign": wrong(
+        inside(SCALE, ROUND, "round(math.log2(scale))"), fails="observer: *; qat: weights_move"
+    ),
+    "natural logarithm": wrong(
+        inside(SCALE, ROUND, "round(-math.log(scale))"),
+        fails="observer: nearest_exponent max_shift_amount",
+        says={"observer.nearest_exponent": "natural"},
+    ),
+    "logarithm to base 10": wrong(
+        inside(SCALE, ROUND, "round(-math.log10(scale))"),
+        fails="observer: nearest_exponent lower_clamp max_shift_amount",
+        says={"observer.nearest_exponent": "base 10"},
+    ),
+    "returns S": wrong(
+        inside(SCALE, RESULT, "return max(0, min(shift, max_shift_amount))"),
+        fails="observer: *; ptq: power_of_two_scales; qat: *",
+        says={"observer.whole_power_of_two": "S itself"},
+    ),
+    "constant": wrong(
+        body(SCALE, "return 2.0**-8"),
+        fails="observer: *",
+        says={"observer.nearest_exponent": "does not depend"},
+    ),
     "integer division": wrong(
-        inside(SCALE, RESULT, "return 1 // 2 ** max(0, min(shift, max_shift_amount))")
-    ),
-    "exponents of three": wrong(
-        inside(SCALE, RESULT, "return 3.0 ** -max(0, min(shift, max_shift_amount))")
+        inside(SCALE, RESULT, "return 1 // 2 ** max(0, min(shift, max_shift_amount))"),
+        fails=f"observer: *; {AFTER_OBSERVER}",
     ),
     # observer: what observers meet
     "no guard": wrong(
@@ -136,22 +253,39 @@ WRONG: dict[str, Wrong] = {
             shift = round(-math.log2(scale))
             return 2.0 ** -max(0, min(shift, max_shift_amount))
             """,
-        )
+        ),
+        fails="observer: finite_and_positive",
     ),
     "raises for 0": wrong(
-        inside(SCALE, "if math.isnan(scale) or scale <= 0.0", "if math.isnan(scale) or scale < 0")
+        inside(SCALE, "if math.isnan(scale) or scale <= 0.0", "if math.isnan(scale) or scale < 0"),
+        fails="observer: finite_and_positive",
     ),
-    "raises for nan": wrong(inside(SCALE, "math.isnan(scale) or ", "")),
-    "raises for inf": wrong(inside(SCALE, "math.isinf(scale)", "False")),
+    "raises for nan": wrong(
+        inside(SCALE, "math.isnan(scale) or ", ""), fails="observer: finite_and_positive"
+    ),
+    "raises for inf": wrong(
+        inside(SCALE, "math.isinf(scale)", "False"), fails="observer: finite_and_positive"
+    ),
     "raises ValueError for negative": wrong(
-        inside(SCALE, "if math.isnan", "if scale < 0:\n            raise ValueError('scale')\n        if math.isnan")
+        first(SCALE, "if scale < 0:\n    raise ValueError('scale')"),
+        fails="observer: finite_and_positive",
     ),
-    "nan for nan": wrong(inside(SCALE, "if math.isnan", "if math.isnan(scale):\n            return scale\n        if math.isnan")),
-    "0 for 0": wrong(inside(SCALE, "if math.isnan", "if scale == 0:\n            return 0.0\n        if math.isnan")),
+    "nan for nan": wrong(
+        first(SCALE, "if math.isnan(scale):\n    return scale"),
+        fails="observer: finite_and_positive",
+    ),
+    "0 for 0": wrong(
+        first(SCALE, "if scale == 0:\n    return 0.0"),
+        fails="observer: finite_and_positive",
+    ),
     "negative for negative": wrong(
-        inside(SCALE, "if math.isnan", "if scale < 0:\n            return -0.25\n        if math.isnan")
+        first(SCALE, "if scale < 0:\n    return -0.25"),
+        fails="observer: finite_and_positive",
     ),
-    "inf for inf": wrong(inside(SCALE, "if math.isnan", "if math.isinf(scale):\n            return scale\n        if math.isnan")),
+    "inf for inf": wrong(
+        first(SCALE, "if math.isinf(scale):\n    return scale"),
+        fails="observer: finite_and_positive",
+    ),
     # observer: made for the examples, or for some of the calls
     "only the documented examples": wrong(
         body(
@@ -162,7 +296,8 @@ WRONG: dict[str, Wrong] = {
                 return 2.0**-10
             return known.get(scale, 2.0**-8)
             """,
-        )
+        ),
+        fails="observer: *",
     ),
     "only the published inputs": wrong(
         body(
@@ -174,54 +309,117 @@ WRONG: dict[str, Wrong] = {
                 return 0.25
             return 2.0 ** -max(0, min(round(-math.log2(scale)), max_shift_amount))
             """,
-        )
+        ),
+        fails="observer: *",
     ),
     "only the first call": wrong(
-        inside(SCALE, "if math.isnan", "self.calls = getattr(self, 'calls', 0) + 1\n        if self.calls > 1:\n            return 0.25\n        if math.isnan")
+        first(
+            SCALE, "self.calls = getattr(self, 'calls', 0) + 1\nif self.calls > 1:\n    return 0.25"
+        ),
+        fails="observer: *",
     ),
     "only for quint8": wrong(
-        inside(SCALE, "if math.isnan", "if self.dtype != torch.quint8:\n            return scale\n        if math.isnan")
+        first(SCALE, "if self.dtype != torch.quint8:\n    return scale"),
+        fails=(
+            "observer: whole_power_of_two lower_clamp upper_clamp max_shift_amount "
+            "finite_and_positive; "
+            "ptq: power_of_two_scales; qat: converts"
+        ),
     ),
     "only for qint8": wrong(
-        inside(SCALE, "if math.isnan", "if self.dtype == torch.quint8:\n            return scale\n        if math.isnan")
+        first(SCALE, "if self.dtype == torch.quint8:\n    return scale"),
+        fails=(
+            "observer: whole_power_of_two lower_clamp upper_clamp max_shift_amount "
+            "finite_and_positive; "
+            "ptq: power_of_two_scales; qat: converts"
+        ),
     ),
     # observer: no number
-    "returns None": wrong(inside(SCALE, RESULT, "2.0 ** -max(0, min(shift, max_shift_amount))")),
-    "returns text": wrong(inside(SCALE, RESULT, "return f'2**-{shift}'")),
-    "returns a pair": wrong(inside(SCALE, "return 2.0", "return shift, 2.0")),
-    "prints instead": wrong(inside(SCALE, "return 2.0", "print(2.0").__class__ and body(SCALE, "print(2.0 ** -max(0, min(round(-math.log2(scale)), max_shift_amount)))")),
-    "misspelt name": wrong(inside(SCALE, "min(shift", "min(shfit")),
-    "misspelt module": wrong(inside(SCALE, "math.log2", "maths.log2")),
-    "endless loop at inf": wrong(
-        inside(SCALE, "if math.isnan", "while scale > 1e308:\n            scale = scale / 1.0\n        if math.isnan")
+    "returns None": wrong(
+        inside(SCALE, RESULT, "2.0 ** -max(0, min(shift, max_shift_amount))"),
+        fails="observer: finite_and_positive",
+        crashes=f"{SCALES}; {AFTER_OBSERVER}",
     ),
-    "endless recursion": wrong(body(SCALE, "return self.scale_approximate(scale, max_shift_amount)")),
-    "leaves": wrong(body(SCALE, "raise SystemExit(0)")),
-    "kills the process": wrong(body(SCALE, "import os\nos._exit(0)")),
+    "returns text": wrong(
+        inside(SCALE, RESULT, "return f'2**-{shift}'"),
+        fails="observer: finite_and_positive",
+        crashes=f"{SCALES}; {AFTER_OBSERVER}",
+    ),
+    "misspelt name": wrong(
+        inside(SCALE, "min(shift", "min(shfit"),
+        fails="observer: finite_and_positive",
+        crashes=f"{SCALES}; {AFTER_OBSERVER}",
+    ),
+    "endless loop at inf": wrong(
+        first(SCALE, "while scale > 1e308:\n    scale = scale / 1.0"),
+        hangs="observer: finite_and_positive",
+    ),
+    "endless recursion": wrong(
+        body(SCALE, "return self.scale_approximate(scale, max_shift_amount)"),
+        fails="observer: finite_and_positive",
+        crashes=f"{SCALES}; {AFTER_OBSERVER}",
+    ),
+    "leaves": wrong(
+        body(SCALE, "raise SystemExit(0)"),
+        crashes=f"observer: *; {AFTER_OBSERVER}",
+    ),
+    "kills the process": wrong(
+        body(SCALE, "import os\nos._exit(0)"),
+        crashes=f"observer: *; {AFTER_OBSERVER}",
+    ),
     # observer: what was given
-    "zero point 0": wrong(text(OBSERVER, "128 if self.dtype == torch.quint8 else 0", "0")),
-    "zero point 127": wrong(text(OBSERVER, "zero_point = 128", "zero_point = 127")),
-    "zero point 1 for weights": wrong(text(OBSERVER, "torch.quint8 else 0", "torch.quint8 else 2")),
+    "zero point 0": wrong(
+        text(OBSERVER, "128 if self.dtype == torch.quint8 else 0", "0"), fails="ptq: zero_points"
+    ),
+    "zero point 127": wrong(
+        text(OBSERVER, "zero_point = 128", "zero_point = 127"), fails="ptq: zero_points"
+    ),
+    "zero point 1 for weights": wrong(
+        text(OBSERVER, "torch.quint8 else 0", "torch.quint8 else 2"),
+        fails="ptq: converts power_of_two_scales zero_points per_tensor_weights",
+    ),
     "asymmetric range": wrong(
         text(
             OBSERVER,
-            "scale = float(self.scale_approximate(2 * largest / 255))\n        zero_point = 128 if self.dtype == torch.quint8 else 0",
-            "scale = float(self.scale_approximate((self.max_val - self.min_val).item() / 255))\n        zero_point = round(-self.min_val.item() / scale)",
-        )
+            (
+                "scale = float(self.scale_approximate(2 * largest / 255))\n"
+                "        zero_point = 128 if self.dtype == torch.quint8 else 0"
+            ),
+            (
+                "scale = self.scale_approximate((self.max_val - self.min_val).item() / 255)\n"
+                "        zero_point = round(-self.min_val.item() / scale)"
+            ),
+        ),
+        crashes=AFTER_OBSERVER,
     ),
     "range by the maximum": wrong(
-        text(OBSERVER, "max(abs(self.min_val.item()), abs(self.max_val.item()))", "self.max_val.item()")
+        text(
+            OBSERVER,
+            "max(abs(self.min_val.item()), abs(self.max_val.item()))",
+            "self.max_val.item()",
+        )
     ),
     "PyTorch's qparams": wrong(
-        text(OBSERVER, "        largest = max", "        return super().calculate_qparams()\n        largest = max")
+        text(
+            OBSERVER,
+            "        largest = max",
+            "        return super().calculate_qparams()\n        largest = max",
+        ),
+        fails="ptq: power_of_two_scales zero_points; qat: converts",
     ),
     "qparams as numbers": wrong(
-        text(OBSERVER, "return torch.tensor([scale], device=device), torch.tensor([zero_point], device=device)", "return scale, zero_point")
+        text(
+            OBSERVER,
+            (
+                "return torch.tensor([scale], device=device), "
+                "torch.tensor([zero_point], device=device)"
+            ),
+            "return scale, zero_point",
+        ),
+        crashes=AFTER_OBSERVER,
     ),
     "scale approximated twice as fine": wrong(text(OBSERVER, "2 * largest / 255", "largest / 255")),
 }
-for _name in ("prints instead",):
-    WRONG[_name] = wrong(body(SCALE, "print(2.0 ** -max(0, min(round(-math.log2(scale)), max_shift_amount)))"))
 
 PATH1 = "out = self.relu1(self.bn1(self.conv1(x)))"
 PATH2 = "out = self.relu2(self.bn2(self.conv2(out)))"
@@ -234,82 +432,312 @@ HEAD = "x = self.fc(torch.flatten(self.avgpool(x), 1))"
 
 WRONG |= {
     # forward of a block
-    "no relu1": wrong(inside(BLOCK, PATH1, "out = self.bn1(self.conv1(x))")),
-    "no relu2": wrong(inside(BLOCK, PATH2, "out = self.bn2(self.conv2(out))")),
-    "no bn1": wrong(inside(BLOCK, PATH1, "out = self.relu1(self.conv1(x))")),
-    "no bn2": wrong(inside(BLOCK, PATH2, "out = self.relu2(self.conv2(out))")),
-    "no bn3": wrong(inside(BLOCK, PATH3, "out = self.conv3(out)")),
-    "ReLU behind bn3": wrong(inside(BLOCK, PATH3, "out = self.relu2(self.bn3(self.conv3(out)))")),
-    "functional ReLU behind bn3": wrong(inside(BLOCK, PATH3, "out = torch.relu(self.bn3(self.conv3(out)))")),
-    "ReLU before BatchNorm": wrong(inside(BLOCK, PATH1, "out = self.bn1(self.relu1(self.conv1(x)))")),
-    "BatchNorm before convolution": wrong(inside(BLOCK, PATH2, "out = self.relu2(self.conv2(self.bn2(out)))")),
-    "bn2 behind conv1": wrong(inside(BLOCK, PATH1, "out = self.relu1(self.bn2(self.conv1(x)))")),
-    "input lost": wrong(inside(BLOCK, PATH2, "out = self.relu2(self.bn2(self.conv2(x)))")),
-    "shortcut forgotten": wrong(inside(BLOCK, "return self.add_relu(out, identity)", "return torch.relu(out)")),
-    "adds itself": wrong(inside(BLOCK, "self.add_relu(out, identity)", "self.add_relu(out, out)")),
-    "shortcut without BatchNorm": wrong(inside(BLOCK, "else self.downsample(x)", "else self.downsample[0](x)")),
-    "shortcut with a ReLU": wrong(inside(BLOCK, "else self.downsample(x)", "else torch.relu(self.downsample(x))")),
-    "downsample ignored": wrong(inside(BLOCK, IDENTITY, "identity = x")),
-    "downsample always": wrong(inside(BLOCK, IDENTITY, "identity = self.downsample(x)")),
-    "downsample overwritten input": wrong(inside(BLOCK, IDENTITY, "identity = out if self.downsample is None else self.downsample(x)")),
+    "no relu1": wrong(
+        inside(BLOCK, PATH1, "out = self.bn1(self.conv1(x))"),
+        fails=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits",
+        says={"forward.block_without_shortcut": "without relu"},
+        waits={"ptq.int8_logits": "forward.block_without_shortcut"},
+    ),
+    "no relu2": wrong(
+        inside(BLOCK, PATH2, "out = self.bn2(self.conv2(out))"),
+        fails=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits",
+        says={"forward.block_without_shortcut": "without relu"},
+    ),
+    "no bn1": wrong(
+        inside(BLOCK, PATH1, "out = self.relu1(self.conv1(x))"),
+        fails=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits",
+        says={"forward.block_without_shortcut": "without bn"},
+    ),
+    "no bn2": wrong(
+        inside(BLOCK, PATH2, "out = self.relu2(self.conv2(out))"),
+        fails=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits",
+        says={"forward.block_without_shortcut": "without bn"},
+    ),
+    "no bn3": wrong(
+        inside(BLOCK, PATH3, "out = self.conv3(out)"),
+        fails=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits",
+        says={"forward.block_without_shortcut": "without bn"},
+    ),
+    "ReLU behind bn3": wrong(
+        inside(BLOCK, PATH3, "out = self.relu2(self.bn3(self.conv3(out)))"),
+        fails=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits",
+        says={"forward.block_without_shortcut": "ReLU behind bn3"},
+    ),
+    "functional ReLU behind bn3": wrong(
+        inside(BLOCK, PATH3, "out = torch.relu(self.bn3(self.conv3(out)))"),
+        fails=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits",
+        says={"forward.block_without_shortcut": "ReLU behind bn3"},
+    ),
+    "ReLU before BatchNorm": wrong(
+        inside(BLOCK, PATH1, "out = self.bn1(self.relu1(self.conv1(x)))"),
+        fails=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits",
+    ),
+    "bn2 behind conv1": wrong(
+        inside(BLOCK, PATH1, "out = self.relu1(self.bn2(self.conv1(x)))"),
+        fails=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits",
+    ),
+    "input lost": wrong(
+        inside(BLOCK, PATH2, "out = self.relu2(self.bn2(self.conv2(x)))"),
+        crashes=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: *; qat: *",
+    ),
+    "shortcut forgotten": wrong(
+        inside(BLOCK, "return self.add_relu(out, identity)", "return torch.relu(out)"),
+        fails=(
+            f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits; qat: weights_move"
+        ),
+        says={"forward.block_without_shortcut": "never added"},
+    ),
+    "adds itself": wrong(
+        inside(BLOCK, "self.add_relu(out, identity)", "self.add_relu(out, out)"),
+        fails=(
+            f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits; qat: weights_move"
+        ),
+    ),
+    "shortcut without BatchNorm": wrong(
+        inside(BLOCK, "else self.downsample(x)", "else self.downsample[0](x)"),
+        fails=(
+            "forward: block_with_shortcut gradients functional_addition; "
+            "fusion: output_unchanged; ptq: converts int8_logits"
+        ),
+        says={"forward.block_with_shortcut": "shortcut without its BatchNorm"},
+        waits={"ptq.int8_logits": "forward.block_with_shortcut"},
+    ),
+    "shortcut with a ReLU": wrong(
+        inside(BLOCK, "else self.downsample(x)", "else torch.relu(self.downsample(x))"),
+        fails=(
+            "forward: block_with_shortcut gradients functional_addition; "
+            "fusion: output_unchanged; ptq: converts int8_logits"
+        ),
+        says={"forward.block_with_shortcut": "gets a ReLU"},
+    ),
+    "downsample ignored": wrong(
+        inside(BLOCK, IDENTITY, "identity = x"),
+        crashes=(
+            "forward: block_with_shortcut gradients functional_addition; "
+            "fusion: output_unchanged; ptq: *; qat: *"
+        ),
+    ),
+    "downsample always": wrong(
+        inside(BLOCK, IDENTITY, "identity = self.downsample(x)"),
+        crashes="forward: block_without_shortcut; fusion: output_unchanged; ptq: *",
+    ),
+    "downsample overwritten input": wrong(
+        inside(
+            BLOCK, IDENTITY, "identity = out if self.downsample is None else self.downsample(x)"
+        ),
+        fails="forward: block_without_shortcut; fusion: output_unchanged; ptq: int8_logits",
+    ),
     "only bottlenecks with a shortcut": wrong(
-        inside(BLOCK, "out = self.relu1", "if self.downsample is None:\n            return x\n        out = self.relu1")
+        first(BLOCK, "if self.downsample is None:\n    return x"),
+        fails="forward: block_without_shortcut; fusion: output_unchanged; ptq: int8_logits",
+        says={"forward.block_without_shortcut": "is the input"},
     ),
-    "forward gives None": wrong(inside(BLOCK, "return self.add_relu", "self.add_relu")),
+    "forward gives None": wrong(
+        inside(BLOCK, "return self.add_relu", "self.add_relu"),
+        crashes=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: *; qat: *",
+    ),
     # the addition
-    "no ReLU behind the addition": wrong(inside(ADD, SUM, "return self.skip_add_relu.add(out, identity)")),
-    "ReLU before the addition": wrong(inside(ADD, SUM, "return self.skip_add_relu.add(torch.relu(out), identity)")),
-    "plain +": wrong(inside(ADD, SUM, "return torch.relu(out + identity)")),
-    "plain + without ReLU": wrong(inside(ADD, SUM, "return out + identity")),
-    "torch.add": wrong(inside(ADD, SUM, "return torch.relu(torch.add(out, identity))")),
-    "in-place addition": wrong(inside(ADD, SUM, "out += identity\nreturn torch.relu(out)".replace("\n", "\n        "))),
-    "FloatFunctional of its own": wrong(inside(ADD, SUM, "return FloatFunctional().add_relu(out, identity)")),
-    "add, then ReLU": wrong(inside(ADD, SUM, "return torch.relu(self.skip_add_relu.add(out, identity))")),
-    "add, then relu2": wrong(inside(ADD, SUM, "return self.relu2(self.skip_add_relu.add(out, identity))")),
-    "adds twice": wrong(inside(ADD, SUM, "out = self.skip_add_relu.add_relu(out, identity)\n        return self.skip_add_relu.add_relu(out, identity)")),
-    "multiplies": wrong(inside(ADD, SUM, "return torch.relu(self.skip_add_relu.mul(out, identity))")),
-    "detached shortcut": wrong(inside(BLOCK, "self.add_relu(out, identity)", "self.add_relu(out, identity.detach())")),
-    "detached main path": wrong(inside(BLOCK, PATH3, "out = self.bn3(self.conv3(out.detach()))")),
-    "no_grad": wrong(text(RESNET, "    def forward(self, x: Tensor) -> Tensor:\n        \"\"\"Return the block's", "    @torch.no_grad()\n    def forward(self, x: Tensor) -> Tensor:\n        \"\"\"Return the block's")),
-    "works on .data": wrong(inside(BLOCK, "self.add_relu(out, identity)", "self.add_relu(out, identity.data)")),
-    # forward of the network
-    "no quant": wrong(inside(NETWORK, "x = self.quant(x)\n", "")),
-    "no dequant": wrong(inside(NETWORK, "return self.dequant(x)", "return x")),
-    "neither quant nor dequant": wrong(
-        inside(NETWORK, "x = self.quant(x)\n", ""), inside(NETWORK, "return self.dequant(x)", "return x")
+    "no ReLU behind the addition": wrong(
+        inside(ADD, SUM, "return self.skip_add_relu.add(out, identity)"),
+        fails=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits",
+        says={"forward.block_without_shortcut": "without a ReLU behind"},
     ),
-    "quant behind the stem": wrong(inside(NETWORK, "x = self.quant(x)\n        " + STEM, STEM + "\n        x = self.quant(x)")),
-    "quant behind conv1": wrong(
-        inside(NETWORK, "x = self.quant(x)\n", ""), inside(NETWORK, "self.conv1(x)", "self.quant(self.conv1(x))")
+    "ReLU before the addition": wrong(
+        inside(ADD, SUM, "return self.skip_add_relu.add(torch.relu(out), identity)"),
+        fails=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits",
+        says={"forward.block_without_shortcut": "before the addition"},
+    ),
+    "plain +": wrong(
+        inside(ADD, SUM, "return torch.relu(out + identity)"),
+        fails=f"{ADDITION}; qat: converts",
+        says={"forward.functional_addition": "which no observer sees"},
+        waits={
+            "ptq.converts": "forward.functional_addition",
+            "ptq.int8_logits": "forward.functional_addition",
+        },
+    ),
+    "torch.add": wrong(
+        inside(ADD, SUM, "return torch.relu(torch.add(out, identity))"),
+        fails=f"{ADDITION}; qat: converts",
+        says={"forward.functional_addition": "which no observer sees"},
+    ),
+    "FloatFunctional of its own": wrong(
+        inside(ADD, SUM, "return FloatFunctional().add_relu(out, identity)"),
+        fails=f"{ADDITION}; qat: converts",
+        says={"forward.functional_addition": "made in forward"},
+    ),
+    "add, then ReLU": wrong(
+        inside(ADD, SUM, "return torch.relu(self.skip_add_relu.add(out, identity))"),
+        fails=ADDITION,
+        says={"forward.functional_addition": "without its ReLU"},
+    ),
+    "add, then relu2": wrong(
+        inside(ADD, SUM, "return self.relu2(self.skip_add_relu.add(out, identity))"),
+        fails="forward: functional_addition; fusion: output_unchanged; ptq: converts int8_logits",
+        says={"forward.functional_addition": "without its ReLU"},
+    ),
+    "adds twice": wrong(
+        first(ADD, "out = self.skip_add_relu.add_relu(out, identity)"),
+        fails=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits",
+    ),
+    "multiplies": wrong(
+        inside(ADD, SUM, "return torch.relu(self.skip_add_relu.mul(out, identity))"),
+        fails=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits",
+    ),
+    "detached shortcut": wrong(
+        inside(BLOCK, "self.add_relu(out, identity)", "self.add_relu(out, identity.detach())"),
+        fails="forward: gradients; qat: weights_move",
+    ),
+    "detached main path": wrong(
+        inside(BLOCK, PATH3, "out = self.bn3(self.conv3(out.detach()))"),
+        fails="forward: gradients; qat: weights_move",
+    ),
+    "no_grad": wrong(
+        text(
+            RESNET,
+            '    def forward(self, x: Tensor) -> Tensor:\n        """Return the block\'s',
+            (
+                "    @torch.no_grad()\n"
+                "    def forward(self, x: Tensor) -> Tensor:\n"
+                '        """Return the block\'s'
+            ),
+        ),
+        fails="forward: gradients; qat: weights_move",
+    ),
+    # forward of the network
+    "no quant": wrong(
+        inside(NETWORK, "x = self.quant(x)", ""),
+        fails=STUBS,
+        says={"forward.stub_order": "quant is missing"},
+    ),
+    "no dequant": wrong(
+        inside(NETWORK, "return self.dequant(x)", "return x"),
+        fails="forward: stub_order; ptq: converts int8_logits",
+        says={"forward.stub_order": "dequant is missing"},
+        waits={"ptq.converts": "forward.stub_order", "ptq.int8_logits": "forward.stub_order"},
+    ),
+    "neither quant nor dequant": wrong(
+        inside(NETWORK, "x = self.quant(x)", ""),
+        inside(NETWORK, "return self.dequant(x)", "return x"),
+        fails=STUBS,
+        says={"forward.stub_order": "quant is missing"},
+    ),
+    "quant behind the stem": wrong(
+        inside(NETWORK, "x = self.quant(x)\n        " + STEM, STEM + "\n        x = self.quant(x)"),
+        fails=STUBS,
     ),
     "dequant before fc": wrong(
-        inside(NETWORK, HEAD, "x = self.fc(self.dequant(torch.flatten(self.avgpool(x), 1)))"), inside(NETWORK, "return self.dequant(x)", "return x")
-    ),
-    "dequant before avgpool": wrong(
-        inside(NETWORK, "self.avgpool(x)", "self.avgpool(self.dequant(x))"), inside(NETWORK, "return self.dequant(x)", "return x")
+        inside(NETWORK, HEAD, "x = self.fc(self.dequant(torch.flatten(self.avgpool(x), 1)))"),
+        inside(NETWORK, "return self.dequant(x)", "return x"),
+        fails=STUBS,
     ),
     "stubs exchanged": wrong(
-        inside(NETWORK, "self.quant(x)", "self.dequant_(x)"), inside(NETWORK, "self.dequant(x)", "self.quant(x)"), inside(NETWORK, "self.dequant_(x)", "self.dequant(x)")
+        inside(NETWORK, "self.quant(x)", "self.dequant_(x)"),
+        inside(NETWORK, "self.dequant(x)", "self.quant(x)"),
+        inside(NETWORK, "self.dequant_(x)", "self.dequant(x)"),
+        fails=STUBS,
     ),
-    "no relu in the stem": wrong(inside(NETWORK, STEM, "x = self.bn1(self.conv1(x))")),
-    "no bn1 in the stem": wrong(inside(NETWORK, STEM, "x = self.relu(self.conv1(x))")),
-    "stem skipped": wrong(inside(NETWORK, STEM, "x = self.conv1(x)")),
-    "no flatten": wrong(inside(NETWORK, HEAD, "x = self.fc(self.avgpool(x))")),
-    "flatten everything": wrong(inside(NETWORK, HEAD, "x = self.fc(torch.flatten(self.avgpool(x)))")),
-    "no avgpool": wrong(inside(NETWORK, HEAD, "x = self.fc(torch.flatten(x, 1))")),
-    "largest instead of average": wrong(inside(NETWORK, "self.avgpool(x)", "torch.amax(x, (2, 3))")),
-    "max pooling in the stem": wrong(inside(NETWORK, STEM, STEM + "\n        x = nn.functional.max_pool2d(x, 3, 2, 1)")),
-    "layer3 skipped": wrong(inside(NETWORK, STAGES, "x = self.layer4(self.layer2(self.layer1(x)))")),
-    "layer4 skipped": wrong(inside(NETWORK, STAGES, "x = self.layer3(self.layer2(self.layer1(x)))")),
-    "layers exchanged": wrong(inside(NETWORK, STAGES, "x = self.layer4(self.layer2(self.layer3(self.layer1(x))))")),
-    "layer1 twice": wrong(inside(NETWORK, STAGES, "x = self.layer4(self.layer3(self.layer2(self.layer1(self.layer1(x)))))")),
-    "softmax": wrong(inside(NETWORK, "self.dequant(x)", "torch.softmax(self.dequant(x), 1)")),
-    "softmax before dequant": wrong(inside(NETWORK, "self.dequant(x)", "self.dequant(torch.softmax(x, 1))")),
-    "argmax": wrong(inside(NETWORK, "self.dequant(x)", "self.dequant(x).argmax(1)")),
-    "dropout": wrong(inside(NETWORK, "torch.flatten(self.avgpool(x), 1)", "nn.functional.dropout(torch.flatten(self.avgpool(x), 1))")),
-    "only the first image": wrong(inside(NETWORK, "self.quant(x)", "self.quant(x[:1])")),
-    "network without gradients": wrong(inside(NETWORK, "self.dequant(x)", "self.dequant(x.detach())")),
-    "network logits as a tuple": wrong(inside(NETWORK, "return self.dequant(x)", "return self.dequant(x), x")),
+    "no relu in the stem": wrong(
+        inside(NETWORK, STEM, "x = self.bn1(self.conv1(x))"),
+        fails=(
+            "forward: network_logits stub_order; fusion: output_unchanged; "
+            "ptq: converts int8_logits"
+        ),
+        waits={"ptq.int8_logits": "forward.network_logits"},
+    ),
+    "no bn1 in the stem": wrong(
+        inside(NETWORK, STEM, "x = self.relu(self.conv1(x))"),
+        fails=(
+            "forward: network_logits stub_order; fusion: output_unchanged; "
+            "ptq: converts int8_logits"
+        ),
+    ),
+    "no flatten": wrong(
+        inside(NETWORK, HEAD, "x = self.fc(self.avgpool(x))"),
+        crashes="forward: network_logits stub_order; fusion: output_unchanged; ptq: *; qat: *",
+        waits={"ptq.converts": "forward.stub_order", "ptq.int8_logits": "forward.network_logits"},
+    ),
+    "largest instead of average": wrong(
+        inside(NETWORK, "self.avgpool(x)", "torch.amax(x, (2, 3))"),
+        fails=(
+            "forward: network_logits stub_order; fusion: output_unchanged; "
+            "ptq: converts int8_logits; qat: converts"
+        ),
+    ),
+    "max pooling in the stem": wrong(
+        inside(NETWORK, STEM, STEM + "\n        x = nn.functional.max_pool2d(x, 3, 2, 1)"),
+        fails=(
+            "forward: network_logits stub_order; fusion: output_unchanged; "
+            "ptq: converts int8_logits"
+        ),
+    ),
+    "layer3 skipped": wrong(
+        inside(NETWORK, STAGES, "x = self.layer4(self.layer2(self.layer1(x)))"),
+        crashes="forward: network_logits stub_order; fusion: output_unchanged; ptq: *; qat: *",
+    ),
+    "layer1 twice": wrong(
+        inside(
+            NETWORK,
+            STAGES,
+            "x = self.layer4(self.layer3(self.layer2(self.layer1(self.layer1(x)))))",
+        ),
+        crashes="forward: network_logits stub_order; fusion: output_unchanged; ptq: *; qat: *",
+    ),
+    "mean instead of avgpool": wrong(
+        inside(NETWORK, "torch.flatten(self.avgpool(x), 1)", "x.mean([2, 3])"),
+        fails="forward: stub_order; ptq: converts int8_logits",
+    ),
+    "softmax": wrong(
+        inside(NETWORK, "self.dequant(x)", "torch.softmax(self.dequant(x), 1)"),
+        fails=(
+            "forward: network_logits stub_order; fusion: output_unchanged; "
+            "ptq: converts int8_logits"
+        ),
+    ),
+    "softmax before dequant": wrong(
+        inside(NETWORK, "self.dequant(x)", "self.dequant(torch.softmax(x, 1))"),
+        fails=(
+            "forward: network_logits stub_order; fusion: output_unchanged; "
+            "ptq: converts int8_logits; qat: converts"
+        ),
+    ),
+    "argmax": wrong(
+        inside(NETWORK, "self.dequant(x)", "self.dequant(x).argmax(1)"),
+        fails=(
+            "forward: network_logits stub_order; fusion: output_unchanged; "
+            "ptq: converts int8_logits"
+        ),
+        crashes="qat: *",
+    ),
+    "dropout": wrong(
+        inside(
+            NETWORK,
+            "torch.flatten(self.avgpool(x), 1)",
+            "nn.functional.dropout(torch.flatten(self.avgpool(x), 1))",
+        ),
+        fails=(
+            "forward: network_logits stub_order; fusion: output_unchanged; "
+            "ptq: converts int8_logits; qat: converts"
+        ),
+    ),
+    "only the first image": wrong(
+        inside(NETWORK, "self.quant(x)", "self.quant(x[:1])"),
+        fails=(
+            "forward: network_logits stub_order; fusion: output_unchanged; "
+            "ptq: converts int8_logits"
+        ),
+        crashes="qat: *",
+    ),
+    "network without gradients": wrong(
+        inside(NETWORK, "self.dequant(x)", "self.dequant(x.detach())"), crashes="qat: *"
+    ),
+    "network logits as a tuple": wrong(
+        inside(NETWORK, "return self.dequant(x)", "return self.dequant(x), x"),
+        crashes=(
+            "forward: network_logits stub_order; fusion: output_unchanged; "
+            "ptq: converts int8_logits; qat: *"
+        ),
+    ),
 }
 
 GROUPS = 'groups = [["conv1", "bn1", "relu1"], ["conv2", "bn2", "relu2"], ["conv3", "bn3"]]'
@@ -322,103 +750,387 @@ LOOP = """for block in self.modules():
 
 WRONG |= {
     # fusion
-    "nothing fused": wrong(body(FUSE_NETWORK, "pass"), body(FUSE_BLOCK, "pass")),
-    "network fuses nothing": wrong(body(FUSE_NETWORK, "pass")),
-    "blocks fuse nothing": wrong(body(FUSE_BLOCK, "pass")),
-    "stem not fused": wrong(inside(FUSE_NETWORK, STEM_FUSED, "pass")),
-    "stem without ReLU": wrong(inside(FUSE_NETWORK, '["conv1", "bn1", "relu"]', '["conv1", "bn1"]')),
-    "shortcut not fused": wrong(inside(FUSE_BLOCK, "if self.downsample is not None:", "if False:")),
-    "conv3 not fused": wrong(inside(FUSE_BLOCK, ', ["conv3", "bn3"]]', "]")),
-    "conv1 not fused": wrong(inside(FUSE_BLOCK, '[["conv1", "bn1", "relu1"], ', "[")),
-    "ReLUs not fused": wrong(inside(FUSE_BLOCK, GROUPS, GROUPS.replace(', "relu1"', "").replace(', "relu2"', ""))),
-    "relu2 not fused": wrong(inside(FUSE_BLOCK, ', "relu2"', "")),
-    "only the first block": wrong(inside(FUSE_NETWORK, EACH, EACH + "\n                break")),
-    "only layer1": wrong(inside(FUSE_NETWORK, "in self.modules()", "in self.layer1")),
+    "nothing fused": wrong(
+        body(FUSE_NETWORK, "pass"),
+        body(FUSE_BLOCK, "pass"),
+        fails="fusion: *; ptq: int8_logits",
+        says={"fusion.stem": "not in any list"},
+    ),
+    "stem not fused": wrong(
+        inside(FUSE_NETWORK, STEM_FUSED, "pass"),
+        fails="fusion: stem relus; ptq: int8_logits",
+        says={"fusion.stem": "not in any list"},
+        waits={"ptq.int8_logits": "fusion.stem"},
+    ),
+    "stem without ReLU": wrong(
+        inside(FUSE_NETWORK, '["conv1", "bn1", "relu"]', '["conv1", "bn1"]'),
+        fails="fusion: relus; ptq: int8_logits",
+        says={"fusion.relus": "not in any list"},
+    ),
+    "shortcut not fused": wrong(
+        inside(FUSE_BLOCK, "if self.downsample is not None:", "if False:"),
+        fails="fusion: shortcuts; ptq: int8_logits",
+        says={"fusion.shortcuts": "not in any list"},
+        waits={"ptq.int8_logits": "fusion.shortcuts"},
+    ),
+    "conv3 not fused": wrong(
+        inside(FUSE_BLOCK, ', ["conv3", "bn3"]]', "]"),
+        fails="fusion: blocks; ptq: int8_logits",
+        says={"fusion.blocks": "not in any list"},
+        waits={"ptq.int8_logits": "fusion.blocks"},
+    ),
+    "ReLUs not fused": wrong(
+        inside(FUSE_BLOCK, GROUPS, GROUPS.replace(', "relu1"', "").replace(', "relu2"', "")),
+        fails="fusion: relus; ptq: int8_logits",
+        says={"fusion.relus": "not in any list"},
+        waits={"ptq.int8_logits": "fusion.relus"},
+    ),
+    "relu2 not fused": wrong(
+        inside(FUSE_BLOCK, ', "relu2"', ""),
+        fails="fusion: relus; ptq: int8_logits",
+        says={"fusion.relus": "not in any list"},
+    ),
+    "only the first block": wrong(
+        inside(FUSE_NETWORK, EACH, EACH + "\n                break"),
+        fails="fusion: blocks shortcuts relus; ptq: int8_logits",
+        says={"fusion.blocks": "not in any list"},
+    ),
     "only the first block of each stage": wrong(
-        inside(FUSE_NETWORK, LOOP, "for stage in (self.layer1, self.layer2, self.layer3, self.layer4):\n            stage[0].fuse_model(is_qat)")
+        inside(
+            FUSE_NETWORK,
+            LOOP,
+            (
+                "for stage in (self.layer1, self.layer2, self.layer3, self.layer4):\n"
+                "            stage[0].fuse_model(is_qat)"
+            ),
+        ),
+        fails="fusion: blocks relus; ptq: int8_logits",
+        says={"fusion.blocks": "not in any list"},
     ),
-    "layer4 forgotten": wrong(
-        inside(FUSE_NETWORK, LOOP, "for stage in (self.layer1, self.layer2, self.layer3):\n            for block in stage:\n                block.fuse_model(is_qat)")
+    "blocks not fused": wrong(
+        inside(FUSE_NETWORK, LOOP, "pass"),
+        fails="fusion: blocks shortcuts relus; ptq: int8_logits",
+        says={"fusion.blocks": "not in any list"},
     ),
-    "blocks not fused": wrong(inside(FUSE_NETWORK, LOOP, "pass")),
     "BatchNorm dropped": wrong(
-        inside(FUSE_BLOCK, "fuse(self, groups, inplace=True)", "self.bn1 = self.bn2 = self.bn3 = nn.Identity()")
+        inside(
+            FUSE_BLOCK,
+            "fuse(self, groups, inplace=True)",
+            "self.bn1 = self.bn2 = self.bn3 = nn.Identity()",
+        ),
+        fails="fusion: blocks relus output_unchanged qat_batchnorm; ptq: int8_logits",
+        says={"fusion.blocks": "dropped without being folded", "fusion.relus": "not in any list"},
     ),
     "bn3 dropped": wrong(
-        inside(FUSE_BLOCK, ', ["conv3", "bn3"]]', "]\n        self.bn3 = nn.Identity()")
+        inside(FUSE_BLOCK, ', ["conv3", "bn3"]]', "]\n        self.bn3 = nn.Identity()"),
+        fails="fusion: blocks output_unchanged qat_batchnorm; ptq: int8_logits",
+        says={"fusion.blocks": "dropped without being folded"},
     ),
-    "stem's BatchNorm dropped": wrong(inside(FUSE_NETWORK, STEM_FUSED, "self.bn1 = nn.Identity()")),
-    "shortcut's BatchNorm dropped": wrong(inside(FUSE_BLOCK, 'fuse(self.downsample, ["0", "1"], inplace=True)', "self.downsample[1] = nn.Identity()")),
-    "ReLU dropped": wrong(inside(FUSE_BLOCK, "fuse(self, groups, inplace=True)", "fuse(self, [group[:2] for group in groups], inplace=True)\n        self.relu1 = nn.Identity()")),
-    "always fuse_modules": wrong(inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules"), inside(FUSE_NETWORK, CHOICE, "fuse = tq.fuse_modules")),
-    "always fuse_modules_qat": wrong(inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules_qat"), inside(FUSE_NETWORK, CHOICE, "fuse = tq.fuse_modules_qat")),
-    "blocks always fuse_modules": wrong(inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules")),
-    "blocks always fuse_modules_qat": wrong(inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules_qat")),
-    "stem always fuse_modules": wrong(inside(FUSE_NETWORK, CHOICE, "fuse = tq.fuse_modules")),
-    "is_qat not passed on": wrong(inside(FUSE_NETWORK, EACH, "block.fuse_model()")),
-    "is_qat inverted": wrong(inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules if is_qat else tq.fuse_modules_qat"), inside(FUSE_NETWORK, CHOICE, "fuse = tq.fuse_modules if is_qat else tq.fuse_modules_qat")),
+    "stem's BatchNorm dropped": wrong(
+        inside(FUSE_NETWORK, STEM_FUSED, "self.bn1 = nn.Identity()"),
+        fails="fusion: stem relus output_unchanged qat_batchnorm; ptq: int8_logits",
+        says={"fusion.stem": "dropped without being folded", "fusion.relus": "not in any list"},
+    ),
+    "shortcut's BatchNorm dropped": wrong(
+        inside(
+            FUSE_BLOCK,
+            'fuse(self.downsample, ["0", "1"], inplace=True)',
+            "self.downsample[1] = nn.Identity()",
+        ),
+        fails="fusion: shortcuts output_unchanged qat_batchnorm; ptq: int8_logits",
+        says={"fusion.shortcuts": "dropped without being folded"},
+    ),
+    "ReLU dropped": wrong(
+        inside(
+            FUSE_BLOCK,
+            "fuse(self, groups, inplace=True)",
+            (
+                "fuse(self, [group[:2] for group in groups], inplace=True)\n"
+                "        self.relu1 = nn.Identity()"
+            ),
+        ),
+        fails="fusion: relus output_unchanged; ptq: int8_logits",
+    ),
+    "always fuse_modules": wrong(
+        inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules"),
+        inside(FUSE_NETWORK, CHOICE, "fuse = tq.fuse_modules"),
+        crashes="fusion: qat_batchnorm; qat: *",
+        says={"fusion.qat_batchnorm": "fuse_modules_qat when is_qat is true"},
+    ),
+    "always fuse_modules_qat": wrong(
+        inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules_qat"),
+        inside(FUSE_NETWORK, CHOICE, "fuse = tq.fuse_modules_qat"),
+        fails="fusion: stem blocks shortcuts; ptq: *",
+        says={"ptq.converts": "False means fuse_modules"},
+    ),
+    "blocks always fuse_modules_qat": wrong(
+        inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules_qat"),
+        fails="fusion: blocks shortcuts; ptq: *",
+        says={"ptq.converts": "False means fuse_modules"},
+    ),
+    "is_qat not passed on": wrong(
+        inside(FUSE_NETWORK, EACH, "block.fuse_model()"),
+        crashes="fusion: qat_batchnorm; qat: *",
+        says={"fusion.qat_batchnorm": "fuse_modules_qat when is_qat is true"},
+    ),
+    "is_qat inverted": wrong(
+        inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules if is_qat else tq.fuse_modules_qat"),
+        inside(FUSE_NETWORK, CHOICE, "fuse = tq.fuse_modules if is_qat else tq.fuse_modules_qat"),
+        fails="fusion: stem blocks shortcuts; ptq: *",
+        crashes="fusion: qat_batchnorm; qat: *",
+        says={
+            "fusion.qat_batchnorm": "fuse_modules_qat when is_qat is true",
+            "ptq.converts": "False means fuse_modules",
+        },
+    ),
     "QAT fused in eval mode": wrong(
-        inside(FUSE_NETWORK, CHOICE, "self.eval()\n        fuse = tq.fuse_modules"), inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules")
+        inside(FUSE_NETWORK, CHOICE, "self.eval()\n        fuse = tq.fuse_modules"),
+        inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules"),
+        fails="fusion: qat_batchnorm",
+        says={"fusion.qat_batchnorm": "folded for good"},
     ),
     "QAT fused in eval mode, then trained": wrong(
-        inside(FUSE_NETWORK, CHOICE, "self.eval()\n        fuse = tq.fuse_modules"), inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules"),
-        inside(FUSE_NETWORK, EACH, EACH + "\n        self.train(is_qat)"),
+        inside(FUSE_NETWORK, CHOICE, "self.eval()\n        fuse = tq.fuse_modules"),
+        inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules"),
+        last(FUSE_NETWORK, "self.train(is_qat)"),
+        fails="fusion: qat_batchnorm",
+        says={"fusion.qat_batchnorm": "folded for good"},
     ),
-    "QAT not fused": wrong(inside(FUSE_NETWORK, CHOICE, "if is_qat:\n            return\n        " + CHOICE)),
-    "PTQ not fused": wrong(inside(FUSE_NETWORK, CHOICE, "if not is_qat:\n            return\n        " + CHOICE)),
-    "fused twice": wrong(inside(FUSE_NETWORK, EACH, EACH + "\n                block.fuse_model(is_qat)")),
-    "conv1 in two lists": wrong(inside(FUSE_BLOCK, '["conv3", "bn3"]]', '["conv3", "bn3"], ["conv1", "bn1"]]')),
-    "a copy is fused": wrong(inside(FUSE_BLOCK, "fuse(self, groups, inplace=True)", "self = fuse(self, groups)"), inside(FUSE_BLOCK, '["0", "1"], inplace=True', '["0", "1"]')),
-    "a copy of the stem is fused": wrong(inside(FUSE_NETWORK, STEM_FUSED, 'fuse(self, ["conv1", "bn1", "relu"])')),
-    "a copy of the shortcut is fused": wrong(inside(FUSE_BLOCK, '["0", "1"], inplace=True', '["0", "1"]')),
+    "QAT not fused": wrong(
+        first(FUSE_NETWORK, "if is_qat:\n    return"),
+        fails="fusion: qat_batchnorm",
+    ),
+    "fused twice": wrong(
+        inside(FUSE_NETWORK, EACH, EACH + "\n                block.fuse_model(is_qat)"),
+        crashes="fusion: *; ptq: *; qat: *",
+        says={"fusion.stem": "in one list only"},
+    ),
+    "conv1 in two lists": wrong(
+        inside(FUSE_BLOCK, '["conv3", "bn3"]]', '["conv3", "bn3"], ["conv1", "bn1"]]'),
+        crashes="fusion: *; ptq: *; qat: *",
+        says={"fusion.stem": "in one list only"},
+    ),
+    "a copy is fused": wrong(
+        inside(FUSE_BLOCK, "fuse(self, groups, inplace=True)", "self = fuse(self, groups)"),
+        inside(FUSE_BLOCK, '["0", "1"], inplace=True', '["0", "1"]'),
+        fails="fusion: blocks shortcuts relus; ptq: int8_logits",
+    ),
     "one ReLU shared": wrong(
         text(RESNET, "self.relu2 = nn.ReLU()", "self.relu2 = self.relu1"),
         inside(FUSE_BLOCK, '"bn2", "relu2"', '"bn2"'),
+        fails="fusion: relus; ptq: int8_logits",
+        says={"fusion.relus": "not in any list"},
     ),
-    "one ReLU shared, in two lists": wrong(text(RESNET, "self.relu2 = nn.ReLU()", "self.relu2 = self.relu1")),
+    "one ReLU for both": wrong(
+        text(RESNET, "self.relu1", "self.relu"),
+        text(RESNET, "self.relu2", "self.relu"),
+        inside(FUSE_BLOCK, ', "relu2"', ""),
+        inside(FUSE_BLOCK, '"relu1"', '"relu"'),
+        crashes="fusion: *; ptq: *",
+    ),
     "relu1 serves twice, fused once": wrong(
-        inside(BLOCK, "self.relu2(", "self.relu1("), inside(FUSE_BLOCK, '"bn2", "relu2"', '"bn2"')
+        inside(BLOCK, "self.relu2(", "self.relu1("),
+        inside(FUSE_BLOCK, '"bn2", "relu2"', '"bn2"'),
+        fails="fusion: relus output_unchanged; ptq: int8_logits",
+        says={"fusion.relus": "not in any list"},
     ),
-    "ReLU fused behind conv3": wrong(inside(FUSE_BLOCK, '["conv3", "bn3"]]', '["conv3", "bn3", "relu2"]]'), inside(FUSE_BLOCK, '"bn2", "relu2"', '"bn2"')),
-    "ReLU fused behind the shortcut": wrong(
-        inside(FUSE_BLOCK, '["0", "1"], inplace=True)', '["0", "1"], inplace=True)\n            self.downsample.append(nn.ReLU())')
+    "ReLU fused behind conv3": wrong(
+        inside(FUSE_BLOCK, '["conv3", "bn3"]]', '["conv3", "bn3", "relu2"]]'),
+        inside(FUSE_BLOCK, '"bn2", "relu2"', '"bn2"'),
+        fails="fusion: relus output_unchanged; ptq: int8_logits",
     ),
-    "wrong name": wrong(inside(FUSE_BLOCK, '"relu1"', '"relu3"')),
-    "wrong name in the stem": wrong(inside(FUSE_NETWORK, '"relu"', '"relu1"')),
-    "shortcut taken for granted": wrong(inside(FUSE_BLOCK, "if self.downsample is not None:", "if True:")),
-    "names of the shortcut": wrong(inside(FUSE_BLOCK, '["0", "1"]', '["conv", "bn"]')),
-    "order of names": wrong(inside(FUSE_BLOCK, '["conv3", "bn3"]', '["bn3", "conv3"]')),
-    "wrong pairs": wrong(inside(FUSE_BLOCK, GROUPS, GROUPS.replace('"bn1"', '"bn_"').replace('"bn2"', '"bn1"').replace('"bn_"', '"bn2"'))),
-    "weights changed": wrong(inside(FUSE_NETWORK, CHOICE, CHOICE + "\n        self.fc.weight.data *= 2")),
-    "prepares as well": wrong(inside(FUSE_NETWORK, EACH, EACH + "\n        self.qconfig = tq.default_qconfig\n        tq.prepare(self, inplace=True)")),
-    "weights frozen": wrong(inside(FUSE_NETWORK, EACH, EACH + "\n        self.requires_grad_(False)")),
-    "returns a fused copy": wrong(inside(FUSE_NETWORK, STEM_FUSED, "import copy\n        self = copy.deepcopy(self)\n        " + STEM_FUSED)),
+    "ReLU behind the shortcut": wrong(
+        inside(FUSE_BLOCK, "fuse(self.downsample", "fuse(self.downsample.append(nn.ReLU())"),
+        fails="fusion: output_unchanged; ptq: int8_logits",
+    ),
+    "wrong name": wrong(
+        inside(FUSE_BLOCK, '"relu1"', '"relu3"'), crashes="fusion: *; ptq: *; qat: *"
+    ),
+    "wrong name in the stem": wrong(
+        inside(FUSE_NETWORK, '"relu"', '"relu1"'), crashes="fusion: *; ptq: *; qat: *"
+    ),
+    "shortcut taken for granted": wrong(
+        inside(FUSE_BLOCK, "if self.downsample is not None:", "if True:"),
+        crashes="fusion: *; ptq: *",
+    ),
+    "order of names": wrong(
+        inside(FUSE_BLOCK, '["conv3", "bn3"]', '["bn3", "conv3"]'),
+        crashes="fusion: *; ptq: *; qat: *",
+        says={"fusion.stem": "in one list only"},
+    ),
+    "wrong pairs": wrong(
+        inside(
+            FUSE_BLOCK,
+            GROUPS,
+            GROUPS.replace('"bn1"', '"bn_"').replace('"bn2"', '"bn1"').replace('"bn_"', '"bn2"'),
+        ),
+        fails="fusion: blocks relus output_unchanged qat_batchnorm; ptq: *",
+    ),
+    "weights changed": wrong(
+        inside(FUSE_NETWORK, CHOICE, CHOICE + "\n        self.fc.weight.data *= 2"),
+        fails="fusion: output_unchanged; ptq: *",
+    ),
+    "prepares as well": wrong(
+        last(FUSE_NETWORK, "self.qconfig = tq.default_qconfig\ntq.prepare(self, inplace=True)"),
+        fails=(
+            "fusion: stem blocks shortcuts; "
+            "ptq: power_of_two_scales zero_points int8_logits; "
+            "qat: fake_quantize converts"
+        ),
+    ),
+    "weights frozen": wrong(
+        last(FUSE_NETWORK, "self.requires_grad_(False)"),
+        fails="fusion: qat_batchnorm",
+        crashes="qat: *",
+    ),
+    "returns a fused copy": wrong(
+        inside(
+            FUSE_NETWORK,
+            STEM_FUSED,
+            "import copy\n        self = copy.deepcopy(self)\n        " + STEM_FUSED,
+        ),
+        fails="fusion: *; ptq: int8_logits",
+    ),
     # stubs, one at a time
-    "stub scale_approximate": wrong(body(SCALE, STUB)),
-    "stub block forward": wrong(body(BLOCK, STUB)),
-    "stub add_relu": wrong(body(ADD, STUB)),
-    "stub block fuse_model": wrong(body(FUSE_BLOCK, STUB)),
-    "stub network forward": wrong(body(NETWORK, STUB)),
-    "stub network fuse_model": wrong(body(FUSE_NETWORK, STUB)),
-    "only part 3": wrong(*(body(f, STUB) for f in (BLOCK, ADD, FUSE_BLOCK, NETWORK, FUSE_NETWORK))),
-    "only part 2": wrong(*(body(f, STUB) for f in (SCALE, BLOCK, ADD, NETWORK))),
-    "only part 1": wrong(*(body(f, STUB) for f in (SCALE, FUSE_BLOCK, FUSE_NETWORK))),
+    "stub scale_approximate": wrong(
+        body(SCALE, STUB),
+        unwritten=f"observer: *; {AFTER_OBSERVER}",
+    ),
+    "stub block forward": wrong(
+        body(BLOCK, STUB),
+        unwritten=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: *; qat: *",
+        waits={
+            "ptq.converts": "forward.functional_addition",
+            "ptq.int8_logits": "forward.block_without_shortcut",
+        },
+    ),
+    "stub add_relu": wrong(
+        body(ADD, STUB), unwritten=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: *; qat: *"
+    ),
+    "stub block fuse_model": wrong(
+        body(FUSE_BLOCK, STUB),
+        unwritten="fusion: *; ptq: *; qat: *",
+        waits={"ptq.int8_logits": "fusion.stem"},
+    ),
+    "stub network forward": wrong(
+        body(NETWORK, STUB),
+        unwritten="forward: network_logits stub_order; fusion: output_unchanged; ptq: *; qat: *",
+    ),
+    "stub network fuse_model": wrong(
+        body(FUSE_NETWORK, STUB), unwritten="fusion: *; ptq: *; qat: *"
+    ),
+    "only part 3": wrong(
+        *(body(f, STUB) for f in (BLOCK, ADD, FUSE_BLOCK, NETWORK, FUSE_NETWORK)),
+        unwritten="forward: *; fusion: *; ptq: *; qat: *",
+    ),
+    "only part 2": wrong(
+        *(body(f, STUB) for f in (SCALE, BLOCK, ADD, NETWORK)),
+        unwritten="observer: *; forward: *; fusion: output_unchanged; ptq: *; qat: *",
+    ),
+    "only part 1": wrong(
+        *(body(f, STUB) for f in (SCALE, FUSE_BLOCK, FUSE_NETWORK)),
+        unwritten="observer: *; fusion: *; ptq: *; qat: *",
+    ),
     # files
-    "syntax error in resnet.py": wrong(inside(NETWORK, "x = self.quant(x)", "x = self.quant(x")),
-    "syntax error in observer.py": wrong(inside(SCALE, "else:", "else")),
-    "no resnet.py": wrong(removed(RESNET)),
-    "no observer.py": wrong(removed(OBSERVER)),
-    "missing module in resnet.py": wrong(above(RESNET, "import tensorflow\n")),
-    "missing module in observer.py": wrong(below(OBSERVER, "from utils import helper")),
-    "observer imports resnet with an error": wrong(below(OBSERVER, "from lab3 import resnet"), removed(RESNET)),
-    "observer class renamed": wrong(text(OBSERVER, "CusQuantObserver", "MyObserver")),
-    "network class renamed": wrong(text(RESNET, "QuantizableResNet", "ResNet")),
-    "block class renamed": wrong(text(RESNET, "QuantizableBottleneck", "Bottleneck")),
-    "scale_approximate renamed": wrong(text(OBSERVER, "def scale_approximate", "def approximate_scale")),
-    "fuse_model renamed": wrong(text(RESNET, "def fuse_model", "def fuse")),
-    "add_relu renamed": wrong(text(RESNET, "def add_relu", "def add")),
-    "module renamed": wrong(text(RESNET, "skip_add_relu", "ff")),
-    "error at import": wrong(above(RESNET, "raise RuntimeError('not today')\n")),
-    "empty observer.py": wrong(),
-    "exit at import": wrong(below(RESNET, "raise SystemExit(0)")),
+    "syntax error in resnet.py": wrong(
+        inside(NETWORK, "x = self.quant(x)", "x = self.quant(x"),
+        crashes="forward: *; fusion: *; ptq: *; qat: *",
+        waits={
+            "ptq.converts": "forward.functional_addition",
+            "ptq.int8_logits": "forward.block_without_shortcut",
+        },
+    ),
+    "syntax error in observer.py": wrong(
+        inside(SCALE, "else:", "else"),
+        crashes=f"observer: *; {AFTER_OBSERVER}",
+    ),
+    "no resnet.py": wrong(removed(RESNET), crashes="forward: *; fusion: *; ptq: *; qat: *"),
+    "no observer.py": wrong(
+        removed(OBSERVER),
+        crashes=f"observer: *; {AFTER_OBSERVER}",
+    ),
+    "missing module in resnet.py": wrong(
+        above(RESNET, "import tensorflow\n"), crashes="forward: *; fusion: *; ptq: *; qat: *"
+    ),
+    "missing module in observer.py": wrong(
+        below(OBSERVER, "from utils import helper"),
+        crashes=f"observer: *; {AFTER_OBSERVER}",
+    ),
+    "observer class renamed": wrong(
+        text(OBSERVER, "CusQuantObserver", "MyObserver"),
+        crashes=f"observer: *; {AFTER_OBSERVER}",
+    ),
+    "network class renamed": wrong(
+        text(RESNET, "QuantizableResNet", "ResNet"),
+        crashes="forward: network_logits stub_order; fusion: *; ptq: *; qat: *",
+    ),
+    "block class renamed": wrong(
+        text(RESNET, "QuantizableBottleneck", "Bottleneck"),
+        crashes=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: converts int8_logits",
+    ),
+    "scale_approximate renamed": wrong(
+        text(OBSERVER, "def scale_approximate", "def approximate_scale"),
+        fails="observer: finite_and_positive",
+        crashes=f"{SCALES}; {AFTER_OBSERVER}",
+    ),
+    "fuse_model renamed": wrong(
+        text(RESNET, "def fuse_model", "def fuse"), crashes="fusion: *; ptq: *; qat: *"
+    ),
+    "add_relu renamed": wrong(
+        text(RESNET, "def add_relu", "def add"),
+        crashes=f"{BLOCK_RUNS}; fusion: output_unchanged; ptq: *; qat: *",
+    ),
+    "module renamed": wrong(
+        text(RESNET, "skip_add_relu", "ff"),
+        fails=ADDITION,
+        crashes=f"fusion: stem blocks shortcuts relus output_unchanged; {LAYERS}; qat: *",
+    ),
+    "empty observer.py": wrong(
+        recoded(OBSERVER, lambda _: b""),
+        crashes=f"observer: *; {AFTER_OBSERVER}",
+    ),
+    "too much memory": wrong(
+        inside(NETWORK, "x = self.quant(x)", "x = self.quant(x) + bytearray(64 << 30)[0]"),
+        crashes="forward: network_logits stub_order; fusion: output_unchanged; ptq: *; qat: *",
+    ),
+    "is_qat without a default": wrong(
+        text(RESNET, "is_qat: bool = False", "is_qat: bool"),
+        crashes="fusion: stem blocks shortcuts relus output_unchanged; ptq: *",
+    ),
+    "no max_shift_amount": wrong(
+        text(OBSERVER, ", max_shift_amount: int = 8)", ")"),
+        text(OBSERVER, "shift, max_shift_amount)", "shift, 8)"),
+        text(OBSERVER, "shift = max_shift_amount", "shift = 8"),
+        crashes="observer: max_shift_amount",
+    ),
+    "max_shift_amount renamed": wrong(
+        text(OBSERVER, "max_shift_amount: int", "limit: int"),
+        text(OBSERVER, "shift, max_shift_amount)", "shift, limit)"),
+        text(OBSERVER, "shift = max_shift_amount", "shift = limit"),
+    ),
+    "eval in forward": wrong(first(NETWORK, "self.eval()")),
+    "inference mode": wrong(
+        text(
+            RESNET,
+            '    def forward(self, x: Tensor) -> Tensor:\n        """Return the logits',
+            (
+                "    @torch.inference_mode()\n"
+                "    def forward(self, x: Tensor) -> Tensor:\n"
+                '        """Return the logits'
+            ),
+        ),
+        crashes="qat: *",
+    ),
+    "exit at import": wrong(
+        below(RESNET, "raise SystemExit(0)"), crashes="forward: *; fusion: *; ptq: *; qat: *"
+    ),
+}
+
+# What no check sees so far. The first two change given code, which is judged by its zero points
+# only; the third breaks callers that use the keyword; the last freezes BatchNorm while training.
+UNSEEN = {
+    "range by the maximum",
+    "scale approximated twice as fine",
+    "max_shift_amount renamed",
+    "eval in forward",
 }

@@ -1,0 +1,118 @@
+"""The grader's verdicts on submissions whose faults are known."""
+
+import signal
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from autograder.results import Grade
+from autograder.sandbox import Sandbox
+from tests import conftest
+from tests.conftest import ROOT, SOLVED, grade_code
+from tests.mutants.edits import submission
+from tests.mutants.right import FULL_SIZE, RIGHT
+from tests.mutants.wrong import CHECKS, UNSEEN, WRONG, names
+
+PROBE_S = 1.5  # for code that never ends
+LONGEST_S = 120  # for one grading; its own limits should end it much earlier
+
+
+@pytest.fixture(autouse=True)
+def nothing_hangs() -> Iterator[None]:
+    """Make a grading that never ends a failure of its own test."""
+
+    def give_up(_signal: int, _frame: object) -> NoReturn:
+        raise TimeoutError(f"the grading took longer than {LONGEST_S} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(LONGEST_S)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Grade with less patience."""
+    document = conftest.RUBRIC.document
+    limits = document.limits.model_copy(update={"probe_s": PROBE_S})
+    impatient = type(conftest.RUBRIC)(
+        Path("rubric.toml"), document.model_copy(update={"limits": limits}), "0" * 64
+    )
+    monkeypatch.setattr(conftest, "RUBRIC", impatient)
+
+
+def outcomes(grade: Grade) -> dict[str, str]:
+    """Return the outcome of every check of which some visibility isn't passed."""
+    found: dict[str, str] = {}
+    for result in grade.results:
+        assert result.outcome != "grader_error", f"{result.check}: {result.said}"
+        if result.outcome != "passed":
+            found.setdefault(result.check, result.outcome)
+    return found
+
+
+def one_in_three(names: Iterable[str]) -> list[object]:
+    """Mark two thirds as slow; what is left is a corpus of its own."""
+    return [
+        pytest.param(name, marks=[pytest.mark.slow] if index % 3 else [])
+        for index, name in enumerate(names)
+    ]
+
+
+@pytest.mark.parametrize("name", one_in_three(WRONG))
+def test_a_fault_fails_exactly_its_checks(
+    sandbox: Sandbox, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = WRONG[name]
+    if wrong.hangs:
+        shortened(monkeypatch)
+    grade = grade_code(sandbox, submission(wrong.changes))
+    assert outcomes(grade) == wrong.outcomes
+    public = {result.check: result for result in grade.results if result.visibility == "public"}
+    for check, piece in wrong.says.items():
+        assert piece in public[check].diagnosis
+    for check, first in wrong.waits.items():
+        assert public[check].waits_for == first
+
+
+@pytest.mark.parametrize("name", one_in_three(RIGHT))
+def test_what_is_right_passes_every_check(sandbox: Sandbox, name: str) -> None:
+    grade = grade_code(sandbox, submission(RIGHT[name]), full_size=name in FULL_SIZE)
+    assert outcomes(grade) == {}
+    assert grade.earned == grade.points
+    assert not any(result.diagnosis or result.said for result in grade.results)
+    assert {result.check for result in grade.results} >= set(CHECKS)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_every_check_can_go_red(check: str) -> None:
+    assert any(check in wrong.outcomes for wrong in WRONG.values())
+
+
+def test_the_corpus_is_large_enough_and_its_names_exist() -> None:
+    assert len(WRONG) / 3 > 59  # a third of each is tested every time
+    assert len(RIGHT) / 3 > 25
+    for wrong in WRONG.values():
+        assert set(wrong.outcomes) <= set(CHECKS)
+        assert {*wrong.says, *wrong.waits} <= set(wrong.outcomes)
+
+
+def test_what_no_check_sees_is_listed() -> None:
+    assert {name for name, wrong in WRONG.items() if not wrong.outcomes} == UNSEEN
+
+
+def test_nothing_of_the_skeleton_is_written_yet(sandbox: Sandbox) -> None:
+    skeleton = {name: (ROOT / "assignment" / "lab3" / name).read_bytes() for name in SOLVED}
+    grade = grade_code(sandbox, skeleton)
+    assert outcomes(grade) == dict.fromkeys(CHECKS, "not_implemented")
+    assert {result.outcome for result in grade.results} == {"not_implemented"}
+    assert grade.earned == 0
+
+
+def test_answers_for_the_published_inputs_fail_every_hidden_check(sandbox: Sandbox) -> None:
+    grade = grade_code(sandbox, submission(WRONG["only the published inputs"].changes))
+    failed = {(r.check, r.visibility) for r in grade.results if r.outcome != "passed"}
+    exponents = names("observer: nearest_exponent lower_clamp upper_clamp max_shift_amount")
+    assert {(check, "hidden") for check in exponents} <= failed
