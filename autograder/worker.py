@@ -59,10 +59,15 @@ def preload() -> None:
     import lab3.records  # noqa: F401
 
     torch.set_num_threads(1)
+    torch.set_num_threads = ignore_threads  # a child can't start any: more would end it
     torch.backends.nnpack.set_flags(False)  # type: ignore[no-untyped-call]  # it complains about each convolution in here
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)  # a child lives for a second or two
+
+
+def ignore_threads(nthreads: int) -> None:
+    """Stand for ``torch.set_num_threads`` in a child."""
 
 
 def fork(limits: dict[str, int], baseline: int, has_walls: bool, channel: int, output: int) -> int:

@@ -320,6 +320,7 @@ RIGHT: dict[str, tuple[Change, ...]] = {
         ),
         first(SCALE, "print(scale)"),
     ),
+    "more threads": (below(RESNET, "torch.set_num_threads(2)"),),
     "closed output": (
         below(RESNET, "import os"),
         first(NETWORK, "os.closerange(1, 3)"),
