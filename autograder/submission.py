@@ -198,8 +198,7 @@ def megabytes(size: int) -> str:
 
 def visible(text: str, instead: str = "?", length: int = SHOWN) -> str:
     """Return a text that can't steer a terminal, break a line or reorder what is beside it."""
-    hidden = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-    shown = "".join(instead if unicodedata.category(c) in hidden else c for c in text[:NAME_LENGTH])
+    shown = "".join(c if c.isprintable() else instead for c in text[:NAME_LENGTH])
     return shown if len(shown) <= length else shown[: length - 3] + "..."
 
 

@@ -122,12 +122,23 @@ FORGERS = {
 FRAMES = {f"frame: {what}" for what in ("garbage", "forged answers", "huge header", "wrong id")}
 ENDLESS_ONES = {"loop at import", "loop in fuse_model", "SIGSTOP in block"}
 OTHER_PLACES = tuple(f" in {name}" for name in ("calculate_qparams", "block", "network"))
+LONG = {
+    "results of a million digits", "memory bomb of bytes", "memory bomb of shared mappings",
+    "output into the channel", "channel into the output", "channel half closed", "binary output",
+    "flood of stderr", "output printed, then gone", "open file bomb", "pipe bomb", "recursion",
+    "many classes", "objects that never go", "exit 1 at import", "SIGSEGV at import",
+    "abort at import", "exit 1 in scale_approximate", "sys.exit in scale_approximate",
+    "abort in scale_approximate", "exit 1 in fuse_model", "SIGSEGV in fuse_model",
+    "message of another type", "group of exceptions", "chain of exceptions", "name that raises",
+    "results that are strings", "SIGSEGV in scale_approximate", "abort in fuse_model",
+}  # fmt: skip
 
 
 def at_its_pace(attack: Attack) -> object:
     """Mark the variations of a kind as slow; one of each kind stays."""
     is_slow = (
-        (attack.name.startswith("report: ") and attack.name not in FORGERS)
+        attack.name in LONG
+        or (attack.name.startswith("report: ") and attack.name not in FORGERS)
         or (attack.name.startswith("frame: ") and attack.name not in FRAMES)
         or (attack.is_endless and attack.name not in ENDLESS_ONES)
         or (not attack.is_endless and attack.name.endswith(OTHER_PLACES))
