@@ -413,7 +413,8 @@ def bwrap_command() -> tuple[list[str], list[str]]:
     """Return the command line that builds the outer walls, and the paths to import from.
 
     Inside: the shared libraries, the interpreter, the packages of ``package_parts``, our worker's
-    files, and three devices. All of it is read-only, and there is no /proc and no /sys.
+    files, three devices, and of /proc and /sys the three files that name the processor. All of
+    it is read-only.
     """
     bwrap = find_bwrap()
     if bwrap is None:

@@ -1,7 +1,6 @@
 """The walls around one forked child: limits, no privileges, few system calls (Linux).
 
-``raise_walls`` is called by the child on itself, before any student code runs. Each wall is named,
-so that every grade can say which stood.
+``raise_walls`` is called by the child on itself, before any student code runs.
 """
 
 import ctypes
@@ -10,8 +9,6 @@ import platform
 import resource
 import struct
 from typing import Any
-
-WALLS = ("limits", "privileges", "system calls")
 
 # What a child is refused, by the numbers of <asm/unistd.h>; -1 where a processor has no such call.
 X86_64, AARCH64 = 0xC000003E, 0xC00000B7  # AUDIT_ARCH_* of <linux/audit.h>
