@@ -48,11 +48,18 @@ class Evidence:
             raise ClaimFailedError(said, diagnosis, share)
 
 
-def about(function: str, needs: tuple[str, ...] = ()) -> Callable[[F], F]:
-    """Mark a check with the student's function that it is about, and the checks it builds on."""
+def about(
+    function: str, needs: tuple[str, ...] = (), follows: tuple[str, ...] = ()
+) -> Callable[[F], F]:
+    """Mark a check with the student's function that it is about, and the checks it builds on.
+
+    Before those that it ``needs`` have passed, it is not judged. Of those that it ``follows`` the
+    first that didn't pass is named as what has to hold first, but only when the check fails: what
+    holds all the same gets its points.
+    """
 
     def mark(check: F) -> F:
-        marked: F = pytest.mark.about(function, needs)(check)
+        marked: F = pytest.mark.about(function, needs, follows)(check)
         return marked
 
     return mark

@@ -69,8 +69,9 @@ class RaisedError(Answer):
         return Place(file=self.file, line=self.line, function=self.function)
 
     def __str__(self) -> str:
+        """Return type and first sentence: PyTorch's errors go on with lists of its backends."""
         said = self.message.strip().splitlines()
-        return f"{self.type}: {said[0]}" if said else self.type
+        return f"{self.type}: {said[0].split('. ')[0][:300]}" if said else self.type
 
 
 class Reply(Answer):
@@ -92,8 +93,16 @@ class Scales(Answer):
     results: Annotated[list[ScaleResult], Field(max_length=1000)]
 
 
+class Ranges(Answer):
+    scales: Annotated[list[tuple[Hex, Hex]], Field(max_length=100)]
+
+
 class Block(Answer):
     functionals: Annotated[list[tuple[Name, Name]], Field(max_length=100)]
+
+
+class Addition(Block):
+    forward_error: RaisedError | None = None
 
 
 class Network(Answer):
@@ -117,6 +126,7 @@ class Qparams(Answer):
 class Converted(Answer):
     qparams: Annotated[dict[Name, Qparams], Field(max_length=2000)]
     returns_integers: bool | None = None
+    stubs: tuple[Name, Name] | None = None  # where quant and dequant stand in forward
     forward_error: RaisedError | None = None
 
 

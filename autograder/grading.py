@@ -117,7 +117,8 @@ class Session:
         """Return the selected entries and those they build on, in the rubric's order."""
         wanted = {entry for entry in self.rubric.entries if select(entry)}
         while True:
-            needed = {need for entry in wanted for need in self.about(entry.check)[1]}
+            marks = [self.about(entry.check) for entry in wanted]
+            needed = {need for _, needs, follows in marks for need in needs + follows}
             more = {
                 entry
                 for entry in self.rubric.entries
@@ -127,10 +128,11 @@ class Session:
                 return [entry for entry in self.rubric.entries if entry in wanted]
             wanted |= more
 
-    def about(self, check: str) -> tuple[str, tuple[str, ...]]:
-        """Return the student's function that a check is about, and the checks it builds on."""
+    def about(self, check: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+        """Return what ``claims.about`` says of a check: function, needs and follows."""
         marks = getattr(self.checks[check], "pytestmark", [])
-        mark: tuple[str, tuple[str, ...]] = next(m.args for m in marks if m.name == "about")
+        mark: tuple[str, tuple[str, ...], tuple[str, ...]]
+        mark = next(m.args for m in marks if m.name == "about")
         return mark
 
     def run(self, entries: list[Entry]) -> None:
@@ -150,7 +152,7 @@ class Session:
     # What pytest calls, by the names of its hooks.
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.addinivalue_line("markers", "about(function, needs): what a check is about")
+        config.addinivalue_line("markers", "about(function, needs, follows): what it is about")
 
     def pytest_internalerror(self, excrepr: object) -> bool:
         self._failure = str(excrepr).strip().splitlines()[-1]
@@ -194,7 +196,8 @@ class Session:
         entry = entry_of(item)
         evidence: Evidence = item.funcargs["evidence"]  # type: ignore[attr-defined]
         began = time.monotonic()
-        if first := self._waits_for(entry):
+        _, needs, follows = self.about(entry.check)
+        if first := self._unmet(needs):
             self._note(
                 entry, outcome=first.outcome, waits_for=first.check, said=first.said,
                 place=first.place,
@@ -222,15 +225,17 @@ class Session:
             found = {"outcome": "grader_error", "said": str(error)}
         except Exception as error:
             found = {"outcome": "grader_error", "said": f"{type(error).__name__}: {error}"}
+        first = self._unmet(follows)
+        if first and found["outcome"] not in ("passed", "grader_error"):
+            found["waits_for"] = first.check
         found["observations"] = tuple(evidence.observations)
         found["seconds"] = round(time.monotonic() - began, 4)
         self._note(entry, **found)
         return None
 
-    def _waits_for(self, entry: Entry) -> CheckResult | None:
-        """Return the verdict that keeps a check from being judged, if there is one."""
-        needs = self.about(entry.check)[1]
-        return next((r for r in self.results if r.check in needs and r.outcome != "passed"), None)
+    def _unmet(self, checks: tuple[str, ...]) -> CheckResult | None:
+        """Return the first of these checks that didn't pass, if there is one."""
+        return next((r for r in self.results if r.check in checks and r.outcome != "passed"), None)
 
     def _note(
         self, entry: Entry, outcome: Outcome, place: Place | None = None, **more: Any

@@ -10,6 +10,9 @@ SMALL = [2, 1, 1, 1]  # blocks of each stage: with and without shortcut
 SMALLEST = [1, 1, 1, 1]  # enough where each block alone is not in question
 WIDTH = 8
 FULL, FULL_WIDTH = [3, 4, 6, 3], 64
+# Of a scale's exponent, between the integers and away from what is a tie for anybody.
+FRACTIONS = ((0.03, 0.22), (0.15, 0.35), (0.28, 0.48), (0.51, 0.57), (0.515, 0.575), (0.6, 0.8),
+             (0.78, 0.97))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,20 @@ class Inputs:
     def random(self, name: str) -> random.Random:
         """Return a source of random numbers for one check."""
         return random.Random(f"{self.seed} {name}")
+
+    def strata(self, name: str, public: list[float]) -> list[float]:
+        """Return the published scales, or hidden ones that tell the ways to round apart.
+
+        One scale lies in each interval between the points where floor, ceil, the nearest power by
+        difference (a tie at 1.5, whose logarithm is 0.585) and quarters of exponents decide
+        otherwise than the nearest exponent does. No limit is reached.
+        """
+        if self.visibility == "public":
+            return public
+        source = self.random(name)
+        return [
+            2.0 ** (source.randint(-7, -2) + source.uniform(low, high)) for low, high in FRACTIONS
+        ]
 
     def scales(self, name: str, public: list[float], low: float, high: float) -> list[float]:
         """Return the published scales, or as many hidden ones whose exponents lie between.

@@ -133,7 +133,8 @@ def sentences(result: CheckResult) -> list[str]:
         found.append("Only the run's log says so: no checkpoint was handed in that proves it.")
     if result.waits_for is not None:
         first = one_line(result.waits_for)
-        found.append(f"Not judged yet: {first} has to hold first; {those} wait{verb} for it.")
+        not_yet = "" if result.observations else "Not judged yet: "
+        found.append(f"{not_yet}{first} has to hold first; {those} wait{verb} for it.")
     if result.outcome == "grader_error":
         found.append(
             "The grader is at fault, not your code: contact staff. No points are lost silently: "

@@ -8,12 +8,10 @@ and the rubric are never in this process.
 import contextlib
 import io
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.ao.nn.quantized as nnq
 import torch.ao.quantization as tq
 import torch.nn.functional as F
 from safetensors.torch import save
@@ -21,16 +19,9 @@ from torch import Tensor, nn
 from torch.ao.nn.quantized import FloatFunctional
 
 from autograder import experiments
-
-Answer = tuple[dict[str, Any], dict[str, Tensor]]
-STUDENT_FILES = ("lab3/resnet.py", "lab3/observer.py")
-TEXT_LENGTH = 2000
-
-
-class Stage:
-    """Remembers how far an experiment came, for the report of an error."""
-
-    name = "import"
+from autograder.conversion import Packing, convert, quantize, try_integer_layers
+from autograder.telling import Answer, Stage, describe_error, number
+from autograder.watching import FunctionalCalls
 
 
 def answer(probe: str, arguments: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
@@ -43,32 +34,6 @@ def answer(probe: str, arguments: dict[str, Any], body: bytes) -> tuple[dict[str
         return {"answer": data}, save({k: v.contiguous() for k, v in tensors.items()})
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's too
         return {"error": describe_error(error)}, b""
-
-
-def describe_error(error: BaseException) -> dict[str, Any]:
-    """Return what was raised, where in the student's files, and through which functions."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename in STUDENT_FILES]
-    if isinstance(error, SyntaxError) and error.filename in STUDENT_FILES:
-        place = (error.filename, error.lineno or 1, "")
-    elif own:
-        place = (own[-1].filename, own[-1].lineno or 1, own[-1].name)
-    else:
-        place = ("", 0, "")
-    try:
-        message = str(error)
-    except BaseException:
-        message = "(its message can't be shown)"
-    return {
-        "type": type(error).__name__[:100],
-        "message": message[:TEXT_LENGTH],
-        "stage": Stage.name,
-        "file": place[0],
-        "line": place[1],
-        "function": place[2][:100],
-        "is_stub": type(error) is NotImplementedError and bool(own) and frames[-1] is own[-1],
-        "through": [frame.name[:100] for frame in frames[-8:]],
-    }
 
 
 def places() -> Answer:
@@ -102,13 +67,33 @@ def scales(calls: list[list[Any]]) -> Answer:
     for index, (text, limit) in enumerate(calls):
         fresh = CusQuantObserver(dtype=torch.qint8, qscheme=torch.per_tensor_symmetric)
         observer = fresh if index % 2 else shared
-        limits = () if limit is None else (limit,)
+        limits = {} if limit is None else {"max_shift_amount": limit}
         try:
-            result = observer.scale_approximate(float.fromhex(text), *limits)
+            result = observer.scale_approximate(float.fromhex(text), **limits)
             results.append({"value": float(result).hex()})
         except Exception as error:
             results.append({"error": describe_error(error)})
     return {"results": results}, {}
+
+
+def ranges(observed: list[list[str]]) -> Answer:
+    """The scale that ``calculate_qparams`` gives for each [least, greatest value seen, dtype].
+
+    Numbers are hexadecimal text; the scale is followed by what ``scale_approximate`` makes of
+    ``2*m/255`` with ``m = max(|least|, |greatest|)``.
+    """
+    from lab3.observer import CusQuantObserver
+
+    Stage.name = "calculate_qparams"
+    scales: list[list[str]] = []
+    for *seen, dtype in observed:
+        kind = {"dtype": getattr(torch, dtype), "qscheme": torch.per_tensor_symmetric}
+        observer = CusQuantObserver(**kind)
+        values = [float.fromhex(value) for value in seen]
+        observer(torch.tensor(values))
+        approximated = CusQuantObserver(**kind).scale_approximate(2 * max(map(abs, values)) / 255)
+        scales.append([number(observer.calculate_qparams()[0]), number(approximated)])
+    return {"scales": scales}, {}
 
 
 def block(
@@ -135,31 +120,6 @@ def block(
             for name, p in module.named_parameters()
         }
     return {"functionals": watched.seen}, tensors
-
-
-class FunctionalCalls:
-    """Watches which FloatFunctional a forward pass uses: the module's own, or others."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self.own = {id(m): n for n, m in module.named_modules() if isinstance(m, FloatFunctional)}
-        self.seen: list[list[str]] = []
-        self.originals = {name: getattr(FloatFunctional, name) for name in ("add", "add_relu")}
-
-    def __enter__(self) -> None:
-        for name, original in self.originals.items():
-            setattr(FloatFunctional, name, self.watch(name, original))
-
-    def __exit__(self, *exception: object) -> None:
-        for name, original in self.originals.items():
-            setattr(FloatFunctional, name, original)
-
-    def watch(self, name: str, original: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        def watched(functional: FloatFunctional, *tensors: Tensor) -> Tensor:
-            if len(self.seen) < 100:
-                self.seen.append([self.own.get(id(functional), ""), name])
-            return original(functional, *tensors)
-
-        return watched
 
 
 def build(
@@ -190,6 +150,33 @@ def network(num_classes: int, width: int, seed: int) -> Answer:
     return {}, {"output": module(experiments.images(seed + 1, 2, 3, 32, 32)).float()}
 
 
+def addition(channels: int, seed: int) -> Answer:
+    """``add_relu`` alone, in FP32 while observed and then in INT8; ``forward`` takes no part."""
+    from lab3.resnet import QuantizableBottleneck
+
+    Stage.name = "build"
+    block: Any = QuantizableBottleneck(4 * channels, channels)
+    for functional in block.modules():
+        if isinstance(functional, FloatFunctional):
+            functional.qconfig = experiments.stock_config()  # type: ignore[assignment]
+    tq.prepare(block.eval(), inplace=True)
+    pair = experiments.summands(seed, 4 * channels)
+    Stage.name = "add_relu"
+    watched = FunctionalCalls(block)
+    with torch.inference_mode():
+        with watched:
+            tensors = {"output": block.add_relu(*pair).float()}
+        report: dict[str, Any] = {"functionals": watched.seen}
+        Stage.name = "convert"
+        tq.convert(block, inplace=True)
+        Stage.name = "add_relu in INT8"
+        try:
+            tensors["INT8"] = block.add_relu(*map(experiments.integers, pair)).int_repr()
+        except Exception as error:
+            report["forward_error"] = describe_error(error)
+    return report, tensors
+
+
 def int8_block(in_channels: int, channels: int, stride: int, seed: int) -> Answer:
     """One bottleneck between stubs of ours, quantized as it is with PyTorch's observers."""
     from lab3.resnet import QuantizableBottleneck
@@ -206,17 +193,6 @@ def int8_network(num_classes: int, width: int, seed: int) -> Answer:
     stages = experiments.plain_stages(width)
     module = build([1, 1, 1, 1], num_classes, width, seed, stages)
     return quantize(module, experiments.images(seed + 1, 2, 3, 32, 32))
-
-
-def quantize(module: Any, inputs: Tensor) -> Answer:
-    """Prepare, calibrate and convert a module with PyTorch's observers, without fusing it."""
-    Stage.name = "prepare"
-    module.qconfig = experiments.stock_config()
-    tq.prepare(module, inplace=True)
-    Stage.name = "calibrate"
-    with torch.inference_mode():
-        module(inputs)
-    return convert(module, inputs, [], 0)
 
 
 def fuse(
@@ -259,12 +235,28 @@ def fuse(
     if try_int8:
         Stage.name = "convert"
         module.qconfig = experiments.fixed_config()
-        tq.convert(tq.prepare(module, inplace=True), inplace=True)
+        with Packing():
+            tq.convert(tq.prepare(module, inplace=True), inplace=True)
         Stage.name = "INT8 layers"
         with torch.inference_mode():
             tried_int8 = try_integer_layers(module, layers, seed)
         tensors |= {f"INT8 {name}": values for name, values in tried_int8.items()}
     return {"trainable": trainable}, tensors
+
+
+@torch.inference_mode()
+def outputs(layers: list[int], num_classes: int, width: int, seed: int) -> Answer:
+    """The network's output before fusing, and that of its fused layers without its ``forward``."""
+    module = build(layers, num_classes, width, seed)
+    inputs = experiments.images(seed + 1, 2, 3, 32, 32)
+    tensors = {}
+    with contextlib.suppress(Exception):
+        tensors["before"] = module(inputs).float()
+    Stage.name = "fuse_model"
+    module.fuse_model()
+    Stage.name = "fused layers"
+    tensors["layers"] = experiments.walk(module, inputs)
+    return {}, tensors
 
 
 def ptq(
@@ -282,7 +274,7 @@ def ptq(
         Stage.name = "import"
         from lab3.qconfig import CustomQConfig
 
-        config = CustomQConfig.PTQ.value
+        config = experiments.on_cpu(CustomQConfig.PTQ.value)
     else:
         config = experiments.stock_config()
     inputs = experiments.images(seed + 1, batch, 3, 32, 32)
@@ -297,74 +289,6 @@ def ptq(
     return convert(module, inputs, layers if try_layers else [], seed)
 
 
-@torch.inference_mode()
-def convert(module: Any, inputs: Tensor, layers: list[int], seed: int) -> Answer:
-    """Convert a prepared network: qparams, what each INT8 layer computes alone, and the logits.
-
-    A forward pass that fails is reported beside the rest: the layers were converted all the same.
-    """
-    Stage.name = "convert"
-    tq.convert(module.eval(), inplace=True)
-    report: dict[str, Any] = {"qparams": qparams(module)}
-    Stage.name = "INT8 layers"
-    tensors = try_integer_layers(module, layers, seed)
-    Stage.name = "INT8 forward"
-    try:
-        output = module(inputs)
-        report["returns_integers"] = bool(output.is_quantized)
-        tensors["output"] = (output.dequantize() if output.is_quantized else output).float()
-    except Exception as error:
-        report["forward_error"] = describe_error(error)
-    return report, tensors
-
-
-def try_integer_layers(module: Any, layers: list[int], seed: int) -> dict[str, Tensor]:
-    """Return the integers that the input quantizer and each INT8 layer compute alone."""
-    tried: dict[str, Tensor] = {}
-    for layer in experiments.conv_layers(layers) if layers else []:
-        convolution = module.get_submodule(layer.conv)
-        if not isinstance(convolution, nnq.Conv2d):
-            continue
-        values = experiments.layer_input(seed, layer.conv, convolution.in_channels)
-        tried[layer.conv] = convolution(experiments.integers(values)).int_repr()
-        if layer.conv.endswith("conv3"):
-            name = layer.conv.replace("conv3", "skip_add_relu")
-            functional = module.get_submodule(name)
-            if isinstance(functional, nnq.QFunctional):
-                shape = convolution.out_channels
-                pair = (experiments.layer_input(seed, f"{name}.{n}", shape) for n in "ab")
-                out = functional.add_relu(*(experiments.integers(values) for values in pair))
-                tried[name] = out.int_repr()
-    if layers and isinstance(module.quant, nnq.Quantize):
-        tried["quant"] = module.quant(experiments.layer_input(seed, "quant", 3)).int_repr()
-    if layers and isinstance(module.fc, nnq.Linear):
-        values = experiments.images(seed, 4, module.fc.in_features)
-        tried["fc"] = module.fc(experiments.integers(values)).int_repr()
-    return tried
-
-
-def qparams(module: nn.Module) -> dict[str, dict[str, Any]]:
-    """Return scale and zero point of each INT8 module, and those of its weight."""
-    found: dict[str, dict[str, Any]] = {}
-    for name, inner in module.named_modules():
-        if not hasattr(inner, "scale") or not hasattr(inner, "zero_point"):
-            continue
-        entry = {"scale": number(inner.scale), "zero_point": int(inner.zero_point)}
-        if isinstance(inner, nnq.Conv2d | nnq.Linear):
-            weight = inner.weight()
-            entry["per_tensor"] = weight.qscheme() == torch.per_tensor_affine
-            if entry["per_tensor"]:
-                entry["weight_scale"] = number(weight.q_scale())
-                entry["weight_zero_point"] = int(weight.q_zero_point())
-        found[name] = entry
-    return found
-
-
-def number(value: Any) -> str:
-    """Return a float as hexadecimal text: exact, and JSON has no nan."""
-    return float(value).hex()
-
-
 def qat(layers: list[int], num_classes: int, width: int, seed: int, steps: int) -> Answer:
     """Quantization-aware training: a few steps, then each convolution alone, then conversion.
 
@@ -377,10 +301,10 @@ def qat(layers: list[int], num_classes: int, width: int, seed: int, steps: int) 
     Stage.name = "fuse_model"
     module.train().fuse_model(is_qat=True)
     Stage.name = "prepare_qat"
-    module.qconfig = CustomQConfig.QAT.value
+    module.qconfig = experiments.on_cpu(CustomQConfig.QAT.value)
     tq.prepare_qat(module.train(), inplace=True)
-    inputs = experiments.images(seed + 1, 4, 3, 32, 32)
-    labels = torch.arange(4) % num_classes
+    inputs = experiments.images(seed + 1, 2, 3, 32, 32)
+    labels = torch.arange(2) % num_classes
     losses = []
     Stage.name = "training"
     for _ in range(steps):
@@ -414,7 +338,7 @@ def qat(layers: list[int], num_classes: int, width: int, seed: int, steps: int) 
             watcher = getattr(convolution, "activation_post_process", None)
             if isinstance(watcher, tq.FakeQuantize):
                 fake[layer.conv] = number(watcher.scale.flatten()[0])
-    report, converted = convert(module, inputs[:2], layers, seed)
+    report, converted = convert(module, inputs, layers, seed)
     tensors |= {f"INT8 {name}": values for name, values in converted.items()}
     return {**report, "fake": fake, "losses": losses}, tensors
 
@@ -461,11 +385,14 @@ PROBES: dict[str, Callable[..., Answer]] = {
     for function in (
         places,
         scales,
+        ranges,
         block,
         network,
+        addition,
         int8_block,
         int8_network,
         fuse,
+        outputs,
         ptq,
         qat,
         checkpoint,

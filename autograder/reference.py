@@ -16,15 +16,27 @@ import torch.ao.nn.quantized as nnq
 import torch.ao.quantization as tq
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models.quantization.resnet import QuantizableBottleneck, QuantizableResNet
 
 from autograder import experiments
 from autograder.client import NoAnswerError
 from autograder.experiments import ConvLayer
+from autograder.torchvision_models import QuantizableBottleneck, QuantizableResNet
 
 
 def build(layers: list[int], num_classes: int, width: int) -> Any:
     """Return the reference network in eval mode, its weights not yet set."""
+    if width > 8:  # copying saves nothing where weights are most of it
+        return construct(layers, num_classes, width)
+    return copy.deepcopy(_constructed(tuple(layers), num_classes, width))
+
+
+@lru_cache(maxsize=8)
+def _constructed(layers: tuple[int, ...], num_classes: int, width: int) -> Any:
+    return construct(list(layers), num_classes, width)
+
+
+def construct(layers: list[int], num_classes: int, width: int) -> Any:
+    """Return the reference network in eval mode, made anew."""
     with experiments.without_initialisation():
         with torch.device("meta"):  # its own stages have another width: they take no memory
             network = QuantizableResNet(QuantizableBottleneck, [1, 1, 1, 1], num_classes)
@@ -111,11 +123,17 @@ class Layer:
         return fold(self.conv.weight, bn.weight, bn.bias, bn.running_mean, bn.running_var, bn.eps)
 
     @torch.no_grad()
-    def computed(self, weight: Tensor, bias: Tensor | None, has_relu: bool, scale: float) -> Tensor:
+    def computed(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        has_relu: bool,
+        scale: float,
+        zero_point: int = 0,
+    ) -> Tensor:
         """Return what an INT8 layer gives for the integers it is tried with, before rounding."""
-        return self._convolved(
-            experiments.integers(self.tried).dequantize(), weight, bias, has_relu, scale
-        )
+        tried = experiments.integers(self.tried).dequantize()
+        return self._convolved(tried, weight, bias, has_relu, scale, zero_point)
 
     @torch.no_grad()
     def imitated(self, weight: Tensor, bias: Tensor | None, has_relu: bool, scale: float) -> Tensor:
@@ -123,11 +141,17 @@ class Layer:
         return self._convolved(self.tried, weight, bias, has_relu, scale)
 
     def _convolved(
-        self, values: Tensor, weight: Tensor, bias: Tensor | None, has_relu: bool, scale: float
+        self,
+        values: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        has_relu: bool,
+        scale: float,
+        zero_point: int = 0,
     ) -> Tensor:
-        if not 2.0**-64 < scale < 2.0**64:
+        on_grid = rounded(weight, scale, zero_point)
+        if on_grid is None:
             return torch.full((1,), math.nan)
-        on_grid = torch.fake_quantize_per_tensor_affine(weight, scale, 0, -128, 127)
         output = F.conv2d(values, on_grid, bias, self.conv.stride, self.conv.padding)
         return F.relu(output) if has_relu else output
 
@@ -143,6 +167,13 @@ class Layer:
         }
 
 
+def rounded(weight: Tensor, scale: float, zero_point: int) -> Tensor | None:
+    """Return a weight on the grid of its INT8 numbers; None for a grid that no kernel takes."""
+    if not 2.0**-64 < scale < 2.0**64 or not -128 <= zero_point <= 127:
+        return None
+    return torch.fake_quantize_per_tensor_affine(weight, scale, zero_point, -128, 127)
+
+
 def fold(
     weight: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, var: Tensor, eps: float = 1e-5
 ) -> tuple[Tensor, Tensor]:
@@ -153,8 +184,16 @@ def fold(
 
 def weight_scale(weight: Tensor) -> float:
     """Return the scale that PyTorch's symmetric observer gives a weight."""
-    observer = experiments.stock_config().weight()
-    observer(weight)
+    return _observed(experiments.stock_config().weight(), weight)
+
+
+def activation_scale(values: Tensor) -> float:
+    """Return the scale that PyTorch's symmetric observer gives an activation."""
+    return _observed(experiments.stock_config().activation(), values)
+
+
+def _observed(observer: Any, values: Tensor) -> float:
+    observer(values)
     return float(observer.calculate_qparams()[0])
 
 

@@ -32,7 +32,10 @@ TIERS: dict[Tier, str] = {
 }
 START_S = 120  # a cold import of torch from a slow disk
 GRACE_S = 0.5
-WORKER_FILES = ("__init__.py", "worker.py", "walls.py", "wire.py", "probes.py", "experiments.py")
+WORKER_FILES = (
+    "__init__.py", "worker.py", "walls.py", "wire.py", "probes.py", "conversion.py", "watching.py",
+    "telling.py", "experiments.py",
+)  # fmt: skip
 NEEDED = ("torch", "numpy", "pydantic", "safetensors")  # what the worker imports, with all of it
 PROCESSOR = ("/proc/cpuinfo", "/sys/devices/system/cpu/possible", "/sys/devices/system/cpu/present")
 ENVIRONMENT = {

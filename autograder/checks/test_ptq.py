@@ -33,7 +33,17 @@ def ask(client: Client, inputs: Inputs) -> tuple[Converted, Mapping[str, Tensor]
         raise
 
 
-@about(NETWORK, needs=("forward.stub_order", "forward.functional_addition"))
+FORWARD = (
+    "forward.block_without_shortcut",
+    "forward.block_with_shortcut",
+    "forward.network_logits",
+    "forward.functional_addition",
+    "forward.stub_order",
+)
+FUSION = ("fusion.stem", "fusion.blocks", "fusion.shortcuts", "fusion.relus")
+
+
+@about(NETWORK, needs=FORWARD[3:], follows=FORWARD + FUSION)
 def test_converts(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The calibrated network converts, and its INT8 version computes."""
     answer, tensors = ask(client, inputs)
@@ -41,17 +51,21 @@ def test_converts(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     is_finite = output is not None and bool(torch.isfinite(output).all())
     got = str(error) if error else f"{'finite' if is_finite else 'not finite'} logits"
     evidence.add("prepare, calibrate, convert, INT8 forward", "finite logits", got, is_finite)
-    observe_layers(client, inputs, evidence)
+    observe_layers(evidence, try_layers(client, inputs))
     evidence.judge("", diagnose_int8_error(error) if error else "")
 
 
-def observe_layers(client: Client, inputs: Inputs, evidence: Evidence) -> None:
-    """Observe that every INT8 layer, tried alone, computes with the scales that it names."""
-    computes = try_layers(client, inputs)
+def observe_layers(evidence: Evidence, computes: Mapping[str, bool]) -> None:
+    """Observe that INT8 layers, tried alone, compute with the scales that they name.
+
+    Three quarters prove that what is named is true; what a layer with other weights computes costs
+    the points of other claims.
+    """
     wrong = [name for name, holds in computes.items() if not holds]
-    got = f"not {', '.join(wrong[:5])}" if wrong else f"all {len(computes)}"
-    evidence.add("INT8 layers that compute with their scales", f"all {len(computes)}", got,
-                 not wrong)  # fmt: skip
+    got = f"{len(computes) - len(wrong)} of {len(computes)}"
+    got += f", not {', '.join(wrong[:5])}" if wrong else ""
+    evidence.add("INT8 layers that compute with their scales", "most", got,
+                 4 * len(wrong) <= len(computes))  # fmt: skip
 
 
 def observe_scales(answer: Converted, evidence: Evidence, layers: list[int]) -> None:
@@ -72,7 +86,10 @@ def int8_names(layers: list[int]) -> list[str]:
     return ["quant", *names, *additions, "fc"]
 
 
-@about(OBSERVER)
+CONVERTED = ("ptq.converts",)
+
+
+@about(OBSERVER, follows=("observer.whole_power_of_two", "observer.lower_clamp", *CONVERTED))
 def test_power_of_two_scales(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """Every scale of the INT8 network is a power of two that a right shift can apply.
 
@@ -81,7 +98,7 @@ def test_power_of_two_scales(client: Client, inputs: Inputs, evidence: Evidence)
     """
     answer, _ = ask(client, inputs)
     observe_scales(answer, evidence, SMALL)
-    observe_layers(client, inputs, evidence)
+    observe_layers(evidence, try_layers(client, inputs))
     evidence.judge("A scale that is no power of two needs a multiplier.")
 
 
@@ -107,10 +124,13 @@ def try_layers(client: Client, inputs: Inputs) -> dict[str, bool]:
         network = reference.filled(SMALL, 10, WIDTH, seed)
         computes: dict[str, bool] = {}
 
-        def compare(name: str, real: Callable[[float], Tensor]) -> None:
+        def compare(name: str, real: Callable[[float, int], Tensor]) -> None:
             known = answer.qparams.get(name)
             computes[name] = known is not None and reference.is_on_grid(
-                tensors.get(name), real(known.weight_scale or 0.0), known.scale, known.zero_point
+                tensors.get(name),
+                real(known.weight_scale or 0.0, known.weight_zero_point or 0),
+                known.scale,
+                known.zero_point,
             )
 
         for layer, (front, _) in test_fusion.examine(client, inputs).items():
@@ -124,9 +144,9 @@ def try_layers(client: Client, inputs: Inputs) -> dict[str, bool]:
                     for n in "ab"
                 )
                 a, b = (experiments.integers(value).dequantize() for value in values)
-                compare(name, partial(lambda total, _: F.relu(total), a + b))
+                compare(name, partial(lambda total, *_: F.relu(total), a + b))
         shown = experiments.layer_input(seed, "quant", 3)
-        compare("quant", partial(lambda real, _: real, shown))
+        compare("quant", partial(lambda real, *_: real, shown))
         compare("fc", partial(classified, network.fc, seed))
         return computes
 
@@ -134,16 +154,16 @@ def try_layers(client: Client, inputs: Inputs) -> dict[str, bool]:
 
 
 @torch.no_grad()
-def classified(fc: torch.nn.Linear, seed: int, scale: float) -> Tensor:
+def classified(fc: torch.nn.Linear, seed: int, scale: float, zero_point: int) -> Tensor:
     """Return what the INT8 classifier gives for the integers it is tried with."""
-    if not 2.0**-64 < scale < 2.0**64:
+    weight = reference.rounded(fc.weight, scale, zero_point)
+    if weight is None:
         return torch.full((1,), math.nan)
-    weight = torch.fake_quantize_per_tensor_affine(fc.weight, scale, 0, -128, 127)
     values = experiments.integers(experiments.images(seed, 4, fc.in_features)).dequantize()
     return F.linear(values, weight, fc.bias)
 
 
-@about("CusQuantObserver.calculate_qparams")
+@about("CusQuantObserver.calculate_qparams", follows=CONVERTED)
 def test_zero_points(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The zero point is the integer that stands for 0.0: 128 for quint8, 0 for qint8."""
     answer, _ = ask(client, inputs)
@@ -156,11 +176,11 @@ def test_zero_points(client: Client, inputs: Inputs, evidence: Evidence) -> None
             weight = known.weight_zero_point
             got = "one a channel" if weight is None else str(weight)
             evidence.add(f"zero point of the weight of {name}", "0", got, weight in (0, None))
-    observe_layers(client, inputs, evidence)
+    observe_layers(evidence, try_layers(client, inputs))
     evidence.judge("The quantization is symmetric.")
 
 
-@about(NETWORK)
+@about(NETWORK, follows=CONVERTED)
 def test_per_tensor_weights(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """Each weight has one scale, so each layer has one shift."""
     answer, _ = ask(client, inputs)
@@ -170,7 +190,7 @@ def test_per_tensor_weights(client: Client, inputs: Inputs, evidence: Evidence) 
     for name in layers:
         is_one = shapes.get(name)
         evidence.add(f"weight of {name}", "one scale", words[is_one], bool(is_one))
-    observe_layers(client, inputs, evidence)
+    observe_layers(evidence, try_layers(client, inputs))
     evidence.judge(
         "",
         "The default per-channel configuration was used instead of CustomQConfig.PTQ."
@@ -179,26 +199,25 @@ def test_per_tensor_weights(client: Client, inputs: Inputs, evidence: Evidence) 
     )
 
 
-NEEDED = (
-    "forward.block_without_shortcut",
-    "forward.block_with_shortcut",
-    "forward.network_logits",
-    "forward.functional_addition",
-    "forward.stub_order",
-    "fusion.stem",
-    "fusion.blocks",
-    "fusion.shortcuts",
-    "fusion.relus",
-)
+NEEDED = FORWARD + FUSION
 
 
 @about(NETWORK, needs=NEEDED)
 def test_int8_logits(client: Client, inputs: Inputs, evidence: Evidence) -> None:
-    """The INT8 logits agree with the reference's to the bit, at the same scales."""
-    answer, tensors = client.ask(
-        "ptq", Converted, layers=SMALL, num_classes=10, width=WIDTH, seed=inputs.seed,
-        observer="stock",
-    )  # fmt: skip
+    """The INT8 logits agree with the reference's to the bit, at the same scales.
+
+    With the student's observer, or with PyTorch's when that one gives no usable scales.
+    """
+    try:
+        answer, tensors = ask(client, inputs)
+        is_usable = varies(tensors.get("output"))
+    except NoAnswerError:
+        is_usable = False
+    if not is_usable:
+        answer, tensors = client.ask(
+            "ptq", Converted, layers=SMALL, num_classes=10, width=WIDTH, seed=inputs.seed,
+            observer="stock",
+        )  # fmt: skip
     compare_int8(evidence, SMALL, WIDTH, inputs.seed, 2, answer, tensors)
     evidence.judge("Both networks have the same weights, scales and kernels.")
 
@@ -213,6 +232,11 @@ def test_full_size(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     )  # fmt: skip
     compare_int8(evidence, FULL, FULL_WIDTH, seed, 1, answer, tensors)
     evidence.judge("Both networks have the same weights, scales and kernels.")
+
+
+def varies(logits: Tensor | None) -> bool:
+    """Tell whether logits take more than a few values, as useful scales give."""
+    return logits is not None and len(set(logits.flatten().tolist())) > 4
 
 
 def compare_int8(

@@ -2,12 +2,19 @@
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from autograder import experiments, reference
-from autograder.checks.test_ptq import exponent, observe_scales
+from autograder.checks.test_ptq import (
+    CONVERTED,
+    FORWARD,
+    exponent,
+    observe_layers,
+    observe_scales,
+)
 from autograder.claims import Evidence, about
 from autograder.client import Client, NoAnswerError, QatAnswer
 from autograder.diagnoses import diagnose_fusion_error
@@ -16,6 +23,8 @@ from autograder.inputs import SMALLEST, WIDTH, Inputs
 STEPS = 2
 PARTS = ("weight", "gamma", "beta", "mean", "var")
 FUSE = "QuantizableResNet.fuse_model"
+OBSERVER = ("observer.whole_power_of_two", "observer.nearest_exponent", "observer.lower_clamp")
+QAT_FUSION = ("fusion.qat_batchnorm",)
 
 
 def ask(client: Client, inputs: Inputs) -> tuple[QatAnswer, Mapping[str, Tensor]]:
@@ -79,7 +88,7 @@ def is_whole(steps: Tensor) -> bool:
     return bool(steps.abs().max() > 0 and (steps - steps.round()).abs().max() < 1e-3)
 
 
-@about(FUSE)
+@about(FUSE, follows=(*OBSERVER, *QAT_FUSION))
 def test_fake_quantize(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """While QAT trains, FakeQuantize rounds the output of every convolution to its grid."""
     answer, _ = ask(client, inputs)
@@ -96,9 +105,9 @@ def test_fake_quantize(client: Client, inputs: Inputs, evidence: Evidence) -> No
     )
 
 
-@about(FUSE)
+@about(FUSE, follows=(*OBSERVER, "forward.gradients", *QAT_FUSION))
 def test_weights_move(client: Client, inputs: Inputs, evidence: Evidence) -> None:
-    """A few training steps change the weights of every convolution."""
+    """A few training steps change every convolution's weight, and its BatchNorm's statistics."""
     answer, tensors = ask(client, inputs)
     network = reference.filled(SMALLEST, 10, WIDTH, inputs.seed)
     for name, (_, is_used) in examine(client, inputs).items():
@@ -111,20 +120,30 @@ def test_weights_move(client: Client, inputs: Inputs, evidence: Evidence) -> Non
         if holds and not is_used:
             holds, got = False, f"{got}; the INT8 layer computes with other weights"
         evidence.add(f"weight of {name} after {STEPS} steps", "moved", got, holds)
+        observe_statistics(evidence, name, network, tensors.get(f"mean of {name}"))
     finite = [math.isfinite(loss) for loss in answer.losses]
     evidence.add("losses", "finite", ", ".join(f"{loss:.4g}" for loss in answer.losses),
                  bool(finite) and all(finite))  # fmt: skip
     evidence.judge("A weight that never moves has no gradient.")
 
 
-@about(FUSE)
+def observe_statistics(evidence: Evidence, conv: str, network: Any, mean: Tensor | None) -> None:
+    """Observe that a BatchNorm learned from the batches; a missing one costs other points."""
+    if mean is None:
+        return
+    layer = next(found for found in experiments.conv_layers(SMALLEST) if found.conv == conv)
+    before = network.get_submodule(layer.bn).running_mean
+    holds = mean.shape == before.shape and bool((mean != before).any())
+    evidence.add(f"statistics of {layer.bn} after {STEPS} steps", "moved",
+                 "moved" if holds else "as before: it was in eval mode", holds)  # fmt: skip
+
+
+@about(FUSE, follows=(*OBSERVER, *FORWARD[3:], *QAT_FUSION, "ptq.power_of_two_scales", *CONVERTED))
 def test_converts(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The trained network converts, its scales are powers of two, and it computes."""
     answer, tensors = ask(client, inputs)
     observe_scales(answer, evidence, SMALLEST)
-    wrong = [name for name, (_, is_used) in examine(client, inputs).items() if not is_used]
-    evidence.add("INT8 layers that compute with their scales", "all",
-                 f"not {', '.join(wrong[:5])}" if wrong else "all", not wrong)  # fmt: skip
+    observe_layers(evidence, {name: used for name, (_, used) in examine(client, inputs).items()})
     output = tensors.get("INT8 output")
     is_finite = output is not None and bool(torch.isfinite(output).all())
     got = str(answer.forward_error) if answer.forward_error else "no finite logits"

@@ -277,6 +277,9 @@ RIGHT: dict[str, tuple[Change, ...]] = {
             NETWORK, "torch.flatten(self.avgpool(x), 1)", "self.avgpool(x).squeeze(3).squeeze(2)"
         ),
     ),
+    "mean instead of avgpool": (
+        inside(NETWORK, "torch.flatten(self.avgpool(x), 1)", "x.mean([2, 3])"),
+    ),
     "stages in a loop": (
         inside(
             NETWORK,

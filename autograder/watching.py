@@ -1,0 +1,69 @@
+"""What probes watch in a forward pass: which functional adds, and where the stubs stand."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.ao.quantization as tq
+from torch import Tensor, nn
+from torch.ao.nn.quantized import FloatFunctional
+
+
+class FunctionalCalls:
+    """Watches which FloatFunctional a forward pass uses: the module's own, or others."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.own = {id(m): n for n, m in module.named_modules() if isinstance(m, FloatFunctional)}
+        self.seen: list[list[str]] = []
+        self.originals = {name: getattr(FloatFunctional, name) for name in ("add", "add_relu")}
+
+    def __enter__(self) -> None:
+        for name, original in self.originals.items():
+            setattr(FloatFunctional, name, self.watch(name, original))
+
+    def __exit__(self, *exception: object) -> None:
+        for name, original in self.originals.items():
+            setattr(FloatFunctional, name, original)
+
+    def watch(self, name: str, original: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def watched(functional: FloatFunctional, *tensors: Tensor) -> Tensor:
+            if len(self.seen) < 100:
+                self.seen.append([self.own.get(id(functional), ""), name])
+            return original(functional, *tensors)
+
+        return watched
+
+
+class StubCalls:
+    """Watches what goes into ``quant`` and what comes out of ``dequant`` in a forward pass."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.shown: list[Tensor] = []
+        self.returned: list[Tensor] = []
+        self.hooks: list[Any] = []
+        for inner in module.modules():
+            if isinstance(inner, tq.QuantStub):
+                self.hooks.append(
+                    inner.register_forward_pre_hook(lambda _, given: self.shown.append(given[0]))
+                )
+            elif isinstance(inner, tq.DeQuantStub):
+                self.hooks.append(
+                    inner.register_forward_hook(lambda _, __, out: self.returned.append(out))
+                )
+
+    def __enter__(self) -> "StubCalls":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for hook in self.hooks:
+            hook.remove()
+
+    def places(self, inputs: Tensor, output: Tensor) -> list[str]:
+        """Return where ``quant`` and ``dequant`` stand in forward: ``never`` when unused."""
+        quant = "never" if not self.shown else "later"
+        if self.shown and torch.equal(self.shown[0], inputs):
+            quant = "first"
+        dequant = "never" if not self.returned else "earlier"
+        if self.returned and torch.equal(self.returned[-1], output):
+            dequant = "last"
+        return [quant, dequant]
