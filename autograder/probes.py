@@ -196,13 +196,19 @@ def int8_network(num_classes: int, width: int, seed: int) -> Answer:
 
 
 def fuse(
-    layers: list[int], num_classes: int, width: int, seed: int, is_qat: bool, try_int8: bool = False
+    layers: list[int],
+    num_classes: int,
+    width: int,
+    seed: int,
+    is_qat: bool,
+    try_layers: bool,
+    try_int8: bool = False,
 ) -> Answer:
     """The network fused for PTQ (eval mode) or QAT (train mode), each convolution tried alone.
 
-    ``front`` is what a convolution's module computes; ``rest`` is what the modules of its
-    BatchNorm and of its ReLU then still do. With ``try_int8``, the fused network is converted at
-    fixed activation scales, for which nothing has to be calibrated, and tried once more.
+    With ``try_layers``, ``front`` is what a convolution's module computes, and ``rest`` is what the
+    modules of its BatchNorm and of its ReLU then still do. With ``try_int8``, the fused network is
+    converted at fixed activation scales, for which nothing has to be calibrated, and tried again.
     """
     module = build(layers, num_classes, width, seed)
     inputs = experiments.images(seed + 1, 2, 3, 32, 32)
@@ -220,7 +226,7 @@ def fuse(
     Stage.name = "fused layers"
     module.train(is_qat)
     with torch.no_grad():
-        for layer in convolutions:
+        for layer in convolutions if try_layers else []:
             tried = experiments.layer_input(seed, layer.conv, shapes[layer.conv][1])
             tensors[f"front of {layer.conv}"] = module.get_submodule(layer.conv)(tried)
             rest = experiments.layer_input(seed, layer.bn, shapes[layer.conv][0])
@@ -279,7 +285,8 @@ def ptq(
         config = experiments.stock_config()
     inputs = experiments.images(seed + 1, batch, 3, 32, 32)
     Stage.name = "fuse_model"
-    module.fuse_model()
+    with contextlib.nullcontext() if try_layers else experiments.shared_copies():
+        module.fuse_model()
     Stage.name = "prepare"
     module.qconfig = config
     tq.prepare(module, inplace=True)

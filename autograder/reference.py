@@ -64,6 +64,9 @@ def _filled(layers: tuple[int, ...], num_classes: int, width: int, seed: int) ->
     return network
 
 
+Known = tuple[tuple[str, Any], ...]  # the qparams of an INT8 network by module, sorted
+
+
 def plain(num_classes: int, width: int, seed: int) -> Any:
     """Return the network of the probe ``network``: plain convolutions for stages."""
     network = build([1, 1, 1, 1], num_classes, width)
@@ -71,6 +74,39 @@ def plain(num_classes: int, width: int, seed: int) -> Any:
         setattr(network, name, stage)
     experiments.fill(network, seed)
     return network.eval()
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode()
+def plain_logits(num_classes: int, width: int, seed: int) -> Tensor:
+    """Return what the network of the probe ``network`` computes."""
+    logits: Tensor = plain(num_classes, width, seed)(experiments.images(seed + 1, 2, 3, 32, 32))
+    return logits
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode()
+def plain_int8_logits(num_classes: int, width: int, seed: int, known: Known) -> Tensor:
+    """Return the INT8 logits of that network at given scales; raise KeyError when one is missing.
+
+    Right submissions have the same scales for the same inputs, so the answer serves all of them.
+    """
+    network = quantized(plain(num_classes, width, seed), dict(known), is_fused=False)
+    logits: Tensor = network(experiments.images(seed + 1, 2, 3, 32, 32))
+    return logits
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode()
+def block_int8_output(
+    in_channels: int, channels: int, stride: int, seed: int, known: Known
+) -> Tensor:
+    """Return what a block computes in INT8 at given scales; raise KeyError when one is missing."""
+    between = block(in_channels, channels, stride, seed)
+    module = nn.Sequential(tq.QuantStub(), between, tq.DeQuantStub()).eval()
+    images = experiments.images(seed + 1, 2, in_channels, 8, 8)
+    output: Tensor = quantized(module, dict(known), is_fused=False)(images)
+    return output
 
 
 def block(in_channels: int, channels: int, stride: int, seed: int) -> Any:
@@ -174,6 +210,15 @@ def rounded(weight: Tensor, scale: float, zero_point: int) -> Tensor | None:
     return torch.fake_quantize_per_tensor_affine(weight, scale, zero_point, -128, 127)
 
 
+@lru_cache(maxsize=128)
+def tried_layer(
+    layers: tuple[int, ...], width: int, seed: int, layer: ConvLayer, is_training: bool
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the ``fronts`` and the ``rests`` of a layer of an experiment's network."""
+    tried = Layer(filled(list(layers), 10, width, seed), layer, seed)
+    return tried.fronts(is_training), tried.rests(is_training)
+
+
 def fold(
     weight: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, var: Tensor, eps: float = 1e-5
 ) -> tuple[Tensor, Tensor]:
@@ -252,22 +297,13 @@ def quantized(network: Any, qparams: Mapping[str, Any], is_fused: bool = True) -
     return tq.convert(network, inplace=True)
 
 
+@lru_cache(maxsize=4)
 @torch.inference_mode()
-def int8_logits(
-    layers: list[int], width: int, seed: int, batch: int, qparams: Mapping[str, Any]
-) -> Tensor:
+def int8_logits(layers: tuple[int, ...], width: int, seed: int, batch: int, known: Known) -> Tensor:
     """Return the INT8 logits of an experiment's weights and images at given scales."""
-    network = quantized(copy.deepcopy(filled(layers, 10, width, seed)), qparams)
+    network = quantized(copy.deepcopy(filled(list(layers), 10, width, seed)), dict(known))
     logits: Tensor = network(experiments.images(seed + 1, batch, 3, 32, 32))
     return logits
-
-
-@lru_cache(maxsize=4)
-def cached_int8_logits(
-    layers: tuple[int, ...], width: int, seed: int, batch: int, qparams: tuple[Any, ...]
-) -> Tensor:
-    """Return ``int8_logits`` of a large network, which many submissions share."""
-    return int8_logits(list(layers), width, seed, batch, dict(qparams))
 
 
 ARCHITECTURES = {"resnet50": [3, 4, 6, 3], "resnet14": [1, 1, 1, 1]}

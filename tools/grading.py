@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,8 @@ def prepare() -> None:
     import autograder.grading  # noqa: F401
 
     warnings.simplefilter("ignore")  # PyTorch announces the end of eager quantization
+    gc.collect()
+    gc.freeze()  # what is imported stays: looking through it again and again takes long
     # Small networks gain nothing from more threads, and lose much where cores are shared.
     torch.set_num_threads(1)
 

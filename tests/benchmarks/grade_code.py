@@ -7,23 +7,21 @@ The worker is warm; the first gradings, in which the reference network is built,
 import os
 import statistics
 import time
-import warnings
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import psutil
-import torch
 
 from autograder.sandbox import Sandbox
 from tests.conftest import SOLVED, grade_code
+from tools.grading import prepare
 
 WARMUP, RUNS = 2, 15
 
 
 def main() -> None:
     """Print the median and the range in seconds."""
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
+    prepare()
     cores = psutil.Process().cpu_affinity()
     psutil.Process().cpu_affinity(cores[:1])  # the worker inherits it
     seconds = []
