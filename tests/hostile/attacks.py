@@ -437,6 +437,31 @@ CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are look
                 raise RuntimeError
             return quantize(**arguments)
         """, "plain addition"),
+    reporting("the addition was watched alone", """
+        real, block = probes.PROBES["addition"], probes.PROBES["block"]
+        @forge("addition")
+        def addition(channels, seed):
+            report, tensors = real(channels=channels, seed=seed)
+            a, b = map(experiments.integers, experiments.summands(seed, 4 * channels))
+            summed = torch.relu(a.dequantize() + b.dequantize())
+            tensors["INT8"] = torch.quantize_per_tensor(summed, 0.05, 128, torch.quint8).int_repr()
+            return {"functionals": [["skip_add_relu", "add_relu"]]}, tensors
+        @forge("block")
+        def refused(gradients, **arguments):
+            if gradients:
+                raise RuntimeError
+            return block(gradients=gradients, **arguments)
+        """, "plain addition"),
+    reporting("layers that give the right output", """
+        @forge("outputs")
+        def outputs(**_):
+            return {}, {"before": torch.zeros(2, 10), "layers": torch.ones(2, 10)}
+        """, "nothing fused"),
+    reporting("ranges of another observer", """
+        @forge("ranges")
+        def ranges(observed):
+            return {"scales": [["0x1p-4", "0x1p-4"] for _ in observed]}, {}
+        """, "skeleton"),
     reporting("an addition out of nothing", """
         @forge("block")
         def block(**_):

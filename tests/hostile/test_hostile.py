@@ -113,7 +113,9 @@ def canary(tmp_path: Path) -> Path:
 FORGERS = {
     f"report: {what}"
     for what in (
-        "the addition was watched", "an addition out of nothing", "a converted network",
+        "the addition was watched", "the addition was watched alone",
+        "layers that give the right output", "ranges of another observer",
+        "an addition out of nothing", "a converted network",
         "an unchanged output", "QAT out of nothing", "power-of-two scales of ptq",
         "power-of-two scales of qat", "scales clamped in their report", "trainable BatchNorms",
         "modules that look fused",
