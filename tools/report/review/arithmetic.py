@@ -13,7 +13,10 @@ from tools.report.review.results import (
     accuracy,
     show_percent,
 )
-from tools.report.review.words import RELATIVE, SIGNED_CHANGE
+from tools.report.review.words import (
+    RELATIVE,
+    SIGNED_CHANGE,
+)
 
 Fault = tuple[str, str, Sure]  # the rule, why, how sure
 

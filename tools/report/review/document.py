@@ -11,7 +11,9 @@ from markdown_it.token import Token
 from tools.report.review import markup
 from tools.report.review.findings import Finding, Sure, quote
 from tools.report.review.markup import Image, plain
-from tools.report.review.words import SECTIONS
+from tools.report.review.words import (
+    SECTIONS,
+)
 
 Kind = Literal["heading", "text", "table", "code", "rule"]
 

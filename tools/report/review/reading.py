@@ -5,6 +5,7 @@ import re
 
 from lab3.errors import LabError
 
+LARGEST_BYTES = 32 * 2**20  # with images embedded
 LINES, CHARACTERS = 20_000, 400_000  # many times the longest report; more would only take time
 EMBEDDED = re.compile(r"data:image/[a-z+.-]{1,20};base64,[A-Za-z0-9+/=]+")
 BOMS = (
@@ -25,6 +26,8 @@ def read_text(content: bytes, name: str) -> str:
 
     Raises ReportError for what is no text in a known encoding, or far too long for a report.
     """
+    if len(content) > LARGEST_BYTES:
+        raise ReportError(f"{name} is larger than 32 MB: keep images in files of their own")
     text = EMBEDDED.sub("data:image", decode(content, name))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.count("\n") > LINES or len(text) > CHARACTERS:

@@ -13,7 +13,12 @@ from tools.report.review.document import Document
 from tools.report.review.findings import Finding, Sure
 from tools.report.review.quantities import Interval, exactly
 from tools.report.review.results import NAMES, Results, Row
-from tools.report.review.words import DENIED, NOT_FUSED, PER_CHANNEL, USED
+from tools.report.review.words import (
+    DENIED,
+    NOT_FUSED,
+    PER_CHANNEL,
+    USED,
+)
 
 TOLERANCE = Decimal(15_000)  # bytes
 MEBI = Decimal(2**20) / Decimal(10**6)

@@ -34,6 +34,8 @@ def any_of(*alternatives: str, flags: re.RegexFlag = re.I) -> re.Pattern[str]:
 
 ACCURACY = (r"\bacc\b", "accura", "準確", "精度", "正確率", r"\btop-?1", r"\bacc\.", "_acc")
 
+ACCURACY_WORD = any_of(*ACCURACY)
+
 SECTIONS = (  # what each of the six is called, and the words that its heading has
     ("Model Architecture", any_of("architect", "架構", "模型結構", "網絡結構", "網路結構")),
     (
@@ -81,7 +83,7 @@ METRICS: tuple[tuple[Metric | None, re.Pattern[str]], ...] = (
     ("latency", any_of("latency", "inference (?:time|speed)", "延遲", "推[論理]時間", "推[論理]速",
                        r"\(ms\)", r"\btime\b")),
     ("size", any_of("size", "大小", "容量", "體積", r"\bMi?B\b")),
-    ("accuracy", any_of(*ACCURACY)),
+    ("accuracy", ACCURACY_WORD),
 )  # fmt: skip
 SIGNED_CHANGE = any_of(
     "change", "diff", "delta", "[\u0394\u2206]", "gain", "變化", "差", r"vs\.?\s"
@@ -90,10 +92,18 @@ RELATIVE = any_of("relative", "相對")
 PERCENT = any_of("%", "percent", "百分比", r"\bpp\b", "points?")
 BEFORE = any_of("before", "量化前", "原始")
 HYPERPARAMETER = any_of(
-    "epoch", "optimi[sz]er", "schedul", "loss func", "weight.?decay", "momentum", "learning.?rate",
-    r"\blr\b", "batch", "augment", "smoothing", "優化器", "學習率", "週期", "損失函數", "增強",
-    "輪數", "批次", "權重衰減", "動量",
+    "epoch", "optimi[sz]er", "schedul", "loss func", "weight.?decay", "momentum",
+    "learning.?rate", r"\blr\b", "batch", "augment", "smoothing", "優化器", "學習率", "週期",
+    "損失函數", "增強", "輪數", "批次", "權重衰減", "動量",
 )  # fmt: skip
+HYPERPARAMETERS = {  # as run logs call them
+    "epochs": any_of(r"\bepochs?\b", "輪數", "訓練週期"),
+    "batch_size": any_of(r"batch[ _-]?size", "批次大小"),
+    "learning_rate": any_of(r"(?:initial )?learning[ _-]?rate", r"\blr\b", "學習率"),
+    "momentum": any_of("momentum", "動量"),
+    "weight_decay": any_of(r"weight[ _-]?decay", "權重衰減"),
+    "label_smoothing": any_of(r"label[ _-]?smoothing", "標籤平滑"),
+}
 QUALIFIERS = (
     ("test", any_of("test", "測試", "测试")),
     ("validation", any_of(r"\bval", "驗證")),
@@ -128,6 +138,7 @@ BLANKS_TO_FILL = (  # a whole answer or cell
     "尚?未(?:完成|填寫|作答)", "在此(?:作答|填寫|輸入)",
 )  # fmt: skip
 ONLY_PLACEHOLDER = any_of(
+
     rf"^\W*(?:(?:your )?(?:answer|答|回答|答案)\W+)?(?:{'|'.join(BLANKS_TO_FILL)})(?:\s*here)?\W*$",
     r"^\W*\.{3,}\W*$", "^\\W*\u2026\\W*$", r"^\W*lorem ipsum\b",
 )  # fmt: skip

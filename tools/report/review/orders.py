@@ -1,0 +1,116 @@
+"""Which network is said to be more accurate, against the accuracies of the tables."""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from tools.report.review.cues import (
+    BEST,
+    BETTER,
+    DROP_NOUN,
+    NEGATED,
+    NOT_ACCURACY,
+    WORSE,
+)
+from tools.report.review.document import Document
+from tools.report.review.findings import Finding
+from tools.report.review.quantities import Interval
+from tools.report.review.results import NAMES, Results, models_in, show_percent
+from tools.report.review.sentences import Sentence, sentences
+from tools.report.review.words import (
+    ACCURACY_WORD,
+    Model,
+)
+
+REACH = 60  # characters between two networks that are compared
+ASIDE = re.compile(r"\([^()]*\)")
+THAN = re.compile("比")
+
+
+def review_orders(document: Document, results: Results) -> Iterator[Finding]:
+    for sentence in sentences(document):
+        if sentence.is_claim:
+            yield from _compared(document, results, sentence)
+            yield from _best(document, results, sentence)
+
+
+def _compared(document: Document, results: Results, sentence: Sentence) -> Iterator[Finding]:
+    """Yield "A is better than B", or its opposite, where the accuracies say otherwise."""
+    text = ASIDE.sub("", sentence.text)
+    for (start, first), (end, second) in pairwise(models_in(text)):
+        between = text[start:end]
+        following = text[end : end + 24]
+        if first == second or len(between) > REACH or re.search("[。;]", between):
+            continue
+        is_better = direction(between, following)
+        if is_better is None:
+            continue
+        accuracies = both(results, first, second)
+        if accuracies and contradicts(is_better, *accuracies):
+            yield _finding(document, sentence, first, second, accuracies)
+
+
+def direction(between: str, following: str) -> bool | None:
+    """Return whether the first of two networks is said to be the better one; None if neither."""
+    than = THAN.search(between)
+    said = between + re.split(r"[,。;]", following)[0] if than else between
+    if NOT_ACCURACY.search(said):
+        return None
+    if re.fullmatch(r"[A-Za-z0-9 ]*>\s*", between):
+        return True
+    better, worse = BETTER.search(said), WORSE.search(said)
+    if (better is None) == (worse is None):
+        return None
+    if not than and re.search(r"\b(?:better|higher|worse|lower)\b", said) and "than" not in said:
+        return None
+    is_better = better is not None
+    if DROP_NOUN.search(said) and not ACCURACY_ALONE.search(said):
+        is_better = not is_better
+    return not is_better if NEGATED.search(said) else is_better
+
+
+ACCURACY_ALONE = re.compile(r"accuracy(?! (?:drop|loss|degrad))", re.I)
+
+
+def both(results: Results, first: Model, second: Model) -> tuple[Interval, Interval] | None:
+    """Return the accuracies of two networks, from the first table that has both."""
+    for table in results.tables:
+        one = [row.accuracy for row in table if row.model == first and row.accuracy]
+        two = [row.accuracy for row in table if row.model == second and row.accuracy]
+        if len(one) == 1 and len(two) == 1:
+            return one[0], two[0]
+    return None
+
+
+def contradicts(is_better: bool, first: Interval, second: Interval) -> bool:
+    """Equal numbers contradict neither "better" nor "not better"."""
+    return first.middle < second.middle if is_better else first.middle > second.middle
+
+
+def _best(document: Document, results: Results, sentence: Sentence) -> Iterator[Finding]:
+    """Yield a network that is said to be the most accurate, but isn't."""
+    text = ASIDE.sub("", sentence.text)
+    named = list(dict.fromkeys(model for _, model in models_in(text)))
+    if not BEST.search(text) or len(named) != 1 or named[0] == "int8" or NEGATED.search(text):
+        return
+    model = named[0]
+    rivals: tuple[Model, ...] = ("ptq", "qat") if model != "fp32" else ("fp32", "ptq", "qat")
+    for rival in rivals:
+        accuracies = both(results, model, rival) if rival != model else None
+        if accuracies and contradicts(True, *accuracies):
+            yield _finding(document, sentence, model, rival, accuracies)
+
+
+def _finding(
+    document: Document, sentence: Sentence, first: Model, second: Model,
+    accuracies: tuple[Interval, Interval],
+) -> Finding:  # fmt: skip
+    one, two = (show_percent(accuracy) for accuracy in accuracies)
+    word = "more" if accuracies[0].middle > accuracies[1].middle else "less"
+    is_named = ACCURACY_WORD.search(sentence.text) is not None
+    return document.finding(
+        "claim-order", sentence.line, sentence.text,
+        f"{NAMES[first]} is {word} accurate than {NAMES[second]}",
+        f"the report gives {NAMES[first]} {one} % and {NAMES[second]} {two} %",
+        "certain" if is_named else "likely",
+    )  # fmt: skip
