@@ -48,9 +48,13 @@ def unit(document: Document, cell: Cell) -> Iterator[Finding]:
     if 0 < quantity.number <= 1:
         shown = show_percent(quantity.number)
         yield document.finding(
-            "accuracy-unit", cell.line, f"{cell.header}: {cell.text}", f"{shown} %",
-            "a fraction stands where a percentage is announced", "certain",
-        )  # fmt: skip
+            "accuracy-unit",
+            cell.line,
+            f"{cell.header}: {cell.text}",
+            f"{shown} %",
+            "a fraction stands where a percentage is announced",
+            "certain",
+        )
 
 
 def drop(document: Document, row: Row, baselines: list[Row]) -> Iterator[Finding]:
@@ -141,9 +145,13 @@ def ratios(document: Document, row: Row, baselines: list[Row]) -> Iterator[Findi
         if not any(is_ratio(quantity, base, own) for base in bases):
             ratio = (bases[0] / own).middle
             yield document.finding(
-                metric, cell.line, f"{row.label}: {cell.header} {cell.text}", f"{ratio:.2f}x",
-                f"the {what} of {NAMES['fp32']} and {row.label} give that ratio", "certain",
-            )  # fmt: skip
+                metric,
+                cell.line,
+                f"{row.label}: {cell.header} {cell.text}",
+                f"{ratio:.2f}x",
+                f"the {what} of {NAMES['fp32']} and {row.label} give that ratio",
+                "certain",
+            )
 
 
 def is_ratio(quantity: Quantity, base: Interval, own: Interval) -> bool:

@@ -22,7 +22,7 @@ from tools.report.review.document import Document
 from tools.report.review.findings import Finding
 from tools.report.review.quantities import BYTES, Interval, Quantity, size_bytes
 from tools.report.review.results import NAMES, Cell, Results, Row, accuracy, show_percent
-from tools.report.review.sentences import Clause, Sentence, sentences
+from tools.report.review.sentences import Clause, Sentence, line_ends, sentences
 from tools.report.review.sizes import MEBI, TOLERANCE
 from tools.report.review.words import (
     ACCURACY_WORD,
@@ -42,6 +42,10 @@ class Claim:
     sentence: Sentence
     clause: Clause
     quantity: Quantity
+
+    @property
+    def line(self) -> int:
+        return self.clause.line + line_ends(self.clause.text[: self.quantity.start])
 
     @property
     def before(self) -> str:
@@ -115,10 +119,10 @@ def judge(document: Document, results: Results, claim: Claim) -> Iterator[Findin
     elif kind == "%" and is_of_size != is_of_speed and not ACCURACY_WORD.search(cues):
         if claim.moves or is_of_speed:
             yield from ratio_claim(document, results, claim, is_of_size)
-    elif kind in ("%", "points") and is_of_accuracy and not (is_of_size or is_of_speed):
-        if claim.moves:
+    elif kind in ("%", "points") and not (is_of_size or is_of_speed):
+        if claim.moves and is_of_accuracy:
             yield from drop_claim(document, results, claim)
-        elif kind == "%":
+        elif kind == "%" and not claim.moves and (is_of_accuracy or claim.quantity.number > 50):
             yield from accuracy_claim(document, results, claim)
 
 
@@ -157,9 +161,13 @@ def drop_claim(document: Document, results: Results, claim: Claim) -> Iterator[F
     elif claim.quantity.interval.touches(loss) and not claim.quantity.is_integer:
         rule, why = "drop-unit", "this is a fraction, not percentage points"
     yield document.finding(
-        rule, claim.clause.line, claim.sentence.text, f"{show_percent(loss)} points", why,
+        rule,
+        claim.line,
+        claim.sentence.text,
+        f"{show_percent(loss)} points",
+        why,
         "likely" if claim.clause.is_inherited or rule == "drop-relative" else "certain",
-    )  # fmt: skip
+    )
 
 
 def accuracy_claim(document: Document, results: Results, claim: Claim) -> Iterator[Finding]:
@@ -177,7 +185,7 @@ def accuracy_claim(document: Document, results: Results, claim: Claim) -> Iterat
         return
     yield document.finding(
         "claim-accuracy",
-        claim.clause.line,
+        claim.line,
         claim.sentence.text,
         f"{show_percent(own[0])} %",
         f"elsewhere the report gives {NAMES[model]} that accuracy",
@@ -209,7 +217,7 @@ def size_claim(document: Document, results: Results, claim: Claim) -> Iterator[F
     is_mib = any(value.times(MEBI).touches(k) for k in known)
     yield document.finding(
         "size-mib" if is_mib else "claim-size",
-        claim.clause.line,
+        claim.line,
         claim.sentence.text,
         f"{sizes[0].middle / 10**6:.2f} MB",
         "this is the size in MiB (divided by 2**20)" if is_mib else "the table gives another size",
@@ -221,7 +229,8 @@ def ratio_claim(
     document: Document, results: Results, claim: Claim, is_of_size: bool
 ) -> Iterator[Finding]:
     """Yield a compression or a speed-up that doesn't follow from sizes or latencies."""
-    models = [m for m in claim.clause.models if m in INT8_KINDS] or list(INT8_KINDS)
+    named = tuple(model for model in claim.clause.models if model in ("ptq", "qat"))
+    models: tuple[Model, ...] = named or INT8_KINDS
     value = claim.value
     pairs = [
         (base, own)
@@ -243,7 +252,7 @@ def ratio_claim(
         return
     yield document.finding(
         "compression" if is_of_size else "speed-up",
-        claim.clause.line,
+        claim.line,
         claim.sentence.text,
         f"{ratios[0].middle:.2f}x",
         f"the {'sizes' if is_of_size else 'latencies'} of the table give that ratio",
@@ -271,7 +280,7 @@ def _take(rows: dict[Model, Row], claim: Claim) -> None:
     if model is None or OTHER_ACCURACY.search(claim.cues) or OTHER_BYTES.search(claim.cues):
         return
     row = rows.setdefault(model, Row(model, NAMES[model], {}))
-    cell = Cell(quantity.printed, claim.clause.line, "")
+    cell = Cell(quantity.printed, claim.line, "")
     is_level = quantity.kind == "%" and quantity.number >= 20 and not claim.moves
     if is_level and not SIZE.search(claim.cues):
         row.cells.setdefault("accuracy", cell)

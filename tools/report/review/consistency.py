@@ -21,10 +21,13 @@ def review_consistency(document: Document, results: Results) -> Iterator[Finding
     for sentence in sentences(document):
         if sentence.is_claim and TEST_BY_VALIDATION.search(sentence.text):
             yield document.finding(
-                "validation-as-test", sentence.line, sentence.text,
+                "validation-as-test",
+                sentence.line,
+                sentence.text,
                 "accuracy on the test images, measured once at the end",
-                "choices were made on the validation images", "likely",
-            )  # fmt: skip
+                "choices were made on the validation images",
+                "likely",
+            )
 
 
 def best_of_settings(
@@ -49,11 +52,13 @@ def best_of_settings(
     is_near = abs(best.middle - final.middle) <= NEAR
     if is_near and not any(accuracy_.touches(final) for accuracy_, _ in reached):
         yield document.finding(
-            "best-accuracy", measured.line, f"{row.label}: {measured.text}",
+            "best-accuracy",
+            measured.line,
+            f"{row.label}: {measured.text}",
             f"{show_percent(best)} %, or which images each was measured on",
             f"line {setting.line} gives the best setting {show_percent(best)} %",
             "likely" if cell.qualifier == "test" else "possible",
-        )  # fmt: skip
+        )
 
 
 def says_validation(document: Document, header: str, section: int) -> bool:
@@ -79,10 +84,13 @@ def same_as_validation(document: Document, results: Results) -> Iterator[Finding
             continue
         for line, text in validation_accuracies(document, value):
             yield document.finding(
-                "validation-as-test", cell.line, f"{row.label}: {cell.header} {cell.text}",
-                "accuracy on the test images", f"line {line} gives it as validation: {text}",
+                "validation-as-test",
+                cell.line,
+                f"{row.label}: {cell.header} {cell.text}",
+                "accuracy on the test images",
+                f"line {line} gives it as validation: {text}",
                 "likely" if cell.qualifier == "test" else "possible",
-            )  # fmt: skip
+            )
             break
 
 

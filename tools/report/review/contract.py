@@ -54,18 +54,27 @@ def zero_points(document: Document, sentence: Sentence) -> Iterator[Finding]:
             right = DTYPES[dtype]
             if int(match["value"]) != right:
                 yield document.finding(
-                    "zero-point", sentence.line, sentence.text, f"{right} for {match['dtype']}",
-                    "the lab's quantization is symmetric: 128 for quint8, 0 for qint8", "likely",
-                )  # fmt: skip
+                    "zero-point",
+                    sentence.line_at(match.start("value")),
+                    sentence.text,
+                    f"{right} for {match['dtype']}",
+                    "the lab's quantization is symmetric: 128 for quint8, 0 for qint8",
+                    "likely",
+                )
 
 
 def asymmetric(document: Document, sentence: Sentence) -> Iterator[Finding]:
     """Yield (max - min)/255 said of the lab's observer; in general it is one way to quantize."""
-    if ASYMMETRIC.search(sentence.text) and OUR_OBSERVER.search(sentence.text):
+    match = ASYMMETRIC.search(sentence.text)
+    if match and OUR_OBSERVER.search(sentence.text):
         yield document.finding(
-            "scale-formula", sentence.line, sentence.text, "2*max(|min|, |max|)/255",
-            "the lab's observer is symmetric", "likely",
-        )  # fmt: skip
+            "scale-formula",
+            sentence.line_at(match.start()),
+            sentence.text,
+            "2*max(|min|, |max|)/255",
+            "the lab's observer is symmetric",
+            "likely",
+        )
 
 
 def positive_power(
@@ -77,9 +86,13 @@ def positive_power(
         if RECIPROCAL.search(before) or not (has_negative_log or SHIFT.search(sentence.text)):
             continue
         yield document.finding(
-            "scale-formula", sentence.line, sentence.text, "2**-S",
-            "S is the number of bits of a right shift, so the scale is 2**-S", "likely",
-        )  # fmt: skip
+            "scale-formula",
+            sentence.line_at(match.start("power")),
+            sentence.text,
+            "2**-S",
+            "S is the number of bits of a right shift, so the scale is 2**-S",
+            "likely",
+        )
 
 
 def shift_range(document: Document, sentence: Sentence) -> Iterator[Finding]:
@@ -96,30 +109,44 @@ def shift_range(document: Document, sentence: Sentence) -> Iterator[Finding]:
                 is_wrong = is_small and (low, int(high)) not in ((0, 8), (-8, 0))
             if is_wrong:
                 yield document.finding(
-                    "shift-range", sentence.line, sentence.text, "0 to max_shift_amount (8)",
-                    "the contract of scale_approximate", "likely",
-                )  # fmt: skip
+                    "shift-range",
+                    sentence.line_at(match.start("low")),
+                    sentence.text,
+                    "0 to max_shift_amount (8)",
+                    "the contract of scale_approximate",
+                    "likely",
+                )
 
 
 def rounding(document: Document, sentence: Sentence) -> Iterator[Finding]:
     """Yield S rounded down or up; ``floor(x + 0.5)`` and the sign of rounding are right."""
     text = sentence.text
     is_of_shift = LOG_SCALE.search(text) or re.search(r"\bS\b|位移量|shift amount", text)
-    if FLOOR.search(text) and is_of_shift and not re.search(r"\+\s*0?\.5|\bround", text):
+    match = FLOOR.search(text)
+    if match and is_of_shift and not re.search(r"\+\s*0?\.5|\bround", text):
         yield document.finding(
-            "shift-rounding", sentence.line, text, "S is the integer nearest to -log2(scale)",
-            "the contract of scale_approximate", "likely",
-        )  # fmt: skip
+            "shift-rounding",
+            sentence.line_at(match.start()),
+            text,
+            "S is the integer nearest to -log2(scale)",
+            "the contract of scale_approximate",
+            "likely",
+        )
 
 
 def direction(document: Document, sentence: Sentence) -> Iterator[Finding]:
     """Yield a left shift where the scale is applied."""
     text = sentence.text
-    if LEFT_SHIFT.search(text) and not RIGHT_SHIFT.search(text):
+    match = LEFT_SHIFT.search(text)
+    if match and not RIGHT_SHIFT.search(text):
         yield document.finding(
-            "shift-direction", sentence.line, text, "a right shift (x >> S)",
-            "multiplying by 2**-S shifts to the right", "likely",
-        )  # fmt: skip
+            "shift-direction",
+            sentence.line_at(match.start()),
+            text,
+            "a right shift (x >> S)",
+            "multiplying by 2**-S shifts to the right",
+            "likely",
+        )
 
 
 CODE = (
@@ -146,6 +173,10 @@ def code(document: Document) -> Iterator[Finding]:
             for rule, pattern, should in CODE:
                 if pattern.search(statement):
                     yield document.finding(
-                        rule, block.line + offset, line, should,
-                        "the contract of scale_approximate", "likely",
-                    )  # fmt: skip
+                        rule,
+                        block.line + offset,
+                        line,
+                        should,
+                        "the contract of scale_approximate",
+                        "likely",
+                    )

@@ -13,11 +13,11 @@ HISTORY = any_of(
     r"\bafter (?:only |just )?(?:the first |one |\d+ )epoch", r"\bat epoch\b",
     r"\bonly (?:got|get|had|reached)\b", r"\bfor example\b", r"\be\.g\.", r"\bsuppose\b",
     r"\bwithout (?!quanti)", r"\bpaper\b", r"\bliterature\b", r"\binstead of\b", r"\bclassmate",
-    r"\bother (?:group|setting)", r"\bday\b", r"\blater\b", r"\beventually\b", "一開始", "原本",
-    "起初", "最初", "之前", "剛開始", "開始時", "後來", "曾經", "第一次", "如果", "假設", "假如",
-    "若是?", "例如", "比如", "論文", "文獻", "錯誤", "忘記", "忘了", "沒有?加", "沒有?用", "早期",
-    "嘗試", "試過", "當初", "第\\s*\\d+\\s*個?\\s*epoch", "bug", "先前", "同學", "不加", "改成",
-    "未加",
+    r"\bother (?:group|setting)", r"\bday\b", r"\blater\b", r"\beventually\b", "一開始",
+    "原本(?!的)", "起初", "最初", "(?<!量化)之前", "剛開始", "開始時", "後來", "曾經", "第一次",
+    "如果", "假設", "假如", "若是?", "例如", "比如", "論文", "文獻", "錯誤", "忘記", "忘了",
+    "沒有?加", "沒有?用", "早期", "嘗試", "試過", "當初", "第\\s*\\d+\\s*個?\\s*epoch", "bug",
+    "先前", "同學", "不加", "改成", "未加",
 )  # fmt: skip
 NOT_CLAIMED = any_of(
     r"\busually\b", r"\bgenerally\b", r"\bin general\b", r"\btypically\b", r"\bin theory\b",
@@ -38,15 +38,15 @@ GAINS = any_of(
     "提升", "上升", "提高", "增加", "高於", "高出", "進步", "恢復", "补回", "補回", "高了",
 )  # fmt: skip
 SOME = (  # before a number
-    r"(?:about |only |just |around |approximately |roughly |less than |more than |over |under "
-    r"|below |within |nearly |almost |at most |at least |merely |a mere )*"
+    r"(?:\s*\b(?:about|only|just|around|approximately|roughly|less than|more than|over|under|below"
+    r"|within|nearly|almost|at most|at least|merely|a mere|up to))*"
 )
 LOST = "(?:下降|損失|降低|掉|減少|退化|下滑|提升|上升|提高|增加|高出|低)了?"
 BY = any_of(
-    rf"\bby\s*{SOME}$",
+    rf"\bby{SOME}$",
     r"(?:drop|loss|decrease|degradation|reduction|gain|improvement|increase)s?\s*"
-    rf"(?:in accuracy |of accuracy )?(?:is|was|of|=|:|are)?\s*{SOME}$",
-    rf"\b(?:los[est]+|dropp?e?[ds]?|fell|gain\w*|sacrific\w*|costs?)\s*{SOME}$",
+    rf"(?:in accuracy |of accuracy )?(?:is|was|of|=|:|are)?{SOME}$",
+    rf"\b(?:los[est]+|dropp?e?[ds]?|fell|gain\w*|sacrific\w*|costs?){SOME}$",
     LOST + r"(?:幅度)?(?:僅|只|約|不到|大約|不超過|為|是|有|小於|將近|近|超過|在)*\s*$",
 )
 MOVED = any_of(  # after a number

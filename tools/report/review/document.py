@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from markdown_it import MarkdownIt
@@ -51,7 +52,7 @@ class Block:
     depth: int = 0  # of the list around it; the level of a heading
     table: Table | None = None
 
-    @property
+    @cached_property
     def text(self) -> str:
         return plain(self.raw)
 

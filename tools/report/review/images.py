@@ -24,9 +24,13 @@ def review_images(document: Document, folder: Path) -> Iterator[Finding]:
         lines = [h.line for h in document.headings if h.section == CURVES]
         for line in lines:
             yield document.finding(
-                "image-missing", line, "", "a plot of loss and accuracy over the epochs",
-                "the report shows no image", "likely",
-            )  # fmt: skip
+                "image-missing",
+                line,
+                "",
+                "a plot of loss and accuracy over the epochs",
+                "the report shows no image",
+                "likely",
+            )
 
 
 def _draws(document: Document) -> bool:

@@ -16,9 +16,10 @@ from tools.report.review.results import Results, Row, Setting, accuracy, show_pe
 from tools.report.review.sentences import sentences
 from tools.report.review.words import HYPERPARAMETERS, SIGNED_CHANGE, Model
 
+EPOCHS = HYPERPARAMETERS["epochs"]
 INTEGERS = ("epochs", "batch_size")
 ASSIGNED = (
-    r"(?:{0})\w*\s*(?:=|:|of|is|was|為|是|設為|設定為)\s*(?:set to\s*)?"
+    r"(?:{0})\w*\s*(?:=|:|of|is|was|為|是|設為|設定為)?\s*(?:set to\s*)?"
     r"(?P<value>[0-9.][0-9.eE^*x×{{}}+-]*)"
 )
 KINDS: dict[Model, tuple[str, ...]] = {
@@ -80,9 +81,13 @@ def accuracies(document: Document, row: Row, logs: list[RunLog]) -> Iterator[Fin
         rule = "validation-as-test"
         why = f"{match.place} gives {cell.text} as validation accuracy; {why}"
     yield document.finding(
-        rule, cell.line, f"{row.label}: {cell.text}", f"{show_percent(known[0].value)} %",
-        why, "certain",
-    )  # fmt: skip
+        rule,
+        cell.line,
+        f"{row.label}: {cell.text}",
+        f"{show_percent(known[0].value)} %",
+        why,
+        "certain",
+    )
 
 
 def _results(log: RunLog) -> list[Result]:
@@ -100,9 +105,13 @@ def sizes(document: Document, row: Row, logs: list[RunLog]) -> Iterator[Finding]
     if any(value.touches(k.value) or scaled.touches(k.value) for k in known):
         return
     yield document.finding(
-        "log-size", cell.line, f"{row.label}: {cell.text}",
-        f"{known[0].value.middle / 10**6:.2f} MB", f"{known[0].place} says so", "certain",
-    )  # fmt: skip
+        "log-size",
+        cell.line,
+        f"{row.label}: {cell.text}",
+        f"{known[0].value.middle / 10**6:.2f} MB",
+        f"{known[0].place} says so",
+        "certain",
+    )
 
 
 def drops(
@@ -122,9 +131,13 @@ def drops(
     log = next(log for log in own if log.name == rows[0].run)
     place = Logged.of(log, log.result, 0).place if log.result else str(log.path)
     yield document.finding(
-        "log-drop", cell.line, f"{row.label}: {cell.text}", f"{drops_[0].middle:.2f} points",
-        f"{place} and its baseline say so", "certain",
-    )  # fmt: skip
+        "log-drop",
+        cell.line,
+        f"{row.label}: {cell.text}",
+        f"{drops_[0].middle:.2f} points",
+        f"{place} and its baseline say so",
+        "certain",
+    )
 
 
 def latencies(document: Document, row: Row, logs: list[RunLog]) -> Iterator[Finding]:
@@ -136,9 +149,13 @@ def latencies(document: Document, row: Row, logs: list[RunLog]) -> Iterator[Find
     if any(value.touches(k.value) for k in known):
         return
     yield document.finding(
-        "log-latency", cell.line, f"{row.label}: {cell.text}",
-        f"{known[-1].value.middle * 1000:.2f} ms", f"{known[-1].place} says so", "likely",
-    )  # fmt: skip
+        "log-latency",
+        cell.line,
+        f"{row.label}: {cell.text}",
+        f"{known[-1].value.middle * 1000:.2f} ms",
+        f"{known[-1].place} says so",
+        "likely",
+    )
 
 
 def setting_reached(
@@ -146,22 +163,41 @@ def setting_reached(
 ) -> Iterator[Finding]:
     """Yield an accuracy of a setting when all runs with these hyperparameters reached another."""
     value = accuracy(setting.accuracy)
-    printed = {name: v for h, c in setting.values.items() for name, v in named_values(h, c)}
-    if value is None or setting.accuracy is None or "epochs" not in printed:
+    if value is None or setting.accuracy is None or not any(map(EPOCHS.search, setting.values)):
         return
-    alike = [
-        log
-        for log in logs
-        if log.end and log.start.kind == "train" and (h := log.start.hyperparameters)
-        if all(fits(h, name, number) for name, number in printed.items())
-    ]
+    alike = [log for log in logs if log.end and log.start.kind == "train" and is_of(setting, log)]
     known = [Logged.of(log, log.end, log.end.validation_accuracy) for log in alike if log.end]
     known += [Logged.of(log, r, r.accuracy) for log in alike for r in _results(log)]
     if known and not any(value.touches(logged.value) for logged in known):
         yield document.finding(
-            "log-accuracy", setting.line, setting.accuracy.text,
-            f"{show_percent(known[0].value)} %", f"{known[0].place} says so", "likely",
-        )  # fmt: skip
+            "log-accuracy",
+            setting.line,
+            setting.accuracy.text,
+            f"{show_percent(known[0].value)} %",
+            f"{known[0].place} says so",
+            "likely",
+        )
+
+
+def is_of(setting: Setting, log: RunLog) -> bool:
+    """Tell whether a row of an ablation describes a run, as far as it says anything."""
+    hyper = log.start.hyperparameters
+    if hyper is None:
+        return False
+    printed = {name: v for h, c in setting.values.items() for name, v in named_values(h, c)}
+    text = " ".join(setting.values.values())
+    has_loss = any(re.search("loss|損失|损失", header, re.I) for header in setting.values)
+    smoothed = HYPERPARAMETERS["label_smoothing"].search(text) is not None
+    if has_loss and "label_smoothing" not in printed and smoothed != (hyper.label_smoothing > 0):
+        return False
+    words = (getattr(hyper, name) for name in ("optimizer", "scheduler", "augmentation"))
+    for word, header in zip(
+        words, ("optimi|優化|优化", "schedul|排程", "augment|增強"), strict=True
+    ):
+        cells = [cell for h, cell in setting.values.items() if re.search(header, h, re.I)]
+        if cells and word.lower() not in cells[0].lower():
+            return False
+    return all(fits(hyper, name, number) for name, number in printed.items())
 
 
 def named_values(header: str, text: str) -> Iterator[tuple[str, Quantity]]:
@@ -205,6 +241,10 @@ def hyperparameters(
         if runs and not any(fits(h, name, quantity) for _, h in runs if h):
             log, hyper = trained[0]
             yield document.finding(
-                "log-hyperparameters", line, text, f"{name} {getattr(hyper, name)}",
-                f"{Logged.of(log, log.start, 0).place} says so", "likely",
-            )  # fmt: skip
+                "log-hyperparameters",
+                line,
+                text,
+                f"{name} {getattr(hyper, name)}",
+                f"{Logged.of(log, log.start, 0).place} says so",
+                "likely",
+            )

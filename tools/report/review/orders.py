@@ -25,6 +25,7 @@ from tools.report.review.words import (
 REACH = 60  # characters between two networks that are compared
 ASIDE = re.compile(r"\([^()]*\)")
 THAN = re.compile("比")
+GOES_ON = re.compile(r"(?:,|\bbut|\band|甚至|也|還|还)(?!.*\bwhich)")  # with the same subject
 
 
 def review_orders(document: Document, results: Results) -> Iterator[Finding]:
@@ -37,14 +38,18 @@ def review_orders(document: Document, results: Results) -> Iterator[Finding]:
 def _compared(document: Document, results: Results, sentence: Sentence) -> Iterator[Finding]:
     """Yield "A is better than B", or its opposite, where the accuracies say otherwise."""
     text = ASIDE.sub("", sentence.text)
+    subject: Model | None = None
     for (start, first), (end, second) in pairwise(models_in(text)):
         between = text[start:end]
+        if subject and GOES_ON.search(between):
+            first = subject
         following = text[end : end + 24]
         if first == second or len(between) > REACH or re.search("[。;]", between):
             continue
         is_better = direction(between, following)
         if is_better is None:
             continue
+        subject = first
         accuracies = both(results, first, second)
         if accuracies and contradicts(is_better, *accuracies):
             yield _finding(document, sentence, first, second, accuracies)
@@ -109,8 +114,10 @@ def _finding(
     word = "more" if accuracies[0].middle > accuracies[1].middle else "less"
     is_named = ACCURACY_WORD.search(sentence.text) is not None
     return document.finding(
-        "claim-order", sentence.line, sentence.text,
+        "claim-order",
+        sentence.line,
+        sentence.text,
         f"{NAMES[first]} is {word} accurate than {NAMES[second]}",
         f"the report gives {NAMES[first]} {one} % and {NAMES[second]} {two} %",
         "certain" if is_named else "likely",
-    )  # fmt: skip
+    )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from tools.report.review.cues import (
@@ -22,6 +22,7 @@ CLAUSE = re.compile(
     r",(?![0-9])|\(|\)|:|、|\n|\bwhile\b|\bwhereas\b|\bbut\b|\band\b|\bthen\b|但是?|而且?|則|则|以及|并且|並且",
     re.I,
 )
+LONGEST = 1_000  # characters of a sentence; what follows in it is no claim that a rule knows
 WRAPPED = 55  # characters: a shorter line ends where its author wanted
 LABELLED = re.compile(r"^\W*(?:FP-?32|PTQ|QAT|INT-?8|[A-Za-z ]{2,20}:)", re.I)
 
@@ -42,21 +43,23 @@ class Clause:
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence of a paragraph or list, and the sentence before it in the same block."""
+    """One sentence of a paragraph or list."""
 
     text: str
     line: int
     section: int
-    before: str = ""
 
-    @property
+    @cached_property
     def is_history(self) -> bool:
         """Tell whether it reports what was once, elsewhere or only supposed: no claim."""
         return HISTORY.search(self.text) is not None
 
-    @property
+    @cached_property
     def is_claim(self) -> bool:
         return not (self.is_history or NOT_CLAIMED.search(self.text) or self.text.endswith("?"))
+
+    def line_at(self, offset: int) -> int:
+        return self.line + line_ends(self.text[:offset])
 
     @cached_property
     def clauses(self) -> list[Clause]:
@@ -66,39 +69,42 @@ class Sentence:
         for end in [*(m.end() for m in CLAUSE.finditer(self.text)), len(self.text)]:
             text = self.text[start:end]
             named = tuple(dict.fromkeys(model for _, model in models_in(text)))
-            line = self.line + self.text.count("\n", 0, start)
-            found.append(Clause(text, line, named or models, not named))
+            found.append(Clause(text, self.line_at(start), named or models, not named))
             start, models = end, named or models
         return found
 
 
-def sentences(document: Document) -> Iterator[Sentence]:
-    """Yield the sentences of a report's paragraphs and lists."""
-    for block in document.texts():
-        section, before = document.section(block.line), ""
-        for text, line in _split(block):
-            yield Sentence(text, line, section, before)
-            before = text
+@lru_cache(maxsize=1)  # all rules ask for those of the same report
+def sentences(document: Document) -> tuple[Sentence, ...]:
+    """Return the sentences of a report's paragraphs and lists."""
+    return tuple(
+        Sentence(text[:LONGEST], line, document.section(block.line))
+        for block in document.texts()
+        for text, line in _split(block)
+    )
 
 
 def _split(block: Block) -> Iterator[tuple[str, int]]:
     """Yield sentences with their lines; a wrapped line goes on in the next one."""
-    text = _unwrapped(block.text)
+    text, line = _unwrapped(block.text), block.line
     start = 0
     for end in [*(m.start() for m in END.finditer(text)), len(text)]:
         piece = text[start:end]
+        skipped = piece[: len(piece) - len(piece.lstrip())]
         if piece.strip():
-            skipped = len(piece) - len(piece.lstrip())
-            ends = re.findall(r"[\n\r]", text[: start + skipped])
-            yield piece.strip(), block.line + len(ends)
-        start = end
+            yield piece.strip(), line + line_ends(skipped)
+        start, line = end, line + line_ends(piece)
+
+
+def line_ends(text: str) -> int:
+    return text.count("\n") + text.count("\r")
 
 
 def _unwrapped(text: str) -> str:
     """Return a paragraph in which a carriage return stands for the end of a wrapped line."""
     lines = text.split("\n")
-    joined = lines[0]
+    joined = [lines[0]]
     for before, line in pairwise(lines):
         is_wrapped = len(before) >= WRAPPED and not LABELLED.match(line)
-        joined += ("\r" if is_wrapped else "\n") + line
-    return joined
+        joined += ["\r" if is_wrapped else "\n", line]
+    return "".join(joined)

@@ -120,9 +120,13 @@ def _reveals(
         why += f"; {other} of {usual[0].label} is that of: {INT8[0].text}"
         sure = "certain" if len(fitting) == 1 else sure
     return document.finding(
-        "size-scheme", cell.line, f"{row.label}: {cell.text}",
-        "the lab's configuration (23.66 MB), or the one that was used, described", why, sure,
-    )  # fmt: skip
+        "size-scheme",
+        cell.line,
+        f"{row.label}: {cell.text}",
+        "the lab's configuration (23.66 MB), or the one that was used, described",
+        why,
+        sure,
+    )
 
 
 def is_described(document: Document, row: Row, fitting: list[Configuration]) -> bool:

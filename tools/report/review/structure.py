@@ -63,10 +63,16 @@ def prompts(document: Document) -> Iterator[Finding]:
     Prompts in a row that end in a table or figure are answered by it: the template has such.
     """
     blocks = document.blocks
+    asks = [is_prompt(block) for block in blocks]
+    answers = [len(blocks)] * (len(blocks) + 1)  # where the run of prompts ends that a block is in
+    for index in reversed(range(len(blocks))):
+        answers[index] = answers[index + 1] if asks[index] else index
     for index, block in enumerate(blocks):
         is_label = block.kind == "text" and ANSWER_LABEL.match(block.text) is not None
-        is_asked = is_prompt(block) and not OPTIONAL.search(block.text)
-        if (is_label and _is_end(blocks, index + 1)) or (is_asked and _is_open(blocks, index)):
+        is_asked = asks[index] and not OPTIONAL.search(block.text)
+        if (is_label and _is_end(blocks, index + 1)) or (
+            is_asked and _is_open(blocks, index, answers[index])
+        ):
             yield _unanswered(document, block)
 
 
@@ -94,10 +100,8 @@ def _is_request(block: Block) -> bool:
     return len(sentences) <= 2 and is_like_one and not OWN_VOICE.search(text)
 
 
-def _is_open(blocks: list[Block], index: int) -> bool:
-    following = index + 1
-    while following < len(blocks) and is_prompt(blocks[following]):
-        following += 1
+def _is_open(blocks: list[Block], index: int, following: int) -> bool:
+    """Tell whether a prompt has no answer; ``following`` is the first block that isn't one."""
     if _is_end(blocks, following):
         return not _has_nested(blocks, index)
     is_next = following == index + 1
@@ -123,9 +127,13 @@ def _is_end(blocks: list[Block], index: int) -> bool:
 
 def _unanswered(document: Document, block: Block) -> Finding:
     return document.finding(
-        "prompt-unanswered", block.line, block.text, "an answer",
-        "nothing follows before the next question or heading", "likely",
-    )  # fmt: skip
+        "prompt-unanswered",
+        block.line,
+        block.text,
+        "an answer",
+        "nothing follows before the next question or heading",
+        "likely",
+    )
 
 
 def placeholders(document: Document) -> Iterator[Finding]:
@@ -150,9 +158,13 @@ def placeholders(document: Document) -> Iterator[Finding]:
 
 def _placeholder(document: Document, line: int, text: str) -> Finding:
     return document.finding(
-        "placeholder", line, text, "your answer or number",
-        "a placeholder is left", "certain",
-    )  # fmt: skip
+        "placeholder",
+        line,
+        text,
+        "your answer or number",
+        "a placeholder is left",
+        "certain",
+    )
 
 
 def empty_cells(document: Document, results: Results) -> Iterator[Finding]:
@@ -183,6 +195,10 @@ def _is_empty(cell: Cell) -> bool:
 
 def _empty(document: Document, line: int, what: str) -> Finding:
     return document.finding(
-        "cell-empty", line, what, "the number that was measured",
-        "the cell is empty", "certain",
-    )  # fmt: skip
+        "cell-empty",
+        line,
+        what,
+        "the number that was measured",
+        "the cell is empty",
+        "certain",
+    )

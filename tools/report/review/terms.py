@@ -13,6 +13,10 @@ ZERO_POINTS = (
         rf"{ZERO}\s*(?:of|for|in|\(|的)\s*(?:the\s*)?{DTYPE}{IS}{{1,12}}?(?P<value>-?\d+)(?![\d.])"
     ),
     any_of(rf"{ZERO}{IS}{{1,12}}?(?P<value>-?\d+)\s*(?:for|\(|用於|給|in)\s*(?:the\s*)?{DTYPE}"),
+    any_of(
+        rf"{ZERO}[^.。;]{{0,40}}?{DTYPE}\s*(?:is|are|=|:|為|是|設為|用|uses?)\s*"
+        r"(?P<value>-?\d+)(?![\d.])"
+    ),
 )
 ASYMMETRIC = any_of(
 

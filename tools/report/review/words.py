@@ -131,15 +131,16 @@ OPTIONAL = any_of("optional", "bonus", "選[做填作答]", "加分")
 ANSWER_LABEL = any_of(r"^\W*(?:your answer|answer|ans|a|答|回答|答案|你的回答)\s*:\s*\W*$")
 BLANKS_TO_FILL = (  # a whole answer or cell
     r"(?:write |put |type |enter )?your (?:answer|text|response|name|result)s?(?: goes)?",
-    r"answer", r"insert .{1,40}", r"to be (?:filled|completed|done|added|written)(?: in| later)?",
-    r"fill (?:this |me )?in", "coming soon", "x{2,}(?:\\.x+)?", "to ?do", "tbd", "tba", "fixme",
+    r"answer here", r"insert .{1,40}", r"fill (?:this |me )?in",
+    r"to be (?:filled|completed|done|added|written)(?: in| later)?", "coming soon",
+    "x{2,}(?:\\.x+)?", "to ?do", "tbd", "tba", "fixme",
     "n/a", "none yet", "not yet", r"\.{2,}", "\u2026+", r"\?{2,}", "_{3,}", "\u25cb{2,}",
     "請(?:在此)?(?:作答|填寫|填入|回答|補上|輸入)", "待補[充上]?", "待填[寫入]?",
     "尚?未(?:完成|填寫|作答)", "在此(?:作答|填寫|輸入)",
 )  # fmt: skip
 ONLY_PLACEHOLDER = any_of(
 
-    rf"^\W*(?:(?:your )?(?:answer|答|回答|答案)\W+)?(?:{'|'.join(BLANKS_TO_FILL)})(?:\s*here)?\W*$",
+    rf"^[\W_]*(?:(?:answer|答|回答|答案)[\W_]+)?(?:{'|'.join(BLANKS_TO_FILL)})(?:\s*here)?[\W_]*$",
     r"^\W*\.{3,}\W*$", "^\\W*\u2026\\W*$", r"^\W*lorem ipsum\b",
 )  # fmt: skip
 PLACEHOLDER = any_of(
