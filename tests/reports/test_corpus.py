@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.reports.cases import CASES, RIGHT, WRONG, Case
+from tests.reports.cases import RIGHT, WRONG, Case
+from tests.reports.whole import WHOLE
 from tools.report.review import review
 from tools.report.review.findings import RULES, Finding
 
+CASES = {**RIGHT, **WRONG, **WHOLE}
 # What only a run log can show has tests of its own.
 NEEDS_LOGS = {name for name in RULES if name.startswith("log-")}
 

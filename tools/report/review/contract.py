@@ -123,7 +123,11 @@ def rounding(document: Document, sentence: Sentence) -> Iterator[Finding]:
     text = sentence.text
     is_of_shift = LOG_SCALE.search(text) or re.search(r"\bS\b|位移量|shift amount", text)
     match = FLOOR.search(text)
-    if match and is_of_shift and not re.search(r"\+\s*0?\.5|\bround", text):
+    if (
+        match
+        and is_of_shift
+        and not re.search(r"\+\s*0?\.5|\bround(?!\w*\s+(?:it )?(?:down|up))", text)
+    ):
         yield document.finding(
             "shift-rounding",
             sentence.line_at(match.start()),
