@@ -19,7 +19,7 @@ from tools.report.review.words import HYPERPARAMETERS, SIGNED_CHANGE, Model
 EPOCHS = HYPERPARAMETERS["epochs"]
 INTEGERS = ("epochs", "batch_size")
 ASSIGNED = (
-    r"(?:{0})\w*\s*(?:=|:|of|is|was|為|是|設為|設定為)?\s*(?:set to\s*)?"
+    r"(?:{0})\w*\s*(?:=|:|of|is|was|為|是|設為|設定為){1}\s*(?:set to\s*)?"
     r"(?P<value>[0-9.][0-9.eE^*x×{{}}+-]*)"
 )
 KINDS: dict[Model, tuple[str, ...]] = {
@@ -200,6 +200,11 @@ def is_of(setting: Setting, log: RunLog) -> bool:
     return all(fits(hyper, name, number) for name, number in printed.items())
 
 
+def assigned(name: str, pattern: re.Pattern[str]) -> str:
+    """Return the pattern of a value given to a hyperparameter; "epochs 9 to 12" is none."""
+    return ASSIGNED.format(pattern.pattern, "" if name == "epochs" else "?")
+
+
 def named_values(header: str, text: str) -> Iterator[tuple[str, Quantity]]:
     """Yield the hyperparameters that a header names, with the numbers of a cell, in order."""
     names = [(m.start(), n) for n, p in HYPERPARAMETERS.items() if (m := p.search(header))]
@@ -233,7 +238,7 @@ def hyperparameters(
         for name, pattern in HYPERPARAMETERS.items():
             said += [
                 (sentence.line, sentence.text, name, number)
-                for match in re.finditer(ASSIGNED.format(pattern.pattern), sentence.text, re.I)
+                for match in re.finditer(assigned(name, pattern), sentence.text, re.I)
                 for number in list(quantities(match["value"]))[:1]
             ]
     trained = [(log, h) for log, h in runs if log.start.kind == "train"] or runs

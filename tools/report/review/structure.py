@@ -9,6 +9,7 @@ from tools.report.review.findings import Finding
 from tools.report.review.results import Cell, Results
 from tools.report.review.words import (
     ANSWER_LABEL,
+    BEHIND_A_QUESTION,
     INTERROGATIVE,
     ONLY_PLACEHOLDER,
     OPTIONAL,
@@ -19,6 +20,7 @@ from tools.report.review.words import (
     SECTIONS,
 )
 
+BOLD_QUESTION = re.compile(r"^\s*\*\*[^*]+[?？]\s*\*\*")
 UNFILLED = re.compile(r"\.{2,}|…+|[xX]{2,}|\?{2,}")
 STRUCTURAL = ("heading", "rule")
 
@@ -81,6 +83,11 @@ def is_prompt(block: Block) -> bool:
     text = block.text.strip()
     if block.kind != "text" or len(text) > 300 or markers(text):
         return False
+    if BOLD_QUESTION.match(block.raw):
+        rest = re.split(r"(?<=[?.。!])\s*", text.partition("?")[2])
+        return all(
+            QUESTION.search(s) or BEHIND_A_QUESTION.match(s) for s in map(str.strip, rest) if s
+        )
     if QUESTION.search(text):
         *others, _ = re.split(r"(?<=[?.。!])\s+|(?<=[?。])", text)
         is_short = all(QUESTION.search(o) or REQUEST.match(o) or not o.strip() for o in others)

@@ -126,6 +126,11 @@ INTERROGATIVE = any_of(
     "[嗎呢][^?]{0,5}\\?",
     "(?:為什麼|什麼|為何|如何|何|哪些|是否|多少|有沒有)[^?]{0,40}\\?",
 )
+BEHIND_A_QUESTION = any_of(  # a request that follows a question in bold
+    r"^(?:argue|say|explain|weigh|describe|discuss|compare|justify|give|show|state|support|list"
+    r"|tell|mention|refer|name|back|quote)\b",
+    "^(?:請|逐項|用自己的話|說明|解釋)",
+)
 OWN_VOICE = any_of(r"\d\.\d", r"\bwe\b", r"\bour\b", r"\bI\b", r"\bmy\b", "我", "本次", "本實驗")
 OPTIONAL = any_of("optional", "bonus", "選[做填作答]", "加分")
 ANSWER_LABEL = any_of(r"^\W*(?:your answer|answer|ans|a|答|回答|答案|你的回答)\s*:\s*\W*$")
