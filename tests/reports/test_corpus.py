@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.reports.cases import RIGHT, WRONG, Case
+from tests.reports.sentences import FALSE, TRUE
 from tests.reports.whole import WHOLE
 from tools.report.review import review
 from tools.report.review.findings import RULES, Finding
 
+PLACE = "  `Fusion only for eval!` told us"
 CASES = {**RIGHT, **WRONG, **WHOLE}
 # What only a run log can show has tests of its own.
 NEEDS_LOGS = {name for name in RULES if name.startswith("log-")}
@@ -44,6 +46,16 @@ def matched(case: Case, findings: list[Finding]) -> tuple[list[Finding], list[tu
 def test_a_report_gives_exactly_its_findings(name: str, tmp_path: Path) -> None:
     surplus, missed = matched(CASES[name], found_in(CASES[name], tmp_path))
     assert (surplus, missed) == ([], [])
+
+
+@pytest.mark.parametrize("sentence", [*TRUE, *FALSE])
+def test_a_sentence_is_found_only_when_it_is_false(sentence: str, tmp_path: Path) -> None:
+    case = Case(
+        "english",
+        ((PLACE, f"  {sentence}{PLACE}"),),
+        ((FALSE[sentence], sentence),) if sentence in FALSE else (),
+    )
+    assert matched(case, found_in(case, tmp_path)) == ([], [])
 
 
 def test_precision_and_recall_over_the_corpus(

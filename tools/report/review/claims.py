@@ -8,12 +8,15 @@ from tools.report.review.arithmetic import is_ratio
 from tools.report.review.cues import (
     ABOUT,
     BY,
+    FROM,
     GAINS,
     LOSES,
     LOWER,
     MOVED,
     OTHER_ACCURACY,
     OTHER_BYTES,
+    OTHER_SETTING,
+    QUANTIZED,
     SIZE,
     SPEED,
     UPPER,
@@ -119,6 +122,8 @@ def judge(document: Document, results: Results, claim: Claim) -> Iterator[Findin
     elif kind == "%" and is_of_size != is_of_speed and not ACCURACY_WORD.search(cues):
         if claim.moves or is_of_speed:
             yield from ratio_claim(document, results, claim, is_of_size)
+    elif OTHER_SETTING.search(claim.sentence.text):
+        return
     elif kind in ("%", "points") and not (is_of_size or is_of_speed):
         if claim.moves and is_of_accuracy:
             yield from drop_claim(document, results, claim)
@@ -140,9 +145,9 @@ def losses(results: Results, model: Model, than: Model = "fp32") -> list[tuple[I
 def drop_claim(document: Document, results: Results, claim: Claim) -> Iterator[Finding]:
     """Yield a loss or gain of accuracy that the accuracies contradict."""
     model = claim.model
-    if model not in ("ptq", "qat", "int8"):
-        return
-    known = losses(results, model)
+    is_of_all = not claim.clause.models and QUANTIZED.search(claim.sentence.text)
+    about = INT8_KINDS if is_of_all else (model,) if model in INT8_KINDS else ()
+    known = [pair for name in about for pair in losses(results, name)]
     if not known or OTHER_ACCURACY.search(claim.cues):
         return
     points, gains = claim.value.times("0.01"), GAINS.search(claim.cues) is not None
@@ -175,7 +180,8 @@ def accuracy_claim(document: Document, results: Results, claim: Claim) -> Iterat
     model, value = claim.model, claim.value.times("0.01")
     if model is None or value.high < Decimal("0.2") or OTHER_ACCURACY.search(claim.cues):
         return
-    own = [row.accuracy for row in results.rows(model) if row.accuracy]
+    of = ("fp32", "ptq", "qat", "int8") if FROM.search(claim.before) else (model,)
+    own = [row.accuracy for row in results.rows(*of) if row.accuracy]
     percentages = [q for c in claim.sentence.clauses for q in c.quantities if q.kind == "%"]
     others = len(percentages) > 1 or "than" in claim.before
     known = own + [r.accuracy for r in results.rows("fp32") if r.accuracy] * others

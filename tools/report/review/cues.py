@@ -41,11 +41,12 @@ SOME = (  # before a number
     r"(?:\s*\b(?:about|only|just|around|approximately|roughly|less than|more than|over|under|below"
     r"|within|nearly|almost|at most|at least|merely|a mere|up to))*"
 )
-LOST = "(?:下降|損失|降低|掉|減少|退化|下滑|提升|上升|提高|增加|高出|低)了?"
+LOST = "(?:縮小|下降|損失|降低|掉|減少|退化|下滑|提升|上升|提高|增加|高出|低)了?"
 BY = any_of(
     rf"\bby{SOME}$",
     r"(?:drop|loss|decrease|degradation|reduction|gain|improvement|increase)s?\s*"
-    rf"(?:in accuracy |of accuracy )?(?:is|was|of|=|:|are)?{SOME}$",
+    r"(?:in accuracy |of accuracy |(?:of|for|with|by|from) (?:the )?(?:PTQ|QAT|INT8)\w*\s*)*"
+    rf"(?:is|was|of|=|:|are)?{SOME}$",
     rf"\b(?:los[est]+|dropp?e?[ds]?|fell|gain\w*|sacrific\w*|costs?){SOME}$",
     LOST + r"(?:幅度)?(?:僅|只|約|不到|大約|不超過|為|是|有|小於|將近|近|超過|在)*\s*$",
 )
@@ -69,8 +70,8 @@ ABOUT = any_of(
     "接近\\s*$", "幾乎\\s*$", "近\\s*$", "左右",
 )  # fmt: skip
 SIZE = any_of(
-    r"\bsize", "compress", "small", r"\bfile", "storage", "memory", "大小", "壓縮", "體積",
-    "縮小", "容量", "檔案",
+    r"\bsize", "shr[iu]nk", "compress", "small", r"\bfile", "storage", "memory", "大小", "壓縮",
+    "體積", "縮小", "容量", "檔案",
 )  # fmt: skip
 SPEED = any_of("fast", "speed", "latency", "加速", "速度", "推[論理]時間", "延遲", "快")
 OTHER_ACCURACY = any_of(  # accuracies that are not the result of a network
@@ -79,9 +80,9 @@ OTHER_ACCURACY = any_of(  # accuracies that are not the result of a network
     "sparsity", "parameter", "reduction in size", "smaller",
 )  # fmt: skip
 BETTER = any_of(
-    r"outperform", r"\bbetter\b", r"\bhigher\b", r"\bbeats?\b", r"\bsurpass", r"\bexceed",
-    r"\bsuperior", r"more accurate", "優於", "勝過", "超越", "超過", "高於", "比較好", "更好",
-    "更高", "贏過", "更準", "好於", "(?<=比)[^,。]{0,16}(?:好|高|準)",
+    r"outperform", r"\bbetter\b(?! (?:suited|for|choice|fit))", r"\bhigher\b", r"\bbeats?\b",
+    r"\bsurpass", r"\bexceed", r"\bsuperior", r"more accurate", "優於", "勝過", "超越", "超過",
+    "高於", "比較好", "更好", "更高", "贏過", "更準", "好於", "(?<=比)[^,。]{0,16}(?:好|高|準)",
 )  # fmt: skip
 WORSE = any_of(
     r"\bworse\b", r"\blower\b", r"\binferior", r"\bbelow\b", r"less accurate", r"underperform",
@@ -89,9 +90,9 @@ WORSE = any_of(
     "(?<=比)[^,。]{0,16}(?:差|低)",
 )  # fmt: skip
 NEGATED = any_of(
-    r"\bnot\b", "n't\\b", r"\bno\b", r"\bnever\b", r"\bfail", r"\bneither\b", r"\bnor\b",
-    r"\bhardly\b", "沒有", "沒能", "未能", "並未", "不比", "並不", "並非", "無法",
-    "未(?=優|超|高)", "不優", "沒比",
+    r"\bnot\b", "n't\\b", r"\bno\b", r"\bnever\b", r"\bfail", r"\bcannot\b", r"\bnone\b",
+    r"\bneither\b", r"\bnor\b", r"\bhardly\b", "沒有", "沒能", "未能", "並未", "不比", "並不",
+    "並非", "無法", "未(?=優|超|高)", "不優", "沒比",
 )  # fmt: skip
 NOT_ACCURACY = any_of(
     "fast", "speed", "latency", r"\bsize", "small", r"\blarge", "memory", "time", r"\bcost",
@@ -120,4 +121,14 @@ TEST_BY_VALIDATION = any_of(
 CHOSEN_OTHERWISE = any_of(  # a hyperparameter of another run
     "instead of", "rather than", r"\btried\b", r"\bcompared?\b", "而不是", "而非", "試", "比較",
     "相較", r"\bor\b", "fine-?tun",
+)  # fmt: skip
+QUANTIZED = any_of("quanti[sz]", "量化", r"\bint-?8")
+SMALLER = any_of("small", "lower", r"\bless\b", "小", "少", "低")
+LARGER = any_of("larg", "bigger", "greater", "higher", r"\bmore\b", "大", "多", "高")
+FROM = any_of(r"\bfrom\s*$", "[從由自]\\s*$")
+OTHER_SETTING = any_of(  # of a network besides those compared
+    r"\bwith(?: only| just)? \d+ \w", r"\d+ (?:\w+ )?(?:images|batches|samples)", r"\d+ ?張",
+    "張圖", "per[- ]?channel", "逐通道", r"\bun-?fused\b", "not fused", "without fus", "未融合",
+    "default q?config", "max_shift_amount", r"\d+[- ]bit", "learning rate", "學習率",
+    r"\bS ?(?:=|<|≤)", "clamp", "per class", "per-class", "calibrat", "校準", "seed", "種子",
 )  # fmt: skip

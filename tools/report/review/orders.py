@@ -8,8 +8,10 @@ from tools.report.review.cues import (
     BEST,
     BETTER,
     DROP_NOUN,
+    LARGER,
     NEGATED,
     NOT_ACCURACY,
+    SMALLER,
     WORSE,
 )
 from tools.report.review.document import Document
@@ -25,6 +27,7 @@ from tools.report.review.words import (
 REACH = 60  # characters between two networks that are compared
 ASIDE = re.compile(r"\([^()]*\)")
 THAN = re.compile("比")
+NOBODY = re.compile(r"\b(?:neither|none)\b", re.I)
 GOES_ON = re.compile(r"(?:,|\bbut|\band|甚至|也|還|还)(?!.*\bwhich)")  # with the same subject
 
 
@@ -38,15 +41,16 @@ def review_orders(document: Document, results: Results) -> Iterator[Finding]:
 def _compared(document: Document, results: Results, sentence: Sentence) -> Iterator[Finding]:
     """Yield "A is better than B", or its opposite, where the accuracies say otherwise."""
     text = ASIDE.sub("", sentence.text)
-    subject: Model | None = None
-    for (start, first), (end, second) in pairwise(models_in(text)):
+    models = models_in(text)
+    subject = models[0][1] if models else None
+    for (start, first), (end, second) in pairwise(models):
         between = text[start:end]
         if subject and GOES_ON.search(between):
             first = subject
         following = text[end : end + 24]
         if first == second or len(between) > REACH or re.search("[。;]", between):
             continue
-        is_better = direction(between, following)
+        is_better = direction(text[max(0, start - 20) : start], between, following)
         if is_better is None:
             continue
         subject = first
@@ -55,26 +59,23 @@ def _compared(document: Document, results: Results, sentence: Sentence) -> Itera
             yield _finding(document, sentence, first, second, accuracies)
 
 
-def direction(between: str, following: str) -> bool | None:
+def direction(before: str, between: str, following: str) -> bool | None:
     """Return whether the first of two networks is said to be the better one; None if neither."""
     than = THAN.search(between)
     said = between + re.split(r"[,。;]", following)[0] if than else between
-    if NOT_ACCURACY.search(said):
+    if DROP_NOUN.search(said) and (smaller := SMALLER.search(said)) != LARGER.search(said):
+        return (smaller is not None) != (NEGATED.search(said) is not None)
+    if NOT_ACCURACY.search(before + said):
         return None
     if re.fullmatch(r"[A-Za-z0-9 ]*>\s*", between):
         return True
+    is_denied = NOBODY.search(before) is not None or NEGATED.search(said) is not None
     better, worse = BETTER.search(said), WORSE.search(said)
     if (better is None) == (worse is None):
         return None
     if not than and re.search(r"\b(?:better|higher|worse|lower)\b", said) and "than" not in said:
         return None
-    is_better = better is not None
-    if DROP_NOUN.search(said) and not ACCURACY_ALONE.search(said):
-        is_better = not is_better
-    return not is_better if NEGATED.search(said) else is_better
-
-
-ACCURACY_ALONE = re.compile(r"accuracy(?! (?:drop|loss|degrad))", re.I)
+    return (better is not None) != is_denied
 
 
 def both(results: Results, first: Model, second: Model) -> tuple[Interval, Interval] | None:
