@@ -118,7 +118,7 @@ def _reveals(
     elif usual:
         other = usual[0].cells["size"].text
         why += f"; {other} of {usual[0].label} is that of: {INT8[0].text}"
-        sure = "certain" if len(fitting) == 1 else sure
+        sure = "certain" if len(fitting) == 1 else "likely"
     return document.finding(
         "size-scheme",
         cell.line,
