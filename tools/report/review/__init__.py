@@ -5,9 +5,10 @@ from pathlib import Path
 
 from lab3.runlog import RunLog
 from tools.report.review.arithmetic import review_arithmetic
-from tools.report.review.claims import add_prose, review_claims
+from tools.report.review.claims import add_prose
 from tools.report.review.consistency import review_consistency
 from tools.report.review.contract import review_contract
+from tools.report.review.contradictions import review_contradictions
 from tools.report.review.document import Document
 from tools.report.review.findings import Finding
 from tools.report.review.images import review_images
@@ -32,7 +33,7 @@ def review(text: str, folder: Path, logs: Sequence[RunLog] = ()) -> list[Finding
         *review_images(document, folder),
         *review_arithmetic(document, results),
         *review_sizes(document, results, logged),
-        *review_claims(document, results),
+        *review_contradictions(document, results),
         *review_orders(document, results),
         *review_consistency(document, results),
         *review_contract(document),
