@@ -128,6 +128,16 @@ def test_reports_in_other_encodings_are_read(encoding: str) -> None:
         (b"<" * 1000 + b"\n") * 190,
         (b"|" * 1000 + b"\n") * 190,
         b"| a | b |\n|---|---|\n" + b"| PTQ | 93.96 |\n" * 9_000,
+        b"\n\n| Model | Accuracy |\n|---|---|\n" * 1_000
+        + b"| FP32 | 93.96 |\n| PTQ | 92 |\n" * 999,
+        (
+            b"| Model | Size (MB) | Accuracy |\n|---|---|---|\n"
+            + b"| FP32 | 94.4 | 93.96 |\n" * 19
+            + b"| PTQ | 24.12 | 92 |\n" * 19
+            + b"\n\n"
+        )
+        * 70
+        + b"PTQ accuracy drops by 3 %.\n\n" * 2_000,
         b"PTQ accuracy drops by 3 % " * 7_000,
         "下降了3%，".encode() * 30_000,
         b"scale = (max - " * 13_000,

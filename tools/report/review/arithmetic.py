@@ -65,7 +65,7 @@ def drop(document: Document, row: Row, baselines: list[Row]) -> Iterator[Finding
         return
     own = row.accuracy
     if row.model == "fp32":
-        losses = [(Interval(own.low - own.low, own.high - own.high), own)] if own else []
+        losses = [(exactly(0), own)] if own else []
     else:
         starts = [accuracy(row.before)] if row.before else [b.accuracy for b in baselines]
         losses = [(start - own, start) for start in starts if start and own]
@@ -121,10 +121,8 @@ def is_finer_fraction(quantity: Quantity, loss: Interval) -> bool:
     """
     nominal = exactly(loss.middle)
     is_finer = quantity.step <= (loss.high - loss.low) / 2
-    fits = quantity.interval.touches(nominal) and not quantity.interval.times("0.01").touches(
-        nominal
-    )
-    return is_finer and fits
+    points = quantity.interval.times("0.01")
+    return is_finer and quantity.interval.touches(nominal) and not points.touches(nominal)
 
 
 def ratios(document: Document, row: Row, baselines: list[Row]) -> Iterator[Finding]:

@@ -6,7 +6,6 @@ from decimal import Decimal
 from tools.report.review.cues import TEST_BY_VALIDATION
 from tools.report.review.document import Document
 from tools.report.review.findings import Finding
-from tools.report.review.quantities import Interval, exactly
 from tools.report.review.results import Results, Row, Setting, accuracy, qualifier, show_percent
 from tools.report.review.sentences import sentences
 from tools.report.review.words import ACCURACY_WORD
@@ -77,12 +76,14 @@ def qualifier_of_all(text: str) -> bool:
 
 def same_as_validation(document: Document, results: Results) -> Iterator[Finding]:
     """Yield FP32's test accuracy where the text calls the same number validation accuracy."""
+    validation = validation_accuracies(document)
     for row in results.rows("fp32"):
         cell = row.cells.get("accuracy")
         value = row.accuracy
         if cell is None or value is None or cell.qualifier == "validation" or _is_rough(row):
             continue
-        for line, text in validation_accuracies(document, value):
+        if value.middle in validation:
+            line, text = validation[value.middle]
             yield document.finding(
                 "validation-as-test",
                 cell.line,
@@ -91,7 +92,6 @@ def same_as_validation(document: Document, results: Results) -> Iterator[Finding
                 f"line {line} gives it as validation: {text}",
                 "likely" if cell.qualifier == "test" else "possible",
             )
-            break
 
 
 def _is_rough(row: Row) -> bool:
@@ -99,15 +99,16 @@ def _is_rough(row: Row) -> bool:
     return quantity is None or quantity.is_integer or quantity.interval.high == 100
 
 
-def validation_accuracies(document: Document, value: Interval) -> Iterator[tuple[int, str]]:
-    """Yield where the text gives exactly this number as validation accuracy, and only so."""
+def validation_accuracies(document: Document) -> dict[Decimal, tuple[int, str]]:
+    """Return the numbers that the text calls validation accuracy, each with line and words."""
+    found: dict[Decimal, tuple[int, str]] = {}
     for sentence in sentences(document):
+        if not ACCURACY_WORD.search(sentence.text):
+            continue
         for clause in sentence.clauses:
-            is_named = qualifier(clause.text) == "validation" and ACCURACY_WORD.search(
-                sentence.text
-            )
+            if qualifier(clause.text) != "validation":
+                continue
             for quantity in clause.quantities:
-                is_same = quantity.kind == "%" and not quantity.is_integer
-                same = exactly(quantity.number / 100)
-                if is_named and is_same and same == exactly(value.middle):
-                    yield sentence.line, quantity.printed
+                if quantity.kind == "%" and not quantity.is_integer:
+                    found.setdefault(quantity.number / 100, (sentence.line, quantity.printed))
+    return found

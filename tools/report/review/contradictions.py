@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 
 from tools.report.review.arithmetic import is_ratio
 from tools.report.review.claims import Claim, claims
@@ -57,7 +58,10 @@ def judge(document: Document, results: Results, claim: Claim) -> Iterator[Findin
             yield from accuracy_claim(document, results, claim)
 
 
-def losses(results: Results, model: Model, than: Model = "fp32") -> list[tuple[Interval, Interval]]:
+@lru_cache(maxsize=16)  # asked anew for every claim
+def losses(
+    results: Results, model: Model, than: Model = "fp32"
+) -> tuple[tuple[Interval, Interval], ...]:
     """Return how much accuracy a network loses against another in each table, and from where."""
     found = []
     for table in results.tables:
@@ -65,7 +69,7 @@ def losses(results: Results, model: Model, than: Model = "fp32") -> list[tuple[I
         for row in table:
             if row.model == model and row.accuracy:
                 found += [(s.accuracy - row.accuracy, s.accuracy) for s in starts if s.accuracy]
-    return found
+    return tuple(dict.fromkeys(found))
 
 
 def drop_claim(document: Document, results: Results, claim: Claim) -> Iterator[Finding]:
@@ -79,7 +83,7 @@ def drop_claim(document: Document, results: Results, claim: Claim) -> Iterator[F
     points, gains = claim.value.times("0.01"), GAINS.search(claim.cues) is not None
     is_loss = LOSES.search(claim.cues) is not None
     senses = [points] * (is_loss or not gains) + [-points] * gains
-    also = losses(results, model, "ptq") if model == "qat" and gains else []
+    also = losses(results, model, "ptq") if model == "qat" and gains else ()
     if any(sense.touches(loss) for sense in senses for loss, _ in [*known, *also]):
         return
     loss, start = known[0]

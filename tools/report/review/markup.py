@@ -85,6 +85,8 @@ class HtmlTables(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("table", "tr"):
+            self.is_cell = False  # a cell that was never closed
         if tag == "table":
             self.tables.append([])
         elif tag == "tr" and self.tables:

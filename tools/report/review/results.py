@@ -20,6 +20,7 @@ from tools.report.review.words import (
     Model,
 )
 
+LONGEST, TABLES = 40, 20  # rows of a table, and tables, that can be results of this lab
 NAMES: dict[Model, str] = {"fp32": "FP32", "ptq": "PTQ", "qat": "QAT", "int8": "INT8"}
 
 
@@ -92,7 +93,7 @@ class Setting:
     accuracy: Cell | None
 
 
-@dataclass
+@dataclass(eq=False)
 class Results:
     """All results in the tables of a report."""
 
@@ -157,8 +158,8 @@ def metric_of(header: str) -> Metric | None:
 def read_results(document: Document) -> Results:
     """Return the results and the settings in a report's tables."""
     results = Results()
-    for table in document.tables:
-        if len(table.rows) < 2:
+    for table in document.tables[:TABLES]:
+        if not 2 <= len(table.rows) <= LONGEST:
             continue
         if rows := _rows(table):
             results.tables.append(rows)

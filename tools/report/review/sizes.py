@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from tools.report.review.document import Document
 from tools.report.review.findings import Finding, Sure
@@ -130,28 +131,31 @@ def _reveals(
 
 
 def is_described(document: Document, row: Row, fitting: list[Configuration]) -> bool:
-    """Tell whether the report says that this network was made as one of these sizes reveals."""
-    said = [row.label, *_sentences_about(document, row)]
-    per_channel = any(PER_CHANNEL.search(s) and not DENIED.search(s) for s in said)
-    not_fused = any(NOT_FUSED.search(s) for s in said)
-    if PER_CHANNEL.search(row.label) or NOT_FUSED.search(row.label):
-        per_channel, not_fused = (
-            PER_CHANNEL.search(row.label) is not None,
-            NOT_FUSED.search(row.label) is not None,
-        )
-    is_usual = INT8[0] in fitting
-    if PER_CHANNEL.search(row.label) is None and NOT_FUSED.search(row.label) is None and is_usual:
-        return True
+    """Tell whether the report says that this network was made as one of these sizes reveals.
+
+    What the row's label says counts more than what the text says.
+    """
+    per_channel = PER_CHANNEL.search(row.label) is not None
+    not_fused = NOT_FUSED.search(row.label) is not None
+    if not (per_channel or not_fused):
+        if INT8[0] in fitting:
+            return True
+        per_channel, not_fused = _described(document, NAMES[row.model])
     return any(
         c.is_per_channel == per_channel and c.is_fused != not_fused for c in fitting if c in INT8
     )
 
 
-def _sentences_about(document: Document, row: Row) -> list[str]:
-    """Return sentences that name the network, or say what was used, for all networks."""
-    return [
+@lru_cache(maxsize=4)  # one for each network
+def _described(document: Document, name: str) -> tuple[bool, bool]:
+    """Tell whether sentences on a network, or on all, say per channel, and not fused."""
+    said = [
         sentence
         for block in document.texts()
         for sentence in re.split(r"(?<=[.。!?;])\s*(?![0-9])", block.text)
-        if NAMES[row.model] in sentence or USED.search(sentence)
+        if name in sentence or USED.search(sentence)
     ]
+    return (
+        any(PER_CHANNEL.search(s) and not DENIED.search(s) for s in said),
+        any(NOT_FUSED.search(s) for s in said),
+    )

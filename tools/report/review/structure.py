@@ -81,7 +81,7 @@ def prompts(document: Document) -> Iterator[Finding]:
 def is_prompt(block: Block) -> bool:
     """Tell whether a block only asks: a question, or a request, with no more behind it."""
     text = block.text.strip()
-    if block.kind != "text" or len(text) > 300 or markers(text):
+    if block.kind != "text" or len(text) > 300 or ONLY_PLACEHOLDER.match(text):
         return False
     if BOLD_QUESTION.match(block.raw):
         rest = re.split(r"(?<=[?.。!])\s*", text.partition("?")[2])
@@ -93,10 +93,6 @@ def is_prompt(block: Block) -> bool:
         is_short = all(QUESTION.search(o) or REQUEST.match(o) or not o.strip() for o in others)
         return is_short and INTERROGATIVE.search(text) is not None
     return len(text) <= 220 and REQUEST.match(text) is not None and _is_request(block)
-
-
-def markers(text: str) -> bool:
-    return ONLY_PLACEHOLDER.match(text) is not None
 
 
 def _is_request(block: Block) -> bool:
@@ -149,9 +145,7 @@ def placeholders(document: Document) -> Iterator[Finding]:
         if block.kind == "table" and block.table:
             for row, line in zip(block.table.rows, block.table.lines, strict=True):
                 for cell in row:
-                    if PLACEHOLDER.search(cell) or re.fullmatch(
-                        r"\.{3}|…|[xX?]{2,}|請填|填入", cell
-                    ):
+                    if PLACEHOLDER.search(cell) or UNFILLED.fullmatch(cell):
                         yield _placeholder(document, line, cell)
             continue
         if block.kind not in ("text", "heading"):
