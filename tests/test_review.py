@@ -77,7 +77,8 @@ def test_names_hold_no_numbers(text: str) -> None:
 pieces = st.sampled_from(
     [
         "|", "\n", "| --- | --- |", "PTQ", "QAT", "FP32", " accuracy ", "93.96", "%", " MB", "x",
-        "#", "## 5. ", "![](", ")", "[", "]", "<table><tr><td>", "</table>", "```", "<!--", "-->",
+        "#", "## 5. ", "![](", ")", "[", "]", "<table><tr><td>", "</table>", "<![",
+        "```", "<!--", "-->",
         "drop", "壓縮", "準確率", "下降", "，", "S", "2**", "zero point", "quint8", " is ", "0",
         "9" * 30, "1e999", "?", "    ", "> ", "- ", "\x00", "\ud7ff", "**", "Size", "0.", "clamp",
         "faster", "test", "validation", "$\\frac{", "}", "\\", "&#x;", "×10^", "999", "-", "[0, ",

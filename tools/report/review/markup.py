@@ -82,7 +82,7 @@ class HtmlTables(HTMLParser):
         self.first, self.is_cell = line, False
         self.tables: list[list[HtmlRow]] = []
         self.span = 1
-        self.feed(html)
+        self.feed(html.replace("<!", "< !"))  # the parser raises on damaged declarations
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in ("table", "tr"):
