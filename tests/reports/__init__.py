@@ -1,0 +1,1 @@
+"""Reports of this lab, right and wrong, each with the findings that a review must give."""

@@ -1,0 +1,186 @@
+"""What the text says about scale, zero point and shift, against the lab's contract."""
+
+import re
+from collections.abc import Iterator
+
+from tools.report.review.document import Document
+from tools.report.review.findings import Finding
+from tools.report.review.quantities import narrow
+from tools.report.review.sentences import Sentence, sentences
+from tools.report.review.terms import (
+    ASYMMETRIC,
+    CONTRAST,
+    FLOOR,
+    LEFT_SHIFT,
+    LOG_SCALE,
+    OUR_OBSERVER,
+    POSITIVE_POWER,
+    RANGES,
+    RIGHT_SHIFT,
+    SHIFT,
+    SUPPOSED,
+    ZERO_POINTS,
+)
+
+LARGEST = 64  # a longer range is of the values, not of the shift
+RECIPROCAL = re.compile(r"(?:/|1/\(?|除以|divid\w* by|frac\{[^{}]*\}\{|>>|1\.0/)\s*\(?$", re.I)
+DTYPES = {"quint8": 128, "activation": 128, "qint8": 0, "weight": 0}
+CHINESE = {"激活": "activation", "啟動值": "activation", "權重": "weight", "权重": "weight"}
+
+
+def review_contract(document: Document) -> Iterator[Finding]:
+    text = "\n".join(block.text for block in document.blocks)
+    has_negative_log = re.search(r"-\s*(?:\\?log_?\{?2|math\.log2|torch\.log2|np\.log2)", text)
+    for sentence in sentences(document):
+        if SUPPOSED.search(sentence.text) or sentence.text.endswith("?"):
+            continue
+        yield from zero_points(document, sentence)
+        yield from asymmetric(document, sentence)
+        if has_negative_log or "S" in sentence.text:
+            yield from positive_power(document, sentence, has_negative_log is not None)
+        yield from shift_range(document, sentence)
+        if not CONTRAST.search(sentence.text):
+            yield from rounding(document, sentence)
+            yield from direction(document, sentence)
+    yield from code(document)
+
+
+def zero_points(document: Document, sentence: Sentence) -> Iterator[Finding]:
+    """Yield a zero point that isn't the type's: assigned in words, or in an equation."""
+    for pattern in ZERO_POINTS:
+        for match in pattern.finditer(sentence.text):
+            name = match["dtype"].lower()
+            dtype = next(d for d in DTYPES if CHINESE.get(name, name).startswith(d))
+            right = DTYPES[dtype]
+            if int(match["value"]) != right:
+                yield document.finding(
+                    "zero-point",
+                    sentence.line_at(match.start("value")),
+                    sentence.text,
+                    f"{right} for {match['dtype']}",
+                    "the lab's quantization is symmetric: 128 for quint8, 0 for qint8",
+                    "likely",
+                )
+
+
+def asymmetric(document: Document, sentence: Sentence) -> Iterator[Finding]:
+    """Yield (max - min)/255 said of the lab's observer; in general it is one way to quantize."""
+    match = ASYMMETRIC.search(sentence.text)
+    if match and OUR_OBSERVER.search(sentence.text):
+        yield document.finding(
+            "scale-formula",
+            sentence.line_at(match.start()),
+            sentence.text,
+            "2*max(|min|, |max|)/255",
+            "the lab's observer is symmetric",
+            "likely",
+        )
+
+
+def positive_power(
+    document: Document, sentence: Sentence, has_negative_log: bool
+) -> Iterator[Finding]:
+    """Yield a scale of 2**S, where S counts the bits of a right shift."""
+    for match in POSITIVE_POWER.finditer(sentence.text):
+        before = sentence.text[max(0, match.start() - 24) : match.start("power")]
+        if RECIPROCAL.search(before) or not (has_negative_log or SHIFT.search(sentence.text)):
+            continue
+        yield document.finding(
+            "scale-formula",
+            sentence.line_at(match.start("power")),
+            sentence.text,
+            "2**-S",
+            "S is the number of bits of a right shift, so the scale is 2**-S",
+            "likely",
+        )
+
+
+def shift_range(document: Document, sentence: Sentence) -> Iterator[Finding]:
+    """Yield a range of S other than 0 to 8, or 0 to max_shift_amount."""
+    if not SHIFT.search(sentence.text):
+        return
+    for pattern in RANGES:
+        for match in pattern.finditer(sentence.text):
+            low, high = int(match["low"]), match["high"]
+            if not high.lstrip("-").isdecimal():
+                is_wrong = low != 0 and "max" in high
+            else:
+                is_small = abs(low) <= LARGEST and abs(int(high)) <= LARGEST
+                is_wrong = is_small and (low, int(high)) not in ((0, 8), (-8, 0))
+            if is_wrong:
+                yield document.finding(
+                    "shift-range",
+                    sentence.line_at(match.start("low")),
+                    sentence.text,
+                    "0 to max_shift_amount (8)",
+                    "the contract of scale_approximate",
+                    "likely",
+                )
+
+
+def rounding(document: Document, sentence: Sentence) -> Iterator[Finding]:
+    """Yield S rounded down or up; ``floor(x + 0.5)`` and the sign of rounding are right."""
+    text = sentence.text
+    is_of_shift = LOG_SCALE.search(text) or re.search(r"\bS\b|位移量|shift amount", text)
+    match = FLOOR.search(text)
+    if (
+        match
+        and is_of_shift
+        and not re.search(r"\+\s*0?\.5|\bround(?!\w*\s+(?:it )?(?:down|up))", text)
+    ):
+        yield document.finding(
+            "shift-rounding",
+            sentence.line_at(match.start()),
+            text,
+            "S is the integer nearest to -log2(scale)",
+            "the contract of scale_approximate",
+            "likely",
+        )
+
+
+def direction(document: Document, sentence: Sentence) -> Iterator[Finding]:
+    """Yield a left shift where the scale is applied."""
+    text = sentence.text
+    match = LEFT_SHIFT.search(text)
+    if match and not RIGHT_SHIFT.search(text):
+        yield document.finding(
+            "shift-direction",
+            sentence.line_at(match.start()),
+            text,
+            "a right shift (x >> S)",
+            "multiplying by 2**-S shifts to the right",
+            "likely",
+        )
+
+
+CODE = (
+    (
+        "shift-rounding",
+        re.compile(r"(?:floor|ceil|trunc|\bint)\s*\(\s*-\s*(?:math|torch|np|numpy)\.log2\([^()\n]*\)\s*\)"),
+        "round(-math.log2(scale))",
+    ),
+    (
+        "shift-range",
+        re.compile(r"(?:max\(\s*[1-9]\d*\s*,\s*min\(|clamp\([^,()\n]*,\s*[1-9]\d*\s*,\s*max_shift)"),
+        "0 to max_shift_amount (8)",
+    ),
+)  # fmt: skip
+
+
+def code(document: Document) -> Iterator[Finding]:
+    """Yield what quoted code does against the contract of ``scale_approximate``."""
+    for block in document.blocks:
+        if block.kind != "code":
+            continue
+        for offset, line in enumerate(narrow(block.raw).split("\n")):
+            statement = line.split("#")[0]
+            for rule, pattern, should in CODE:
+                if pattern.search(statement):
+                    yield document.finding(
+                        rule,
+                        block.line + offset,
+                        line,
+                        should,
+                        "the contract of scale_approximate",
+                        "likely",
+                    )
