@@ -14,6 +14,7 @@ import torch
 import torch.ao.quantization as tq
 from torch import Tensor, nn
 
+ENGINES = ("x86", "fbgemm", "onednn", "qnnpack")  # in this order, as far as PyTorch has them
 BLOCK_VALUES = 1 << 16  # large tensors repeat this many random values: drawing more takes long
 
 
@@ -45,6 +46,20 @@ def conv_layers(layers: list[int]) -> list[ConvLayer]:
             if index == 0:
                 found.append(ConvLayer(f"{block}.downsample.0", f"{block}.downsample.1", ""))
     return found
+
+
+@contextmanager
+def same_engine() -> Iterator[None]:
+    """Compute INT8 with the engine that both sides of the wall take, whatever was set before.
+
+    It need not be exact: both sides saturate alike, and layers are tried with small integers.
+    """
+    before, here = torch.backends.quantized.engine, torch.backends.quantized.supported_engines
+    torch.backends.quantized.engine = next(name for name in ENGINES if name in here)
+    try:
+        yield
+    finally:
+        torch.backends.quantized.engine = before
 
 
 def layer_input(seed: int, name: str, channels: int) -> Tensor:

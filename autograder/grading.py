@@ -14,6 +14,7 @@ import pytest
 
 from autograder.claims import ClaimFailedError, Evidence
 from autograder.client import Client, NoAnswerError, Places
+from autograder.experiments import same_engine
 from autograder.inputs import Inputs, inputs_for
 from autograder.material import Material, NeedsStaffError
 from autograder.results import CheckResult, Grade, Outcome, Place, Visibility
@@ -77,7 +78,8 @@ def grade(
     What a selected check builds on is judged as well. Nothing that the submission does raises.
     """
     began = time.monotonic()
-    with Client(dict(submission.files), sandbox, limits_of(rubric)) as client:
+    client = Client(dict(submission.files), sandbox, limits_of(rubric))
+    with same_engine(), client:
         session = Session(submission, rubric, client, material, on_result)
         session.run(session.with_needs(select))
     return Grade(

@@ -125,16 +125,17 @@ def end(pid: int, grace_s: float) -> dict[str, int]:
 
 def serve(channel: int) -> None:
     """Answer frames until the other side closes: first the student's files, then probes."""
-    from autograder import probes
+    from autograder import experiments, probes
 
     files, _ = wire.read_frame(channel, REQUEST_BYTES)
     sys.meta_path.insert(0, StudentFinder(files["files"]))
-    while True:
-        request, body = wire.read_frame(channel, REQUEST_BYTES)
-        header, answer = probes.answer(request["probe"], request["arguments"], body)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        wire.write_frame(channel, {"id": request["id"], **header}, answer)
+    with experiments.same_engine():
+        while True:
+            request, body = wire.read_frame(channel, REQUEST_BYTES)
+            header, answer = probes.answer(request["probe"], request["arguments"], body)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            wire.write_frame(channel, {"id": request["id"], **header}, answer)
 
 
 class StudentFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):

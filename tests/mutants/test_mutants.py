@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import torch
 
 from autograder.results import Grade
 from autograder.sandbox import Sandbox
@@ -109,6 +110,17 @@ def test_nothing_of_the_skeleton_is_written_yet(sandbox: Sandbox) -> None:
     assert outcomes(grade) == dict.fromkeys(CHECKS, "not_implemented")
     assert {result.outcome for result in grade.results} == {"not_implemented"}
     assert grade.earned == 0
+
+
+@pytest.mark.parametrize("engine", torch.backends.quantized.supported_engines)
+def test_the_engine_that_was_set_before_does_not_matter(sandbox: Sandbox, engine: str) -> None:
+    before, torch.backends.quantized.engine = torch.backends.quantized.engine, engine
+    try:
+        grade = grade_code(sandbox, SOLVED | {"observer.py": SOLVED["observer.py"] + b"# \n"})
+        assert torch.backends.quantized.engine == engine
+    finally:
+        torch.backends.quantized.engine = before
+    assert outcomes(grade) == {}
 
 
 def test_answers_for_the_published_inputs_fail_every_hidden_check(sandbox: Sandbox) -> None:
