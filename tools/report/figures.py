@@ -26,6 +26,7 @@ CJK_FONTS = (
     "Source Han Sans TC", "Microsoft JhengHei", "PingFang TC", "PingFang HK", "Heiti TC",
     "WenQuanYi Zen Hei", "AR PL UMing TW",
 )  # fmt: skip
+SHOWN_PART = 0.01  # of a class: rarer confusions are shaded, but get no number
 SHOWN_COUNTS = 12  # classes up to which a confusion matrix shows its numbers
 Tensors = dict[str, Sequence[QuantizedTensor]]  # of each run, by its kind
 
@@ -88,12 +89,20 @@ def draw_scales(axes: "Axes", tensors: Sequence[QuantizedTensor], kind: str, t: 
         [i + 1 for i in marked], [after[i] * 1.6 for i in marked], "v", color="black", ms=4,
         label=t("figures.clamped"),
     )  # fmt: skip
-    axes.axhspan(2.0**-12, 2.0**-8.5, color="#eeeeee", zorder=0)
-    axes.axhspan(2.0**0.5, 2.0**3, color="#eeeeee", zorder=0)
+    axes.axhspan(2.0**-30, 2.0**-8.5, color="#eeeeee", zorder=0)
+    axes.axhspan(2.0**0.5, 2.0**30, color="#eeeeee", zorder=0)
     axes.set_yscale("log", base=2)
-    low = min([2.0**-9.5, *(0.7 * scale for scale in before)])
-    axes.set_ylim(max(low, 2.0**-12), max([2.0, *(1.5 * scale for scale in before)]))
+    axes.set_ylim(min([2.0**-10, *(0.7 * s for s in before)]), max([2, *(1.5 * s for s in before)]))
+    axes.set_yticks([2.0**-8, 2.0**-6, 2.0**-4, 2.0**-2, 1], ["2⁻⁸", "2⁻⁶", "2⁻⁴", "2⁻²", "1"])
+    axes.minorticks_off()
+    whole_ticks(axes, len(tensors))
     axes.grid(axis="y", alpha=0.3)
+
+
+def whole_ticks(axes: "Axes", count: int) -> None:
+    """Number the layers by ones, fives, tens or twenties, whichever gives a few ticks."""
+    step = next((step for step in (1, 5, 10, 20) if count / step <= 10), 50)
+    axes.set_xticks([1, *range(step, count + 1, step)] if step > 1 else range(1, count + 1))
 
 
 def alt_scales(runs: Tensors, names: dict[str, str], t: Texts) -> str:
@@ -109,7 +118,7 @@ def alt_scales(runs: Tensors, names: dict[str, str], t: Texts) -> str:
 def save_histograms(
     path: Path, tensors: Sequence[QuantizedTensor], kind: str, t: Texts
 ) -> list[Path]:
-    """Draw the values of four layers on their INT8 grids: weights above, activations below."""
+    """Draw the values of a few layers on their INT8 grids: weights above, activations below."""
     from matplotlib.figure import Figure
 
     chosen = chosen_layers(tensors)
@@ -121,14 +130,17 @@ def save_histograms(
         bins = len(tensor.counts)
         edges = [low + 256 * i / bins for i in range(bins + 1)]
         axes.stairs(tensor.counts, edges, fill=True, color=COLOURS[kind], alpha=0.85)
-        axes.set_yscale("symlog", linthresh=1)
-        axes.set_ylim(0, 3 * max(*tensor.counts, 1))
-        axes.set_xticks(range(low, low + 257, 64))
-        axes.vlines(range(low, low + 257, 16), 0, 0.5, color="black", linewidth=0.6)
+        axes.set_yscale("log")
+        axes.set_ylim(0.3, 4 * max(*tensor.counts, 1))
+        ticks = [10**power for power in range(0, len(str(max(tensor.counts))), 2)]
+        axes.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
+        axes.minorticks_off()
+        axes.set_xticks(range(low, low + 257, 128))
+        axes.vlines(range(low, low + 257, 16), 0.3, 0.5, color="black", linewidth=0.6)
         beyond = t("figures.outside", percent=f"{100 * tensor.outside:.2f}")
         role = t(f"figures.{tensor.role}")
         axes.set_title(
-            f"{plain(tensor.layer)}\n{role}, S = {tensor.shift}, {beyond}",
+            f"{plain(tensor.layer)}, {role}\nS = {tensor.shift}, {beyond}",
             fontsize=8, loc="left",
         )  # fmt: skip
         axes.tick_params(labelsize=7)
@@ -136,7 +148,7 @@ def save_histograms(
         axes.set_xlabel(t("figures.integer"), fontsize=8)
     for row in grid:
         row[0].set_ylabel(t("figures.count"), fontsize=8)
-    figure.subplots_adjust(0.07, 0.11, 0.99, 0.9, 0.3, 0.55)
+    figure.subplots_adjust(0.075, 0.11, 0.985, 0.9, 0.32, 0.55)
     return save_figure(figure, path)
 
 
@@ -160,6 +172,7 @@ def save_sqnr(path: Path, runs: Tensors, t: Texts) -> list[Path]:
             part = [
                 tensor for tensor in tensors if (tensor.role == "weight") == (title == "weights")
             ]
+            whole_ticks(axes, len(part))
             ratios = [float("nan") if x.sqnr_db is None else x.sqnr_db for x in part]
             line = "-" if kind == "ptq" else "--"
             axes.plot(range(1, len(part) + 1), ratios, line, marker=MARKERS[kind], ms=3.5,
@@ -218,12 +231,13 @@ def save_confusion(path: Path, results: dict[str, Result], t: Texts) -> list[Pat
     """Draw the confusion matrices side by side; darker means a larger part of the true class."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(3.2 * len(results) + 0.6, 3.6))
+    figure = Figure(figsize=(3 * len(results) + 0.6, 3.4))
     panels = figure.subplots(1, len(results), sharey=True, squeeze=False)[0]
     for axes, (run, result) in zip(panels, results.items(), strict=True):
         classes = [plain(name[:10]) for name in result.class_accuracy]
         parts = [[count / max(1, sum(row)) for count in row] for row in result.confusion]
-        axes.imshow(parts, cmap="Greys", vmin=0, vmax=1, aspect="equal")
+        shades = [[part**0.5 for part in row] for row in parts]  # rare mistakes can be seen too
+        axes.imshow(shades, cmap="Greys", vmin=0, vmax=1, aspect="equal")
         axes.set_title(plain(run), fontsize=9, loc="left")
         axes.set_xlabel(t("figures.predicted"))
         ticks: dict[str, Any] = {"fontsize": 7} if len(classes) <= SHOWN_COUNTS else {"fontsize": 4}
@@ -232,13 +246,13 @@ def save_confusion(path: Path, results: dict[str, Result], t: Texts) -> list[Pat
         axes.set_yticks(range(len(classes)), classes, **ticks)
         for i, row in enumerate(result.confusion if len(classes) <= SHOWN_COUNTS else []):
             for j, count in enumerate(row):
-                if count:
-                    colour = "white" if parts[i][j] > 0.5 else "black"
+                if parts[i][j] >= SHOWN_PART:
+                    colour = "white" if shades[i][j] > 0.5 else "black"
                     axes.text(
                         j, i, str(count), ha="center", va="center", fontsize=5.5, color=colour
                     )
     panels[0].set_ylabel(t("figures.true"))
-    figure.subplots_adjust(0.09, 0.18, 0.99, 0.93, 0.06)
+    figure.subplots_adjust(0.22 / len(results) + 0.02, 0.2, 0.99, 0.93, 0.06)
     return save_figure(figure, path)
 
 

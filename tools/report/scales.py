@@ -58,7 +58,7 @@ def noisiest(tensors: Sequence[QuantizedTensor]) -> tuple[QuantizedTensor, Quant
     return min(known, key=lambda x: x[0])[1], max(known, key=lambda x: x[0])[1]
 
 
-def chosen_layers(tensors: Sequence[QuantizedTensor], count: int = 4) -> list[QuantizedTensor]:
+def chosen_layers(tensors: Sequence[QuantizedTensor], count: int = 3) -> list[QuantizedTensor]:
     """Return the weights, then the activations, of a few layers spread over the network."""
     weights = {tensor.layer: tensor for tensor in tensors if tensor.role == "weight"}
     outputs = {tensor.layer: tensor for tensor in tensors if tensor.role == "activation"}
