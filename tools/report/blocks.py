@@ -131,7 +131,7 @@ class Blocks:
         yield t("sentences.lowest_loss", epoch=seen.lowest_loss_epoch,
                 lowest=f"{seen.lowest_loss:.4f}", last=f"{seen.last_loss:.4f}")  # fmt: skip
         if count >= overfitting.FEWEST_EPOCHS:
-            yield t("sentences.overfits" if seen.overfits else "sentences.overfits_not")
+            yield t(f"sentences.{seen.verdict}")
         hyper = log.start.hyperparameters if log else None
         is_plain = hyper is not None and hyper.augmentation == "none"
         if hyper is not None:
@@ -310,7 +310,8 @@ class Blocks:
     def cost(self, row: facts.Comparison) -> str:
         if row.drop_points is None or row.compression is None:
             return ""
-        key = "drop" if round(row.drop_points, 2) >= 0 else "gain"
+        drop = round(row.drop_points, 2)
+        key = "drop" if drop > 0 else "gain" if drop < 0 else "keep"
         points, times = f"{abs(row.drop_points):.2f}", f"{row.compression:.2f}"
         return self.t(f"sentences.{key}", model=MODELS[row.kind], run=row.run,
                       drop=points, compression=times)  # fmt: skip

@@ -90,15 +90,14 @@ def save_figure(figure: "Figure", path: Path) -> list[Path]:
     from matplotlib import rc_context
 
     written = []
-    for kind, options in (
+    kinds: tuple[tuple[str, dict[str, Any]], ...] = (
         ("png", {"pil_kwargs": {"compress_level": 4}}),  # the last percent costs half of the time
         ("svg", {"metadata": {"Date": None}}),
-    ):
+    )
+    for kind, options in kinds:
         target = path.with_name(f"{path.name}.{kind}")
 
-        def write(
-            file: BinaryIO, kind: str = kind, options: dict[str, dict[str, Any]] = options
-        ) -> None:
+        def write(file: BinaryIO, kind: str = kind, options: dict[str, Any] = options) -> None:
             with rc_context({"svg.hashsalt": "lab3"}):
                 figure.savefig(file, format=kind, dpi=DPI, **options)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from tools.report.curves import CurvePoint
 
@@ -34,7 +35,7 @@ class Evidence:
     lowest_loss_epoch: int
     lowest_loss: float
     last_loss: float
-    overfits: bool
+    verdict: Literal["overfits", "overfits_not", "diverges"]
 
 
 def evidence(points: Sequence[CurvePoint], best_epoch: int | None = None) -> Evidence | None:
@@ -57,8 +58,11 @@ def evidence(points: Sequence[CurvePoint], best_epoch: int | None = None) -> Evi
         lowest_loss_epoch=lowest.epoch,
         lowest_loss=lowest.validation_loss,
         last_loss=last.validation_loss,
-        overfits=rise > LARGE_RISE * abs(lowest.validation_loss)
-        and last.train_loss < lowest.train_loss,
+        verdict="overfits_not"
+        if rise <= LARGE_RISE * abs(lowest.validation_loss)
+        else "overfits"
+        if last.train_loss < lowest.train_loss
+        else "diverges",
     )
 
 

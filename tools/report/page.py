@@ -16,7 +16,7 @@ from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
 from markupsafe import Markup
 
-from tools.report.texts import TEMPLATES
+from tools.report.texts import LANGUAGES, TEMPLATES, load_texts
 
 # A formula opens before a non-space and closes behind one, so that prices stay prices.
 FORMULA = r"(?<![\\$\w])(\$\$|\$)(?![\s$])((?:[^$\\]|\\[^\n]){1,2000}?)(?<!\s)\1(?![\d$])"
@@ -87,6 +87,9 @@ def page(text: str, folder: Path, language: str) -> tuple[str, list[str]]:
     body, problems = embed_images(safe_html(text), folder)
     body = body.replace("<table>", '<div class="wide" tabindex="0"><table>')
     body = body.replace("</table>", "</table></div>")
+    for name in LANGUAGES:  # what is not answered yet stands out
+        placeholder = load_texts(name)("prompts.placeholder").strip("*")
+        body = body.replace(f"<p><em>{placeholder}</em>", f'<p class="open"><em>{placeholder}</em>')
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     title = re.search(r"<h1>(.*?)</h1>", body, re.DOTALL)
     environment = Environment(
@@ -162,6 +165,6 @@ def image_data(source: str, folder: Path) -> str:
 def is_ours(path: Path) -> bool:
     """Tell whether an SVG is one that matplotlib drew, and stands for the PNG beside it."""
     try:
-        return b"Created with matplotlib" in path.read_bytes()[:2000]
+        return b"<dc:title>Matplotlib v" in path.read_bytes()[:2000]
     except OSError:
         return False
