@@ -229,6 +229,23 @@ later = st.one_of(
         accuracy_with_float_biases=fractions,
         validation_accuracy=fractions,
     ),
+    st.builds(
+        analysis,
+        images=counts,
+        tensors=st.lists(
+            st.builds(
+                tensor,
+                layer=words,
+                role=st.sampled_from(["weight", "activation", "addition"]),
+                scale_before=numbers,
+                shift=st.none() | counts,
+                outside=fractions,
+                sqnr_db=st.none() | numbers,
+                counts=st.lists(st.integers(0, 2**40), min_size=1, max_size=4),
+            ),
+            max_size=3,
+        ),
+    ),
     st.builds(end, time=times, best_epoch=st.none() | counts, checkpoint_sha256=digests),
     st.builds(
         result,

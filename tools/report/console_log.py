@@ -17,7 +17,7 @@ from lab3.errors import LabError
 
 ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 NUMBER = r"(?P<number>[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf))\s*(?P<percent>%?)"
-EPOCH = re.compile(r"\bEpoch\s+(?P<epoch>\d{1,6})(?:\s*/\s*\d+)?(?!\d)", re.IGNORECASE)
+EPOCH = re.compile(r"(?<![a-z])Epoch\s+(?P<epoch>\d{1,6})(?:\s*/\s*\d+)?(?!\d)", re.IGNORECASE)
 FIELD = re.compile(
     rf"\b(?P<split>train|val|valid|validation)[ _](?P<what>loss|acc|accuracy)\s*[:=]\s*{NUMBER}",
     re.IGNORECASE,
@@ -99,8 +99,9 @@ def parse_console(path: Path, text: str) -> ConsoleLog:
 def epochs_of(piece: str, number: int, log: ConsoleLog) -> Iterator[Point]:
     """Yield the epochs that a piece of a line tells completely."""
     heads = [*EPOCH.finditer(piece)]
-    for head, after in zip(heads, [*heads[1:], None], strict=True):
-        told = piece[head.end() : after.start() if after else None]
+    ends = [*(head.start() for head in heads[1:]), len(piece)]
+    for head, end in zip(heads, ends, strict=False):
+        told = piece[head.end() : end]
         values = {}
         for match in FIELD.finditer(told):
             split = "train" if match["split"].lower() == "train" else "validation"

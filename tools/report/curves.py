@@ -57,7 +57,7 @@ def save_curves(
     from matplotlib.figure import Figure
 
     t = texts or load_texts("en")
-    figure = Figure(figsize=(9, 3.4))
+    figure = Figure(figsize=(9, 3.6))
     loss, accuracy = figure.subplots(1, 2)
     numbers = [epoch.epoch for epoch in epochs]
     marker = "o" if len(epochs) == 1 else ""  # one point makes no line

@@ -60,7 +60,7 @@ def collect(runs: Path, baseline: str | None = None) -> Material:
 def chosen_baseline(
     trained: Sequence[RunLog], logs: Sequence[RunLog], name: str | None, runs: Path
 ) -> RunLog | None:
-    """Return the FP32 run of that name, or the one that most was done with."""
+    """Return the FP32 run of that name, or the one that most was done with; no sweep's run."""
     if name is not None:
         found = [log for log in trained if log.name == name]
         if not found:
@@ -75,7 +75,7 @@ def chosen_baseline(
         accuracy = log.end.validation_accuracy if log.end else 0.0
         return log.end is not None, len(kinds), log.result is not None, rank, accuracy
 
-    return max(trained, key=merit, default=None)
+    return max((log for log in trained if log.path.parent.parent == runs), key=merit, default=None)
 
 
 def continues(log: RunLog, fp32: RunLog) -> bool:

@@ -45,7 +45,7 @@ ATTRIBUTES = dict.fromkeys(MATHML, MATHML_ATTRIBUTES) | {
     "th": {"align", "colspan", "rowspan"},
     "td": {"align", "colspan", "rowspan"},
 }
-IMAGE = re.compile(r'<img(?P<before>[^>]*?) src="(?P<source>[^"]*)"(?P<after>[^>]*)>')
+IMAGE = re.compile(r'<img((?: [\w-]+="[^"]*")*)>')  # as nh3 writes it
 KINDS = {
     ".png": ("image/png", b"\x89PNG\r\n\x1a\n"),
     ".jpg": ("image/jpeg", b"\xff\xd8\xff"),
@@ -126,17 +126,16 @@ def embed_images(body: str, folder: Path) -> tuple[str, list[str]]:
     problems = []
 
     def embed(match: re.Match[str]) -> str:
-        source = unquote(html.unescape(match["source"]))
+        attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', match[1]))
+        source, alt = attributes.get("src", ""), attributes.get("alt", "")
         try:
-            data = image_data(source, folder)
+            data = image_data(unquote(html.unescape(source)), folder)
         except (OSError, ValueError) as error:
             problems.append(f"image {source[:100]!r} was left out: {error}")
-            alt = re.search(r'alt="([^"]*)"', match[0])
-            return f'<span class="missing">{alt[1] if alt else ""}</span>'
-        return f'<img{match["before"]} src="{data}"{match["after"]}>'
+            return f'<span class="missing">{alt}</span>'
+        return f'<img src="{data}" alt="{alt}">'
 
-    whole = re.sub(r"<img(?![^>]* src=)[^>]*>", "", body)
-    return IMAGE.sub(embed, whole), problems
+    return IMAGE.sub(embed, body), problems
 
 
 def image_data(source: str, folder: Path) -> str:
