@@ -89,7 +89,8 @@ class Blocks:
         ))  # fmt: skip
         yield self.t("captions.curves", run=name)
         yield self.epoch_table(points, best)
-        yield " ".join(self.overfitting(seen, len(points), log))
+        space = " " if self.t.language == "en" else ""
+        yield space.join(self.overfitting(seen, len(points), log))
         yield source
 
     def epoch_table(self, points: Sequence[CurvePoint], best: int) -> str:

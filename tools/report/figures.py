@@ -132,7 +132,8 @@ def save_histograms(
         axes.stairs(tensor.counts, edges, fill=True, color=COLOURS[kind], alpha=0.85)
         axes.set_yscale("log")
         axes.set_ylim(0.3, 4 * max(*tensor.counts, 1))
-        ticks = [10**power for power in range(0, len(str(max(tensor.counts))), 2)]
+        powers = len(str(max(tensor.counts)))
+        ticks = [10**power for power in range(0, powers, 1 if powers <= 3 else 2)]
         axes.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
         axes.minorticks_off()
         axes.set_xticks(range(low, low + 257, 128))
