@@ -9,6 +9,7 @@ import torch
 
 from lab3.analysis import BINS, activations, analyse, float_copy, shift_of
 from lab3.data import ImageData, load_data
+from lab3.qconfig import CustomQConfig
 from lab3.quantize import calibrate, convert, prepare_ptq, prepare_qat
 from lab3.records import Analysis
 from lab3.resnet import QuantizableResNet, build_network
@@ -129,3 +130,13 @@ def test_an_analysis_is_small(digits: ImageData) -> None:
     _, _, found = quantize("ptq", digits)
     per_tensor = len(found.model_dump_json()) / len(found.tensors)
     assert per_tensor * 125 < 200_000  # ResNet-50 has 125 tensors; logs stay well below 1 MB
+
+
+def test_weights_with_a_scale_per_channel_are_left_out(digits: ImageData) -> None:
+    use_exact_engine()
+    prepared = prepare_ptq(build_network("resnet14", width=8), CustomQConfig.DEFAULT)
+    calibrate(prepared, digits, 8)
+    original = float_copy(prepared)
+    found = analyse(original, convert(prepared), digits, images=1)
+    assert {tensor.role for tensor in found.tensors} == {"activation", "addition"}
+    assert any(tensor.shift is None for tensor in found.tensors)

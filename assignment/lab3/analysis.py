@@ -16,7 +16,7 @@ from lab3.records import Analysis, QuantizedTensor, Role
 
 MAX_SHIFT_AMOUNT = 8
 BINS = 64  # of a histogram: four steps of the grid each
-ANALYSED_IMAGES = 32
+ANALYSED_IMAGES = 16
 BATCH_SIZE = 8  # all activations of both networks are held at once
 
 
@@ -35,7 +35,7 @@ def analyse(
 ) -> Analysis:
     """Compare a network from ``float_copy`` with what ``convert`` made of the original.
 
-    Uses the first ``images`` validation images. Only networks with one scale per tensor.
+    Uses the first ``images`` validation images. Weights with a scale per channel are left out.
     """
     shown = data.validation.images[:images]
     ranges = observed_ranges(float_network)  # before its observers see these images too
@@ -51,12 +51,19 @@ def analyse(
         on_batch(len(batch))
     records: list[QuantizedTensor] = []
     for layer, tally in tensors.items():
-        module, converted = float_network.get_submodule(layer), int8_network.get_submodule(layer)
-        if isinstance(converted, nnq.Conv2d | nnq.Linear):
+        module: Any = float_network.get_submodule(layer)
+        converted: Any = int8_network.get_submodule(layer)
+        if is_per_tensor(converted):
             records.append(weight_record(layer, module, converted.weight()))
         role: Role = "addition" if isinstance(converted, nnq.QFunctional) else "activation"
         records.append(tally.record(layer, role, ranges[layer]))
     return Analysis(images=len(shown), tensors=tuple(records))
+
+
+def is_per_tensor(layer: Any) -> bool:
+    """Tell whether a layer has a weight with one scale."""
+    is_layer = isinstance(layer, nnq.Conv2d | nnq.Linear)
+    return is_layer and layer.weight().qscheme() == torch.per_tensor_affine
 
 
 def observed_ranges(network: nn.Module) -> dict[str, tuple[float, float]]:
@@ -70,7 +77,7 @@ def observed_ranges(network: nn.Module) -> dict[str, tuple[float, float]]:
 
 def observed_range(observer: Any) -> tuple[float, float]:
     observer = getattr(observer, "activation_post_process", observer)  # inside a FakeQuantize
-    return observer.min_val.item(), observer.max_val.item()
+    return observer.min_val.min().item(), observer.max_val.max().item()
 
 
 def activations(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
@@ -110,12 +117,16 @@ class Tally:
         self.counts = torch.zeros(BINS, dtype=torch.int64)
 
     def add(self, x: Tensor, x_q: Tensor) -> None:
-        self.signal += x.double().square().sum().item()
-        self.noise += (x.double() - x_q.dequantize().double()).square().sum().item()
-        integers = x / self.scale + self.zero_point - self.low  # not rounded: 0 to 255 is inside
-        self.outside += int(((integers < -0.5) | (integers > 255.5)).sum())
-        bins = (integers + 0.5).mul(BINS / 256).floor().clamp(0, BINS - 1).long()
-        self.counts += bins.flatten().bincount(minlength=BINS)
+        noise = x - x_q.dequantize()
+        self.signal += torch.linalg.vector_norm(x, dtype=torch.float64).item() ** 2
+        self.noise += torch.linalg.vector_norm(noise, dtype=torch.float64).item() ** 2
+        first = self.scale * (self.low - self.zero_point - 0.5)  # what rounds to the first integer
+        last = first + 256 * self.scale
+        below, above = int((x < first).sum()), int((x > last).sum())
+        self.counts += x.histc(BINS, first, last).long()
+        self.counts[0] += below
+        self.counts[-1] += above
+        self.outside += below + above
         self.values += x.numel()
 
     def record(self, layer: str, role: Role, seen: tuple[float, float]) -> QuantizedTensor:
@@ -127,7 +138,7 @@ class Tally:
         if shift is not None and scale_before > 0:
             nearest = round(-math.log2(scale_before))
             clamped = "below" if nearest > MAX_SHIFT_AMOUNT else "above" if nearest < 0 else None
-        has_ratio = self.signal > 0 and self.noise > 0
+        has_ratio = 0 < self.signal < math.inf and 0 < self.noise < math.inf
         return QuantizedTensor(
             layer=layer,
             role=role,
