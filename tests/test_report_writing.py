@@ -124,8 +124,9 @@ def test_the_ablation_has_the_settings_and_marks_the_best(report: Path) -> None:
     rows = table_after((report / "report.md").read_text(), "### Ablation")
     assert [row[0] for row in rows[1:]] == ["`fp32`", "`base`", "`label-smoothing=0`"]
     assert [row[1] for row in rows[2:]] == ["cross entropy, label smoothing 0.1", "cross entropy"]
-    assert [row[-1] for row in rows[1:]] == ["**80.00** (best)", "70.00", "65.00"]
-    assert {len(row) for row in rows} == {11}
+    assert [row[-2] for row in rows[1:]] == ["**80.00** (best)", "70.00", "65.00"]
+    assert [row[-1] for row in rows[1:]] == ["1, 6", "1, 3", "1, 3"]
+    assert {len(row) for row in rows} == {12}
 
 
 def test_the_evidence_on_overfitting_says_what_the_epochs_say(report: Path) -> None:
@@ -296,6 +297,14 @@ def not_evaluated(runs: Path) -> None:
         path.write_bytes(b"".join(line for line in lines if b'"result"' not in line))
 
 
+def odd_numbers(runs: Path) -> None:
+    """A valid log whose parts don't fit each other."""
+    nothing = latency(median_s=0.0, lower_quartile_s=0.0, upper_quartile_s=0.0)
+    odd = result(images=0, confusion=[[1, 2, 3], []], class_accuracy={}, checkpoint_bytes=0,
+                 checkpoint_sha256=SHA, latency=nothing)  # fmt: skip
+    written(runs / "fp32", start(hyperparameters=None), epoch(1, train_loss=1e300), end(), odd)
+
+
 def binary(runs: Path) -> None:
     (runs / "qat/run.jsonl").write_bytes(b"\0\xff\n")
 
@@ -310,6 +319,7 @@ GARBAGE = {
     "one epoch": (one_epoch, "has not ended yet: 1 of 3 epochs are done", ""),
     "thousand epochs": (thousand_epochs, "(epochs 668 to 1000)", ""),
     "not evaluated": (not_evaluated, "no network has been evaluated", ""),
+    "odd numbers": (odd_numbers, "no complete FP32 run", ""),
     "binary": (binary, "QAT missing", "left out"),
 }  # fmt: skip
 

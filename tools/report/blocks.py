@@ -167,14 +167,17 @@ class Blocks:
             return
         rows = []
         plain = tables.ablation_table(found).rows
-        for fact, cells in zip(found, plain, strict=True):
+        for log, fact, cells in zip(logs, found, plain, strict=True):
             loss = self.loss_name(fact.hyperparameters.label_smoothing)
             accuracy = f"{100 * fact.accuracy:.2f}"
             if fact.is_best and len(found) > 1:
                 accuracy = f"**{accuracy}** ({self.t('rows.best')})"
-            rows.append((f"`{cells[0]}`", loss, *cells[2:-1], accuracy))
+            lines = lines_of(log, (Start, End))
+            rows.append((f"`{cells[0]}`", loss, *cells[2:-1], accuracy, lines))
         yield self.table("ablation", rows, left=5)
-        yield self.source(*((log, lines_of(log, (Start, End))) for log in logs))
+        folders = sorted({self.shown(log.path.parent.parent) for log in logs})
+        source = self.t("captions.rows", folders=", ".join(f"`{folder}/`" for folder in folders))
+        yield f"<sub>{self.t('captions.source', source=source)}</sub>"
 
     def scales(self) -> Iterator[str]:
         runs = self.tensors()
@@ -397,9 +400,14 @@ class Blocks:
         return {kind: log.name for kind, log in self.material.quantized.items()}
 
     def results(self) -> dict[str, Result]:
-        """The results of the FP32, the PTQ and the QAT run, by name."""
+        """The results of the FP32, the PTQ and the QAT run, by name, if they fit their classes."""
         logs = (self.material.fp32, self.material.ptq, self.material.qat)
-        return {log.name: log.result for log in logs if log and log.result}
+        found = {log.name: log.result for log in logs if log and log.result}
+        return {
+            name: result
+            for name, result in found.items()
+            if {len(result.class_accuracy)} == {len(result.confusion), *map(len, result.confusion)}
+        }
 
     def images(self, rows: Sequence[facts.Comparison]) -> list[int]:
         of = {log.name: log.result.images for log in self.material.compared if log.result}
@@ -425,11 +433,13 @@ class Blocks:
         named = []
         for log, lines in places:
             key = "captions.lines" if "-" in lines or "," in lines else "captions.line"
-            path = log.path
-            if path.is_relative_to(self.root):
-                path = path.relative_to(self.root)
-            named.append(self.t(key, path=path.as_posix(), lines=lines))
+            named.append(self.t(key, path=self.shown(log.path), lines=lines))
         return f"<sub>{self.t('captions.source', source='; '.join(named))}</sub>"
+
+    def shown(self, path: Path) -> str:
+        """Return a path as seen from the report, where that is shorter."""
+        is_below = path.is_relative_to(self.root)
+        return (path.relative_to(self.root) if is_below else path).as_posix()
 
     def analysis_source(self) -> str:
         logs = self.material.quantized.values()

@@ -53,7 +53,11 @@ def collect(runs: Path, baseline: str | None = None) -> Material:
     material.ptq = best([log for log in lab if log.start.kind == "ptq"])
     material.qat = best([log for log in lab if log.start.kind == "qat"])
     material.compared = [log for log in [fp32, *children] if log.result]
-    material.settings = [log for log in trained if log.end and log.start.data == fp32.start.data]
+    material.settings = [
+        log
+        for log in trained
+        if log.end and log.start.hyperparameters and log.start.data == fp32.start.data
+    ]
     return material
 
 
