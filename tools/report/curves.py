@@ -91,7 +91,7 @@ def save_figure(figure: "Figure", path: Path) -> list[Path]:
 
     written = []
     kinds: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("png", {"pil_kwargs": {"compress_level": 4}}),  # the last percent costs half of the time
+        ("png", {"pil_kwargs": {"compress_level": 2}}),  # the last percents cost most of the time
         ("svg", {"metadata": {"Date": None}}),
     )
     for kind, options in kinds:
