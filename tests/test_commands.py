@@ -70,6 +70,9 @@ def test_the_runs_are_logged_from_start_to_end(finished: Path) -> None:
         assert log.start.data == baseline.start.data
         assert log.start.baseline.checkpoint_sha256 == baseline.end.checkpoint_sha256
         assert log.quantized.scheme == "int8-per-tensor"
+        assert len(log.analysis.tensors) == 41
+        assert (finished / "runs" / name / LOG_NAME).stat().st_size < 100_000
+    assert read_log(finished / "runs" / "per-channel").analysis is None
 
 
 def test_evaluate_compares_all_runs_and_remembers(copied: Path, lab3: Command) -> None:

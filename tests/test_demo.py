@@ -7,6 +7,7 @@ import pytest
 
 from lab3.runlog import read_log
 from tests.conftest import Command
+from tools.report.texts import load_texts
 
 
 @pytest.mark.slow
@@ -24,5 +25,10 @@ def test_the_demo_does_the_whole_lab(tmp_path: Path, lab3: Command) -> None:
         assert f"{100 * result.accuracy:.2f}" in report
     for image in re.findall(r"!\[[^]]+\]\(([^)]+)\)", report):
         assert (folder / image).stat().st_size > 1000
+    assert load_texts("en")("prompts.placeholder") not in report
+    assert "**Gap:**" not in report
+    page = (folder / "report.html").read_text()
+    assert page.count('src="data:image/svg+xml') == 6
+    assert 'class="missing"' not in page
     again = lab3("demo")
     assert again.stderr.count("is complete already") == 6

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab3.records import (
+    Analysis,
     Baseline,
     DataRecord,
     End,
@@ -21,6 +22,7 @@ from lab3.records import (
     Hyperparameters,
     Latency,
     Quantized,
+    QuantizedTensor,
     Record,
     Result,
     Resume,
@@ -96,6 +98,28 @@ def quantized(**changes: Any) -> Quantized:
     return Quantized.model_validate(fields | changes)
 
 
+def tensor(**changes: Any) -> QuantizedTensor:
+    fields = {
+        "layer": "layer1.0.conv1",
+        "role": "weight",
+        "minimum": -0.31,
+        "maximum": 0.28,
+        "scale_before": 0.62 / 255,
+        "scale": 2.0**-8,
+        "zero_point": 0,
+        "shift": 8,
+        "clamped": "below",
+        "outside": 0.0,
+        "sqnr_db": 38.04,
+        "counts": (0, 3, 5, 0),
+    }
+    return QuantizedTensor.model_validate(fields | changes)
+
+
+def analysis(**changes: Any) -> Analysis:
+    return Analysis.model_validate({"images": 32, "tensors": (tensor(),)} | changes)
+
+
 def end(**changes: Any) -> End:
     fields = {
         "time": TIME,
@@ -143,6 +167,7 @@ RECORDS = {
     "resume": resume(),
     "epoch": epoch(1),
     "quantized": quantized(),
+    "analysis": analysis(),
     "end": end(),
     "result": result(),
 }
@@ -203,6 +228,23 @@ later = st.one_of(
         scheme=schemes,
         accuracy_with_float_biases=fractions,
         validation_accuracy=fractions,
+    ),
+    st.builds(
+        analysis,
+        images=counts,
+        tensors=st.lists(
+            st.builds(
+                tensor,
+                layer=words,
+                role=st.sampled_from(["weight", "activation", "addition"]),
+                scale_before=numbers,
+                shift=st.none() | counts,
+                outside=fractions,
+                sqnr_db=st.none() | numbers,
+                counts=st.lists(st.integers(0, 2**40), min_size=1, max_size=4),
+            ),
+            max_size=3,
+        ),
     ),
     st.builds(end, time=times, best_epoch=st.none() | counts, checkpoint_sha256=digests),
     st.builds(

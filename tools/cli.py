@@ -17,6 +17,7 @@ from tools.grade import explain, grade
 from tools.loop import RunInterruptedError
 from tools.quantization import ptq, qat
 from tools.release import release
+from tools.report_command import report
 from tools.review import review
 from tools.runs import runs
 from tools.sweep import sweep
@@ -31,7 +32,7 @@ app = typer.Typer(
     help="Lab 3: INT8 quantization of a ResNet with power-of-two scales.",
 )
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    "For students": (train, ptq, qat, evaluate, sweep, check, review, runs, doctor),
+    "For students": (train, ptq, qat, evaluate, sweep, check, report, review, runs, doctor),
     "For teaching assistants": (grade, explain),
     "For instructors": (release, demo),
 }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Option
 
-from lab3.runlog import RunLog, write_atomically
 from tools import workspace
 from tools.console import UserError, out, print_table, say
 from tools.datasets import read_data
@@ -19,6 +19,9 @@ from tools.options import Restart
 from tools.pack import pack
 from tools.quantization import ptq_run, qat_run
 from tools.report import curves, facts, tables
+from tools.report.material import collect
+from tools.report.writing import write_report
+from tools.report_command import write_page
 from tools.sweep import settings, sweep_runs
 from tools.train import network_defaults, recipe, train_run
 
@@ -71,14 +74,12 @@ def demo(
         tables.ablation_table(settings_tried).without_constants(),
     )
     print_comparison(compared)
-    drawn = curves.save_curves(
-        fp32.epochs, fp32.end.best_epoch if fp32.end else None, folder / "curves"
-    )
+    say("Report")
     report = folder / "report.md"
-    text = report_text(fp32, settings_tried, compared, logs).encode()
-    write_atomically(report, lambda file: file.write(text))
-    for path in (report, *drawn):
-        say(f"wrote {path}")
+    answers = tomllib.loads((SOLUTION / "reference" / "answers.toml").read_text(encoding="utf-8"))
+    write_report(report, collect(runs, "fp32"), "en", answers)
+    say(f"wrote {report}")
+    write_page(report)
     say("Grading")
     archive = folder / "submission.zip"
     pack(SOLUTION, runs, ["fp32", "ptq", "qat"], report, archive)
@@ -89,38 +90,3 @@ def demo(
         print_grade(f"Grade of {title}", made)
         say(f"wrote {grades / 'feedback.html'}")
     say(f"took {time.monotonic() - began:.0f} s")
-
-
-def report_text(
-    fp32: RunLog,
-    ablation: list[facts.Ablation],
-    compared: list[facts.Comparison],
-    logs: list[RunLog],
-) -> str:
-    """Return the demo's report, a Markdown document made from run logs alone."""
-    start, end = fp32.start, fp32.end
-    results = {log.name: log.result for log in logs if log.result}
-    sections = [
-        f"# Lab 3 on {start.data.name}",
-        f"{start.arch} of width {start.width}, {start.parameters:,} parameters; "
-        f"{start.data.train:,} training, {start.data.validation:,} validation and "
-        f"{start.data.test:,} test images; PyTorch {start.environment.torch} on "
-        f"{start.environment.processor}, {start.environment.threads} threads.",
-        "## Training and validation curves",
-        f"![Loss and accuracy of training and validation over {len(fp32.epochs)} epochs]"
-        "(curves.png)",
-        f"Best epoch: {end.best_epoch if end else '?'}.",
-        "## Ablation",
-        tables.ablation_table(ablation).markdown(),
-        "Accuracy on the validation images; * marks the best.",
-        "## Comparison of FP32, PTQ and QAT",
-        tables.comparison_table(compared).markdown(),
-        "\n".join(f"- {line}" for line in tables.latency_notes(compared)),
-        "## Test accuracy per class (%)",
-        tables.class_table(results).markdown(),
-        *(
-            f"### Confusion matrix of {name}\n\n{tables.confusion_table(result).markdown()}"
-            for name, result in results.items()
-        ),
-    ]
-    return "\n\n".join(sections) + "\n"

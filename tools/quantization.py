@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Option
 
-from lab3.records import Baseline, Hyperparameters, Quantized, Start
+from lab3.records import Analysis, Baseline, Hyperparameters, Quantized, Start
 from lab3.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, append, read_log
 from tools import devices, loop, networks, workspace
 from tools.console import Bar, UserError, megabytes, percent, say
@@ -33,6 +33,8 @@ from tools.options import (
 from tools.train import with_changes
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from lab3.data import ImageData
     from lab3.resnet import QuantizableResNet
 
@@ -189,7 +191,7 @@ def ptq_run(
         shown = min(calibration_images, len(data.train))
         with Bar("calibrating", shown) as bar:
             calibrate(network, data, shown, bar.advance)
-        return convert_and_finish(folder, network, data, best_epoch=None)
+        return convert_and_finish(folder, network, data, None, has_shifts=qconfig == "ptq")
 
 
 def qat_run(
@@ -233,14 +235,20 @@ def qat_run(
 
 
 def convert_and_finish(
-    folder: Path, network: QuantizableResNet, data: ImageData, best_epoch: int | None
+    folder: Path,
+    network: QuantizableResNet,
+    data: ImageData,
+    best_epoch: int | None,
+    has_shifts: bool = True,
 ) -> RunLog:
-    """Convert a network, put its biases on the grid, tell what that costs, and end the run."""
+    """Convert a network, put its biases on the grid, log what that does, and end the run."""
     import torch
 
+    from lab3.analysis import float_copy
     from lab3.quantize import convert, put_biases_on_grid, scheme_of
 
     engine = networks.use_exact_engine()
+    original = float_copy(network) if has_shifts else None
     convert(network.to(memory_format=torch.contiguous_format))
     before = networks.validation_accuracy(network, data, "float biases")
     put_biases_on_grid(network, data.normalise(data.validation.images[:1]))
@@ -254,6 +262,8 @@ def convert_and_finish(
             validation_accuracy=after,
         ),
     )
+    if original:
+        append(folder, analysis(original, network, data))
     end = loop.finish(folder, network, best_epoch, after)
     say(
         f"biases on the int32 grid: validation accuracy {percent(before)} before, {percent(after)} "
@@ -261,3 +271,11 @@ def convert_and_finish(
         f"{folder / CHECKPOINT_NAME}: {megabytes(end.checkpoint_bytes)}, {scheme_of(network)}"
     )
     return read_log(folder)
+
+
+def analysis(original: nn.Module, network: nn.Module, data: ImageData) -> Analysis:
+    """Return what quantization did to each tensor, with a progress bar."""
+    from lab3.analysis import ANALYSED_IMAGES, analyse
+
+    with Bar("noise of each layer", min(ANALYSED_IMAGES, len(data.validation))) as bar:
+        return analyse(original, network, data, on_batch=bar.advance)

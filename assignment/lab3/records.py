@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Role = Literal["weight", "activation", "addition"]  # an addition: of a residual block
 Scheme = Literal["fp32", "int8-per-tensor", "int8-per-channel"]
 
 
@@ -137,6 +138,45 @@ class Quantized(Record):
     validation_accuracy: Fraction
 
 
+class QuantizedTensor(Record):
+    """How one tensor of the network lies on its INT8 grid.
+
+    ``scale_before`` is ``2*max(|minimum|, |maximum|) / 255``, of the range that the observer saw;
+    ``scale`` is what the network computes with: ``2**-shift``, or no power of two (``shift`` is
+    None). ``clamped``: the nearest power of two lay below or above what a shift can reach.
+    ``counts`` is a histogram of the float values over the grid, from integer 0 (-128 for weights)
+    to 255 (127) in bins of equal width; values outside count in the first or last bin, and
+    ``outside`` is their fraction. ``sqnr_db`` is ``10*log10(sum(x**2) / sum((x - x_q)**2))``, the
+    signal-to-quantization-noise ratio (Widrow & Kollar, "Quantization Noise", 2008), of the float
+    values x and the INT8 values x_q; None when one of the sums is 0.
+    """
+
+    layer: str = Field(max_length=200)
+    role: Role
+    minimum: float
+    maximum: float
+    scale_before: float
+    scale: float = Field(gt=0)
+    zero_point: int
+    shift: int | None
+    clamped: Literal["below", "above"] | None
+    outside: Fraction
+    sqnr_db: float | None
+    counts: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1, max_length=256)
+
+
+class Analysis(Record):
+    """What quantization did to each tensor, in the order of the forward pass.
+
+    Weights are compared with the float weights, BatchNorm folded in; activations with those of
+    the float network for the same validation images, so they hold the noise of all layers before.
+    """
+
+    event: Literal["analysis"] = "analysis"
+    images: int
+    tensors: tuple[QuantizedTensor, ...] = Field(max_length=1_000)
+
+
 class End(Record):
     """The run is complete; its checkpoint holds the epoch with the best validation accuracy."""
 
@@ -182,5 +222,5 @@ class Result(Record):
 
 
 AnyRecord = Annotated[
-    Start | Resume | Epoch | Quantized | End | Result, Field(discriminator="event")
+    Start | Resume | Epoch | Quantized | Analysis | End | Result, Field(discriminator="event")
 ]

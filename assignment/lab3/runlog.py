@@ -3,14 +3,14 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from lab3.errors import LabError
-from lab3.records import AnyRecord, End, Epoch, Quantized, Record, Result, Start
+from lab3.records import Analysis, AnyRecord, End, Epoch, Quantized, Record, Result, Start
 
 LOG_NAME = "run.jsonl"
 CHECKPOINT_NAME = "model.pt"  # the finished network
@@ -25,11 +25,15 @@ class RunLogError(LabError):
 
 @dataclass(frozen=True)
 class RunLog:
-    """A validated log. ``is_torn``: the last line was cut off and is left out."""
+    """A validated log. ``is_torn``: the last line was cut off and is left out.
+
+    ``lines`` are the numbers of the records' lines in the file.
+    """
 
     path: Path
     records: tuple[AnyRecord, ...]
     is_torn: bool
+    lines: tuple[int, ...] = field(default=(), compare=False)
 
     @property
     def name(self) -> str:
@@ -46,6 +50,10 @@ class RunLog:
     @property
     def quantized(self) -> Quantized | None:
         return next(reversed([*self._all(Quantized)]), None)
+
+    @property
+    def analysis(self) -> Analysis | None:
+        return next(reversed([*self._all(Analysis)]), None)
 
     @property
     def end(self) -> End | None:
@@ -73,14 +81,16 @@ def read_log(run: Path) -> RunLog:
     *lines, tail = content.split(b"\n")
     if is_torn := not _is_record(tail) and tail != b"":
         tail = b""
-    records = []
+    records: list[AnyRecord] = []
+    numbers = []
     for number, line in enumerate([*lines, tail], 1):
         if line.strip():
             records.append(_parse(path, number, line))
+            numbers.append(number)
             _check_epoch(path, number, records)
     if not records or not isinstance(records[0], Start):
         raise RunLogError(f"{path}:1: event: a log begins with a start record")
-    return RunLog(path, tuple(records), is_torn)
+    return RunLog(path, tuple(records), is_torn, tuple(numbers))
 
 
 def _check_epoch(path: Path, number: int, records: list[AnyRecord]) -> None:

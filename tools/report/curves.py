@@ -2,18 +2,34 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
-from lab3.records import Epoch
 from lab3.runlog import write_atomically
+from tools.report.texts import Texts, load_texts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+DPI = 150
 TRAIN, VALIDATION = "#0072B2", "#D55E00"  # blue and vermilion of Okabe & Ito: safe for all eyes
 
 
-def terminal_curve(epochs: Sequence[Epoch], width: int = 72, height: int = 14) -> str:
+class CurvePoint(Protocol):
+    """What a curve needs of an epoch; accuracies are fractions."""
+
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def train_loss(self) -> float: ...
+    @property
+    def train_accuracy(self) -> float: ...
+    @property
+    def validation_loss(self) -> float: ...
+    @property
+    def validation_accuracy(self) -> float: ...
+
+
+def terminal_curve(epochs: Sequence[CurvePoint], width: int = 72, height: int = 14) -> str:
     """Return the accuracies of training and validation over the epochs, drawn in text."""
     import plotext
 
@@ -34,28 +50,38 @@ def terminal_curve(epochs: Sequence[Epoch], width: int = 72, height: int = 14) -
     return cast(str, plotext.uncolorize(plotext.build()))
 
 
-def save_curves(epochs: Sequence[Epoch], best_epoch: int | None, path: Path) -> list[Path]:
+def save_curves(
+    epochs: Sequence[CurvePoint], best_epoch: int | None, path: Path, texts: Texts | None = None
+) -> list[Path]:
     """Draw loss and accuracy of training and validation; return the PNG and the SVG written."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    t = texts or load_texts("en")
+    figure = Figure(figsize=(9, 3.6))
     loss, accuracy = figure.subplots(1, 2)
     numbers = [epoch.epoch for epoch in epochs]
     marker = "o" if len(epochs) == 1 else ""  # one point makes no line
-    train = {"color": TRAIN, "marker": marker, "label": "training"}
-    validation = {"color": VALIDATION, "marker": marker, "ls": "--", "label": "validation"}
+    train = {"color": TRAIN, "marker": marker, "label": t("figures.training")}
+    validation = {
+        "color": VALIDATION,
+        "marker": marker,
+        "ls": "--",
+        "label": t("figures.validation"),
+    }
     loss.plot(numbers, [e.train_loss for e in epochs], **train)
     loss.plot(numbers, [e.validation_loss for e in epochs], **validation)
-    loss.set(xlabel="epoch", ylabel="loss (cross entropy)")
+    loss.set(xlabel=t("figures.epoch"), ylabel=t("figures.loss"))
     accuracy.plot(numbers, [100 * e.train_accuracy for e in epochs], **train)
     accuracy.plot(numbers, [100 * e.validation_accuracy for e in epochs], **validation)
-    accuracy.set(xlabel="epoch", ylabel="accuracy (%)")
+    accuracy.set(xlabel=t("figures.epoch"), ylabel=t("figures.accuracy"))
     for axes in (loss, accuracy):
         axes.grid(alpha=0.3)
         axes.xaxis.get_major_locator().set_params(integer=True)
         if best_epoch is not None:
-            axes.axvline(best_epoch, color="grey", linewidth=0.8, label=f"best epoch {best_epoch}")
+            label = t("figures.best_epoch", epoch=best_epoch)
+            axes.axvline(best_epoch, color="grey", linewidth=0.8, label=label)
     loss.legend()
+    figure.subplots_adjust(0.07, 0.15, 0.985, 0.96, 0.17)
     return save_figure(figure, path)
 
 
@@ -64,12 +90,16 @@ def save_figure(figure: "Figure", path: Path) -> list[Path]:
     from matplotlib import rc_context
 
     written = []
-    for kind, metadata in (("png", {}), ("svg", {"Date": None})):
+    kinds: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("png", {"pil_kwargs": {"compress_level": 2}}),  # the last percents cost most of the time
+        ("svg", {"metadata": {"Date": None}}),
+    )
+    for kind, options in kinds:
         target = path.with_name(f"{path.name}.{kind}")
 
-        def write(file: BinaryIO, kind: str = kind, metadata: dict[str, None] = metadata) -> None:
+        def write(file: BinaryIO, kind: str = kind, options: dict[str, Any] = options) -> None:
             with rc_context({"svg.hashsalt": "lab3"}):
-                figure.savefig(file, format=kind, dpi=150, metadata=metadata)
+                figure.savefig(file, format=kind, dpi=DPI, **options)
 
         write_atomically(target, write)
         written.append(target)

@@ -56,9 +56,10 @@ def _row(log: RunLog, networks: dict[str, Result]) -> Comparison:
     if reference:
         drop = 100 * (reference.accuracy - result.accuracy)
         places = [(r.latency.processor, r.latency.threads) for r in (reference, result)]
-        if places[0] == places[1]:
+        if places[0] == places[1] and result.latency.median_s > 0:
             speedup = reference.latency.median_s / result.latency.median_s
-        compression = reference.checkpoint_bytes / result.checkpoint_bytes
+        if result.checkpoint_bytes > 0:
+            compression = reference.checkpoint_bytes / result.checkpoint_bytes
     return Comparison(
         run=log.name,
         dataset=start.data.name,

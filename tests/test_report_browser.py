@@ -1,0 +1,139 @@
+"""The pages in a real browser: the report in both languages, and a student's feedback."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from autograder.exports.feedback import feedback
+from tests.conftest import Command
+from tests.test_messages import grade, result, whole
+from tests.test_report_writing import write_runs
+from tools.report.material import collect
+from tools.report.pdf import browser as find_browser
+from tools.report.texts import LANGUAGES
+from tools.report.writing import write_report
+from tools.report_command import write_page
+
+OPTIONS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+WIDTHS = (390, 1280)  # a phone, a desktop
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = find_browser()
+    if path is None and os.environ.get("CI") != "true":
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    assert path, "CI needs Chromium: .ci/run installs it"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=[*OPTIONS])
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module", params=LANGUAGES)
+def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    material = collect(write_runs(folder / "runs"))
+    write_report(folder / "report.md", material, request.param)
+    return write_page(folder / "report.md")
+
+
+def opened(chromium: Browser, path: Path, width: int) -> tuple[Page, list[str]]:
+    """A page in a window of some width, and what the browser complained of."""
+    page = chromium.new_page(viewport={"width": width, "height": 844})
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: (
+        complaints.append(request.url) if not request.url.startswith(("file:", "data:")) else None
+    ))  # fmt: skip
+    page.goto(path.as_uri())
+    return page, complaints
+
+
+def is_scrolled_sideways(page: Page) -> bool:
+    root = "document.documentElement"
+    return bool(page.evaluate(f"{root}.scrollWidth > {root}.clientWidth"))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_report_opens_without_complaints_and_fits(
+    chromium: Browser, report: Path, width: int
+) -> None:
+    page, complaints = opened(chromium, report, width)
+    assert complaints == []
+    assert not is_scrolled_sideways(page)
+    widths = page.evaluate("[...document.images].map(image => image.naturalWidth)")
+    assert len(widths) == 6
+    assert min(widths) > 0
+    assert page.locator("math").count() >= 4
+    heights = page.evaluate("[...document.querySelectorAll('math')].map(m => m.clientHeight)")
+    assert min(heights) > 5
+    page.close()
+
+
+def test_unfolded_tables_scroll_inside_of_their_own_box(chromium: Browser, report: Path) -> None:
+    page, _ = opened(chromium, report, 390)
+    for part in page.locator("summary").all():
+        part.click()
+    assert not is_scrolled_sideways(page)
+    boxes = "[...document.querySelectorAll('.wide')].map(box => box.scrollWidth > box.clientWidth)"
+    assert any(page.evaluate(boxes))
+    page.close()
+
+
+def test_open_questions_stand_out(chromium: Browser, report: Path) -> None:
+    page, _ = opened(chromium, report, 1280)
+    assert page.locator("p.open").count() == 15
+    style = "getComputedStyle(document.querySelector('p.open')).borderTopStyle"
+    assert page.evaluate(style) == "dashed"  # so the policy lets the style sheet through
+    page.close()
+
+
+def test_the_report_prints(chromium: Browser, report: Path) -> None:
+    page, _ = opened(chromium, report, 1280)
+    page.emulate_media(media="print")
+    assert page.pdf().startswith(b"%PDF")
+    table = page.locator("details .wide").first
+    box = table.bounding_box()
+    assert box
+    assert box["height"] > 40  # folded parts are printed unfolded
+    page.close()
+
+
+@pytest.mark.usefixtures("chromium")
+def test_the_command_prints_a_pdf(tmp_path: Path, lab3: Command) -> None:
+    write_runs(tmp_path / "runs")
+    assert "wrote report.pdf" in lab3("report", "--pdf").stderr
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_without_a_browser_the_command_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lab3.errors import LabError
+    from tools.report.pdf import print_pdf
+
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(LabError, match="needs Chromium or Chrome: install one"):
+        print_pdf(tmp_path / "report.html", tmp_path / "report.pdf")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_feedback_opens_without_complaints_and_fits(
+    chromium: Browser, tmp_path: Path, width: int
+) -> None:
+    whole_grade = grade(whole(), result(outcome="passed"), result(claim="W" * 200))
+    path = tmp_path / "feedback.html"
+    path.write_text(feedback(whole_grade, "everything"), encoding="utf-8")
+    page, complaints = opened(chromium, path, width)
+    assert complaints == []
+    assert not is_scrolled_sideways(page)
+    page.close()

@@ -1,0 +1,57 @@
+"""A page as PDF, printed by the Chromium or Chrome of this computer."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from lab3.errors import LabError
+from lab3.runlog import write_atomically
+
+BROWSERS = (
+    "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)  # fmt: skip
+OPTIONS = (
+    "--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-pdf-header-footer",
+)  # fmt: skip
+TIMEOUT_S = 60
+
+
+def browser() -> str | None:
+    """Return the path of a browser that prints, if there is one."""
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def print_pdf(page: Path, target: Path) -> None:
+    """Print a page; raise LabError when there is no browser or it fails."""
+    program = browser()
+    if program is None:
+        raise LabError(
+            "a PDF needs Chromium or Chrome: install one (Debian: apt-get install chromium), or "
+            f"open {page} in your browser and print it to a file"
+        )
+    is_root = sys.platform == "linux" and os.geteuid() == 0
+    with tempfile.TemporaryDirectory(prefix="lab3-pdf-") as folder:
+        made = Path(folder) / "report.pdf"
+        command = [
+            program, *OPTIONS, *(["--no-sandbox"] if is_root else []),
+            f"--user-data-dir={folder}/profile", f"--print-to-pdf={made}",
+            page.resolve().as_uri(),
+        ]  # fmt: skip
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S,
+                check=False,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise LabError(f"{program} could not print {page}: {error}") from None
+        if done.returncode or not made.exists():
+            told = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+            raise LabError(f"{program} could not print {page}: {told[0]}")
+        content = made.read_bytes()
+        write_atomically(target, lambda file: file.write(content))

@@ -1,0 +1,114 @@
+"""The report as a file: made anew around the prose that is there already."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from lab3.errors import LabError
+from lab3.runlog import write_atomically
+from tools.report import figures, prose
+from tools.report.blocks import Blocks
+from tools.report.material import Material
+from tools.report.texts import LANGUAGES, TEMPLATES, Texts, load_texts
+
+FIGURES = "figures"
+BLOCKS = (
+    "title", "network", "curves", "hyperparameters", "ablation", "scales", "noise",
+    "comparison", "tradeoff", "confusion", "discussion",
+)  # fmt: skip
+
+
+@dataclass
+class Written:
+    """What was written, and what the user should know of it."""
+
+    report: Path
+    figures: list[Path]
+    edits: list[prose.Edit] = field(default_factory=list)
+    backup: Path | None = None
+    unanswered: int = 0
+
+
+def write_report(
+    path: Path,
+    material: Material,
+    language: str | None = None,
+    answers: Mapping[str, str] | None = None,
+) -> Written:
+    """Write ``report.md`` and its figures; prose of a report that is there already stays.
+
+    ``answers``, by name of the question, are put where nothing was answered yet. When generated
+    regions were edited by hand, the old file is kept beside the new one. Raises LabError, having
+    written nothing, when the old file can't be read.
+    """
+    existing = read_existing(path)
+    texts = load_texts(language or language_of(existing) or "en")
+    with figures.style(font := figures.cjk_font()):
+        labels = texts if font or texts.language == "en" else load_texts("en")
+        blocks = Blocks(material, texts, labels, path.parent / FIGURES, path.parent)
+        made = prose.parse(render(blocks, answers or {}))
+        placeholders = [load_texts(name)("prompts.placeholder") for name in LANGUAGES]
+        heading = f"## {texts('headings.unplaced')}"
+        merged, edits = prose.merge(made, existing, placeholders, heading)
+        drawn = [figure for draw in blocks.drawings for figure in draw()]
+    written = Written(path, drawn, edits)
+    if edits:
+        written.backup = back_up(path)
+    content = merged.text().encode()
+    write_atomically(path, lambda file: file.write(content))
+    written.unanswered = sum(region.prose in placeholders for region in merged.regions)
+    return written
+
+
+def render(blocks: Blocks, answers: Mapping[str, str]) -> str:
+    """Return the report as it is without any prose but ``answers``."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True,
+        autoescape=False,  # Markdown; the page is sanitised when it is made
+    )  # fmt: skip
+    t: Texts = blocks.t
+    return environment.get_template("lab_report.md.j2").render(
+        t=t,
+        answer=lambda name: answers.get(name, t("prompts.placeholder")).strip(),
+        blocks={name: [text for text in getattr(blocks, name)() if text] for name in BLOCKS},
+    )
+
+
+def read_existing(path: Path) -> prose.Document:
+    """Return the report that is there; raise LabError when its prose can't be told apart."""
+    try:
+        return prose.parse(path.read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        return prose.Document("", ())
+    except OSError as error:
+        raise LabError(f"{path} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise LabError(f"{path} is not UTF-8: save it as UTF-8 in your editor") from None
+    except prose.MarkerError as error:
+        lines = "\n".join(f"{path}:{fault}" for fault in str(error).splitlines())
+        raise LabError(
+            f"{lines}\nnothing was changed: each generated part stands between a line "
+            f"<!-- lab3: NAME --> and a line {prose.END}; mend these lines, or move your report "
+            "away, run lab3 report again and paste your answers into the new one"
+        ) from None
+
+
+def language_of(document: prose.Document) -> str | None:
+    """Return the language that a report was written in, by its title."""
+    for region in document.regions:
+        for language in LANGUAGES:
+            if region.body.startswith(f"# {load_texts(language)('headings.title')}"):
+                return language
+    return None
+
+
+def back_up(path: Path) -> Path:
+    """Copy the report to a name that is still free, and return it."""
+    number = 1
+    while (backup := path.with_name(f"{path.stem}.before-{number}{path.suffix}")).exists():
+        number += 1
+    content = path.read_bytes()
+    write_atomically(backup, lambda file: file.write(content))
+    return backup
