@@ -19,6 +19,7 @@ from lab3.errors import LabError
 from lab3.evaluation import predict
 from lab3.records import Epoch, Hyperparameters
 from lab3.runlog import write_atomically
+from lab3.schedule import learning_rate
 
 RECIPES = {  # what ``lab3 train`` starts from; each value has an option
     "cifar10": Hyperparameters(),
@@ -29,20 +30,6 @@ RECIPES = {  # what ``lab3 train`` starts from; each value has an option
 
 class NonFiniteLossError(LabError):
     """The loss became nan or infinite; the text says where and what to try."""
-
-
-def learning_rate(hyper: Hyperparameters, epoch: int) -> float:
-    """Return the learning rate of an epoch, counted from 0.
-
-    ``cosine`` falls to 0 (Loshchilov & Hutter, arXiv:1608.03983, without restarts);
-    ``multistep`` is divided by 10 after half and after three quarters of the epochs.
-    """
-    progress = epoch / hyper.epochs
-    if hyper.scheduler == "cosine":
-        return hyper.learning_rate * (1 + math.cos(math.pi * progress)) / 2
-    if hyper.scheduler == "multistep":
-        return hyper.learning_rate * 0.1 ** ((progress >= 0.5) + (progress >= 0.75))
-    return hyper.learning_rate
 
 
 def build_optimizer(network: nn.Module, hyper: Hyperparameters) -> torch.optim.Optimizer:

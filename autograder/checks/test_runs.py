@@ -8,7 +8,7 @@ from autograder.claims import Evidence, about
 from autograder.client import Client, NoAnswerError
 from autograder.material import KINDS, Kind, Material, is_based_on
 from lab3.runlog import RunLog
-from lab3.training import learning_rate
+from lab3.schedule import learning_rate
 
 Fact = tuple[str, object, object]  # what, expected, got
 
