@@ -30,5 +30,9 @@ def test_the_demo_does_the_whole_lab(tmp_path: Path, lab3: Command) -> None:
     page = (folder / "report.html").read_text()
     assert page.count('src="data:image/svg+xml') == 6
     assert 'class="missing"' not in page
+    assert "100 of 100 points; all checks passed" in shown
+    assert "0 of 100 points; 8 checks failed, 37 not implemented" in shown
+    review = lab3("review", folder / "report.md", "--runs", folder / "runs").stdout
+    assert review == "nothing found\n"
     again = lab3("demo")
     assert again.stderr.count("is complete already") == 6

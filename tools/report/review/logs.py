@@ -165,7 +165,11 @@ def setting_reached(
     value = accuracy(setting.accuracy)
     if value is None or setting.accuracy is None or not any(map(EPOCHS.search, setting.values)):
         return
-    alike = [log for log in logs if log.end and log.start.kind == "train" and is_of(setting, log)]
+    named = {cell.strip("` *") for cell in setting.values.values()}
+    trained = [log for log in logs if log.end and log.start.kind == "train"]
+    alike = [log for log in trained if log.name in named] or [
+        log for log in trained if is_of(setting, log)
+    ]
     known = [Logged.of(log, log.end, log.end.validation_accuracy) for log in alike if log.end]
     known += [Logged.of(log, r, r.accuracy) for log in alike for r in _results(log)]
     if known and not any(value.touches(logged.value) for logged in known):
@@ -185,10 +189,11 @@ def is_of(setting: Setting, log: RunLog) -> bool:
     if hyper is None:
         return False
     printed = {name: v for h, c in setting.values.items() for name, v in named_values(h, c)}
-    text = " ".join(setting.values.values())
-    has_loss = any(re.search("loss|損失|损失", header, re.I) for header in setting.values)
-    smoothed = HYPERPARAMETERS["label_smoothing"].search(text) is not None
-    if has_loss and "label_smoothing" not in printed and smoothed != (hyper.label_smoothing > 0):
+    losses = [
+        v for header, v in setting.values.items() if re.search("loss|損失|损失", header, re.I)
+    ]
+    smoothed = HYPERPARAMETERS["label_smoothing"].search(" ".join(losses)) is not None
+    if losses and "label_smoothing" not in printed and smoothed != (hyper.label_smoothing > 0):
         return False
     words = (getattr(hyper, name) for name in ("optimizer", "scheduler", "augmentation"))
     for word, header in zip(
