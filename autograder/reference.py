@@ -109,6 +109,15 @@ def block_int8_output(
     return output
 
 
+@lru_cache(maxsize=8)
+@torch.inference_mode()
+def block_output(in_channels: int, channels: int, stride: int, seed: int) -> Tensor:
+    """Return what a block computes for the images of the probe ``block``."""
+    images = experiments.images(seed + 1, 2, in_channels, 8, 8)
+    output: Tensor = block(in_channels, channels, stride, seed)(images)
+    return output
+
+
 def block(in_channels: int, channels: int, stride: int, seed: int) -> Any:
     """Return one reference bottleneck with the weights of an experiment, in eval mode."""
     out_channels = 4 * channels
@@ -211,12 +220,28 @@ def rounded(weight: Tensor, scale: float, zero_point: int) -> Tensor | None:
 
 
 @lru_cache(maxsize=128)
+def layer_of(layers: tuple[int, ...], width: int, seed: int, layer: ConvLayer) -> Layer:
+    """Return a layer of an experiment's network; public experiments are every submission's."""
+    return Layer(filled(list(layers), 10, width, seed), layer, seed)
+
+
+@lru_cache(maxsize=128)
 def tried_layer(
     layers: tuple[int, ...], width: int, seed: int, layer: ConvLayer, is_training: bool
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return the ``fronts`` and the ``rests`` of a layer of an experiment's network."""
-    tried = Layer(filled(list(layers), 10, width, seed), layer, seed)
+    tried = layer_of(layers, width, seed, layer)
     return tried.fronts(is_training), tried.rests(is_training)
+
+
+@lru_cache(maxsize=128)
+def int8_layer(
+    layers: tuple[int, ...], width: int, seed: int, layer: ConvLayer, front: str
+) -> Tensor:
+    """Return what a layer with this front gives in INT8, its weight at the stock scale."""
+    tried, parts = layer_of(layers, width, seed, layer), front.split()
+    weight, bias = tried.folded() if "bn" in parts else (tried.conv.weight, None)
+    return tried.computed(weight, bias, "relu" in parts, weight_scale(weight))
 
 
 def fold(

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -45,13 +44,14 @@ def check_block(
 ) -> None:
     shape = {"in_channels": in_channels, "channels": channels, "stride": stride, "seed": seed}
     _, tensors = client.ask("block", Block, **shape, size=8, gradients=False)
-    block = reference.block(**shape)
-    images = experiments.images(seed + 1, 2, in_channels, 8, 8)
-    expected = block(images).detach()
+    expected = reference.block_output(*shape.values())
     got = tensors.get("output")
     what = f"QuantizableBottleneck({in_channels}, {channels}, {stride}) on 2 random images"
     compare(evidence, what, expected, got)
-    diagnosis = "" if got is None else diagnose_block(block, images, got, TOLERANCE)
+    diagnosis = ""
+    if got is not None and not evidence.observations[-1].holds:
+        block, images = reference.block(**shape), block_images(shape)
+        diagnosis = diagnose_block(block, images, got, TOLERANCE)
     evidence.judge("The output differs from the one that the handout describes.", diagnosis)
 
 
@@ -84,7 +84,8 @@ def test_network_logits(client: Client, inputs: Inputs, evidence: Evidence) -> N
 @about(BLOCK, follows=("forward.block_with_shortcut",))
 def test_gradients(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """Gradients reach every weight, through the main path and through the shortcut."""
-    shape, block, tensors, _ = watched_block(client, inputs)
+    shape, tensors, _ = watched_block(client, inputs)
+    block = reference.block(**shape)
     output = block(block_images(shape))
     (output * experiments.images(shape["seed"] + 2, *output.shape)).sum().backward()
     is_right = same(tensors.get("output"), output.detach(), TOLERANCE)
@@ -104,11 +105,11 @@ def test_gradients(client: Client, inputs: Inputs, evidence: Evidence) -> None:
 
 def watched_block(
     client: Client, inputs: Inputs
-) -> tuple[dict[str, int], Any, Mapping[str, Tensor], Block]:
-    """Return a block's shape, its reference, and what the student's computed, and with which."""
+) -> tuple[dict[str, int], Mapping[str, Tensor], Block]:
+    """Return a block's shape, what the student's computed, and with which functionals."""
     shape = {"in_channels": 16, "channels": 8, "stride": 2, "seed": inputs.seed + 13}
     used, tensors = client.ask("block", Block, **shape, size=8, gradients=True)
-    return shape, reference.block(**shape), tensors, used
+    return shape, tensors, used
 
 
 def block_images(shape: Mapping[str, int]) -> Tensor:
@@ -143,10 +144,11 @@ def observe_block(client: Client, inputs: Inputs, evidence: Evidence) -> str:
     Returns a diagnosis, or nothing.
     """
     try:
-        shape, block, computed, used = watched_block(client, inputs)
+        shape, computed, used = watched_block(client, inputs)
     except NoAnswerError:
         return ""
-    if not same(computed.get("output"), block(block_images(shape)).detach(), TOLERANCE):
+    expected = reference.block_output(*shape.values())
+    if not same(computed.get("output"), expected, TOLERANCE):
         return ""
     diagnosis = observe_functionals(evidence, "the block's addition", used.functionals)
     answer, tensors = client.ask("int8_block", Converted, **shape)

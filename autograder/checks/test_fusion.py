@@ -69,14 +69,10 @@ def int8_layers(client: Client, inputs: Inputs) -> dict[str, bool]:
 
     def compute() -> dict[str, bool]:
         _, tensors = ask(client, inputs)
-        network = reference.filled(SMALL, 10, WIDTH, inputs.seed)
         found = {}
         for name, (front, _) in examine(client, inputs).items():
-            layer = reference.Layer(network, name, inputs.seed)
             got = tensors.get(f"INT8 {name.conv}")
-            weight, bias = layer.folded() if "bn" in front.split() else (layer.conv.weight, None)
-            scale = reference.weight_scale(weight)
-            real = layer.computed(weight, bias, "relu" in front.split(), scale)
+            real = reference.int8_layer(tuple(SMALL), WIDTH, inputs.seed, name, front)
             found[name.conv] = reference.is_on_grid(got, real, FIXED_SCALE, FIXED_ZERO_POINT)
         return found
 

@@ -134,7 +134,7 @@ def try_layers(client: Client, inputs: Inputs) -> dict[str, bool]:
             )
 
         for layer, (front, _) in test_fusion.examine(client, inputs).items():
-            tried, parts = reference.Layer(network, layer, seed), front.split()
+            tried, parts = reference.layer_of(tuple(SMALL), WIDTH, seed, layer), front.split()
             weight, bias = tried.folded() if "bn" in parts else (tried.conv.weight, None)
             compare(layer.conv, partial(tried.computed, weight, bias, "relu" in parts))
             if layer.conv.endswith("conv3"):
