@@ -62,10 +62,13 @@ def _compared(document: Document, results: Results, sentence: Sentence) -> Itera
 def direction(before: str, between: str, following: str) -> bool | None:
     """Return whether the first of two networks is said to be the better one; None if neither."""
     than = THAN.search(between)
-    said = between + re.split(r"[,。;]", following)[0] if than else between
-    if DROP_NOUN.search(said) and (smaller := SMALLER.search(said)) != LARGER.search(said):
+    rest = re.split(r"[,。;]", following)[0]
+    said = between + rest if than else between
+    is_of_drop = DROP_NOUN.search(before + said if "that of" in said else said)
+    if is_of_drop and (smaller := SMALLER.search(said)) != LARGER.search(said):
         return (smaller is not None) != (NEGATED.search(said) is not None)
-    if NOT_ACCURACY.search(before + said):
+    is_aside = NOT_ACCURACY.search(rest) and not ACCURACY_WORD.search(rest)
+    if is_aside or NOT_ACCURACY.search(before + said):
         return None
     if re.fullmatch(r"[A-Za-z0-9 ]*>\s*", between):
         return True
