@@ -176,7 +176,10 @@ def rounding(document: Document, sentence: Sentence) -> Iterator[Finding]:
     if (
         match
         and is_of_shift
-        and not re.search(r"\+\s*0?\.5|\bround(?!\w*\s+(?:it |S )?(?:down|up))", text)
+        and not re.search(
+            r"\+\s*0?\.5|shift (?:round|floor|truncat)|\bround(?!\w*\s+(?:it |S )?(?:down|up))",
+            text,
+        )
     ):
         yield document.finding(
             "shift-rounding",

@@ -22,7 +22,8 @@ HISTORY = any_of(
     r"\b(?:other|some|another) (?:works?|groups?|teams?|people)\b", r"\bin the world\b",
     r"\bstate[- ]of[- ]the[- ]art\b", r"\blab ?[0-24-9]\b", r"\btop-?5\b", "[別他]組", "官方",
     r"\b(?:cat|dog|deer|frog|horse|ship|truck|bird|airplane|automobile)s?\b",
-    "[貓狗]", "青蛙", "飛機", "卡車", "汽車",
+    r"\bet al\b", r"\b(?:mnist|imagenet|coco|cifar-?100)\b", "[貓狗]", "青蛙", "飛機",
+    "卡車", "汽車",
 )  # fmt: skip
 AS_EXPECTED = "".join(f"(?<!as {who})" for who in ("", "we ", "i ", "was ", "we had ", "i had "))
 NOT_CLAIMED = any_of(
@@ -30,6 +31,7 @@ NOT_CLAIMED = any_of(
     r"theoretical", r"\bideal", rf"{AS_EXPECTED}\bexpect", r"\bshould\b", r"\bmight\b", r"\bmay\b",
     r"\bcould\b", r"\bhope", r"\bgoal\b", r"\brequire", r"\bthreshold", r"\boften\b",
     r"\btarget\b", r"\bup to\b", r"\bassum", r"\bcan\b(?! be seen)", r"\bwill\b", r"\bnormally\b",
+    r"\bnot true\b",
     "通常", "一般", "理論", "(?<![如合乎所])預期", "應該", "可能", "希望", "目標", "要求", "門檻",
     "標準", "往往", "期望", "最多可", "原則上", "可以讓",
 )  # fmt: skip
@@ -132,6 +134,8 @@ OTHER_BYTES = any_of(
     "壓縮檔",
 )
 OTHER_RATIO = any_of(  # of another computer or way to measure, or of circuits
+    r"(?<!post-)(?<!post )(?<!aware )\btrain", "訓練(?!後)", r"\bload", "載入", r"\bexport", "匯出",
+    "convolution", "卷積", r"\blayer", r"\bvar(?:y|ies)\b", "channels_last",
     r"\b(?:threads|cores)\b", r"\bbatch", "laptop", r"\bgpu\b", "phone", r"\bfpga\b",
     r"\barea\b", "multiplier", "multiplication", r"\badd(?:er|ition)", r"\benergy\b", "transistor",
     "執行緒", "批次", "筆電", "手機", "面積", "乘法", "加法", "能耗", "功耗",
@@ -163,4 +167,5 @@ OTHER_SETTING = any_of(  # of a network besides those compared
     "張圖", "per[- ]?channel", "逐通道", r"\bun-?fused\b", "not fused", "without fus", "未融合",
     "default q?config", "max_shift_amount", r"\d+[- ]bit", "learning rate", r"\blr\b", "學習率",
     r"\bS ?(?:=|<|≤)", "clamp", "per class", "per-class", "calibrat", "校準", "seed", "種子",
+    r"\b(?:two|three|four|five|several|\d+) (?:\w+ )?runs\b", "[二兩三四五幾0-9]次",
 )  # fmt: skip

@@ -18,7 +18,9 @@ from tools.report.review.words import (
     Model,
 )
 
-END = re.compile(r"(?<=[.。!;])(?=[\s\"')]|[^\x00-\x7f]|$)|(?<=\?)|(?<=[。;])")
+END = re.compile(
+    r"(?<!\bi\.e\.)(?<!\be\.g\.)(?<!\bal\.)(?<!\bvs\.)(?<=[.。!;])(?=[\s\"')]|[^\x00-\x7f]|$)|(?<=\?)|(?<=[。;])"
+)
 CLAUSE = re.compile(
     r",(?![0-9])|\(|\)|:|、|\n|\bwhile\b|\bwhereas\b|\bbut\b|\band\b|\bthen\b|但是?|而且?|則|则|以及|并且|並且",
     re.I,

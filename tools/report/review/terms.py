@@ -96,7 +96,7 @@ RIGHT_SHIFT = any_of(r"\bright\b", "右移", "向右", ">>")
 CONTRAST = any_of(
     r"\bnot\b", "n't\\b", "instead of", "rather than", r"\bwould\b", r"\bunlike\b", r"\bcompared",
     r"\bif\b", r"\binverse\b", "而不是", "而非", "不是", "如果", "若", "相反", "不能", "不用",
-    "反之", "避免", r"\bavoid", r"2\^\{?S\}? ", r"\bwrong", r"\bnever\b",
+    "反之", "避免", r"\bavoid", r"2\^\{?S\}? ", r"\bwrong", r"\bnever\b", r"\bdivid", "除以",
     r"\bno\b", "沒有", "不需", "不會", r"\bnegative\b", "負[的數]",
 )  # fmt: skip
 SUPPOSED = any_of(
