@@ -174,7 +174,8 @@ def size_claim(document: Document, results: Results, claim: Claim) -> Iterator[F
     is_end = claim.model is None and TO.search(claim.before) and SIZE.search(claim.sentence.text)
     models = INT8_KINDS if is_end else (claim.model,) if claim.model else ()
     sizes = [row.size for row in results.rows(*models) if row.size]
-    if not sizes or OTHER_BYTES.search(claim.cues):
+    is_other = OTHER_BYTES.search(claim.cues) or OTHER_SETTING.search(claim.sentence.text)
+    if not sizes or is_other:
         return
     quantity = claim.quantity
     value = size_bytes(quantity).widened(TOLERANCE)

@@ -6,7 +6,7 @@ from tools.report.review.words import any_of
 HISTORY = any_of(
     r"\bat first\b", r"\binitial", r"\boriginally\b", r"\bearlier\b", r"\bpreviously\b",
     r"\bonce\b", r"\bin the beginning\b",
-    r"\bbefore (?:fixing|adding|using|that|we|i|switching|fine)", r"\bbug",
+    r"\bbefore (?:(?!quanti)\w+ing|that|we|i|fine)\b", r"\bbug",
     r"\bfirst (?:try|attempt|run|version|we|i)\b", r"\bat the (?:start|beginning)\b",
     r"\buntil\b", r"\bmistake", r"\bforgot", r"\bwrong", r"\bwould\b", r"\bif\b", r"\bused to\b",
     r"\bfirst,? (?:we|i|my|our|it|the)\b", r"\b224\b",
@@ -130,13 +130,17 @@ OTHER_BYTES = any_of(
     "onnx",
     r"\bzip\b",
     "archive",
+    r"\bflash\b",
+    r"\bsram\b",
+    "快閃",
     "torchscript",
     "壓縮檔",
 )
 OTHER_RATIO = any_of(  # of another computer or way to measure, or of circuits
     r"(?<!post-)(?<!post )(?<!aware )\btrain", "訓練(?!後)", r"\bload", "載入", r"\bexport", "匯出",
     "convolution", "卷積", r"\blayer", r"\bvar(?:y|ies)\b", "channels_last",
-    r"\b(?:threads|cores)\b", r"\bbatch", "laptop", r"\bgpu\b", "phone", r"\bfpga\b",
+    r"\b(?:threads|cores)\b", r"\bbatch", "laptop", "raspberry", "樹莓派", "phone",
+    r"\bgpu\b", r"\bfpga\b",
     r"\barea\b", "multiplier", "multiplication", r"\badd(?:er|ition)", r"\benergy\b", "transistor",
     "執行緒", "批次", "筆電", "手機", "面積", "乘法", "加法", "能耗", "功耗",
 )  # fmt: skip
@@ -165,7 +169,8 @@ FROM = any_of(r"\bfrom\s*$", "[從由自]\\s*$")
 OTHER_SETTING = any_of(  # of a network besides those compared
     r"\bwith(?: only| just)? \d+ \w", r"\d+ (?:\w+ )?(?:images|batches|samples)", r"\d+ ?張",
     "張圖", "per[- ]?channel", "逐通道", r"\bun-?fused\b", "not fused", "without fus", "未融合",
-    "default q?config", "max_shift_amount", r"\d+[- ]bit", "learning rate", r"\blr\b", "學習率",
+    "default q?config", "(?:預設|默認)的? ?q?config", "max_shift_amount", r"\d+[- ]bit",
+    "learning rate", r"\blr\b", "學習率",
     r"\bS ?(?:=|<|≤)", "clamp", "per class", "per-class", "calibrat", "校準", "seed", "種子",
     r"\b(?:two|three|four|five|several|\d+) (?:\w+ )?runs\b", "[二兩三四五幾0-9]次",
 )  # fmt: skip

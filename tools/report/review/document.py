@@ -213,7 +213,8 @@ def _section_headings(blocks: list[Block]) -> list[Heading]:
     titled = [(block, section) for block, section in found if section]
     if not titled:
         return []
-    levels = {b.depth: len({s for c, s in titled if c.depth == b.depth}) for b, _ in titled}
+    depths = {block.depth for block, _ in titled}
+    levels = {depth: len({s for b, s in titled if b.depth == depth}) for depth in depths}
     level = max(levels, key=lambda depth: (levels[depth], -depth))
     if levels[level] < 3:
         return [Heading(b.line, s) for b, s in titled if b.depth > 1] or [

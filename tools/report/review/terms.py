@@ -5,7 +5,10 @@ import re
 from tools.report.review.words import any_of
 
 DTYPE = "(?P<dtype>quint8|qint8|activations?|weights?|激活|啟動值|權重)"
-IS = r"(?:\s|is|are|=|:|為|是|設|定|固|成|of|at|fixed|set|to|be|the|value|都|的|always|,|\(|\))"
+IS = (
+    r"(?:\s|is|are|equals?|=|:|為|是|設|定|固|成|of|at|fixed|set|to|be|the|value|都|的"
+    r"|always|,|\(|\))"
+)
 ZERO = r"(?:zero[-_ ]?points?|零點)"
 ZERO_POINTS = (
     any_of(rf"\b{DTYPE}[^.。;0-9]{{0,25}}?{ZERO}{IS}{{0,12}}?(?P<value>-?\d+)(?!\.?\d)"),
@@ -28,7 +31,7 @@ ASYMMETRIC = any_of(
 MAGNITUDE = r"(?:max\s*\(?\s*(?:\||abs|\\l?vert)[^\n/]{1,60}?[|)}t]|\babs_?max|\bmax_?abs|\bamax)"
 HALF_SCALE = any_of(  # without the factor 2
     rf"frac\{{\s*\\?{MAGNITUDE}\s*\}}\s*\{{\s*255\s*\}}",
-    rf"\\?{MAGNITUDE}\s*/\s*\(?\s*255(?![.\d])(?!\s*(?:/|[*×]?\s*2\b))",
+    rf"\\?{MAGNITUDE}\s*/\s*\(?\s*255(?!\.?\d)(?!\s*(?:/|[*×]?\s*2\b))",
 )
 DOUBLED = re.compile(r"2\.?0?\s*(?:[*×·⋅]\s*)?(?:\\?[dt]?frac\{\s*|\\?[dt]?|\(\s*|\w+\.)$")
 TINY_SCALE = any_of(  # with no clamp, so that a value divided by it is huge
