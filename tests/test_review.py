@@ -146,6 +146,8 @@ def test_reports_in_other_encodings_are_read(encoding: str) -> None:
         b"<table><tr><td colspan=20>" * 7_000,
         b"zero point of quint8 is " * 8_000,
         b"9" * 190_000,
+        b"<!--" * 40_000,
+        b"[a](b" * 30_000,
         b"9," * 95_000,
         b"\\frac{" * 30_000,
         b"- Why? " * 24_000,

@@ -36,6 +36,12 @@ def wrong(base: str, old: str, new: str, *findings: tuple[str, str]) -> Case:
     return Case(base, ((old, new),), findings)
 
 
+TITLES = (
+    "1. Model Architecture (10%)", "2. Training and Validation Curves (10%)",
+    "3. Accuracy Tuning and Hyperparameter Selection (20%)",
+    "4. Custom QConfig Implementation (25%)", "5. Comparison of Quantization Schemes (25%)",
+    "6. Discussion and Conclusion (10%)",
+)  # fmt: skip
 PTQ_ROW = "| PTQ | 23.66 | 92.99 | 0.97 | 12.00 | 2.50x |"
 QAT_ROW = "| QAT | 23.66 | 93.41 | 0.55 | 12.00 | 2.50x |"
 
@@ -70,6 +76,13 @@ RIGHT = {
     "fusion left out and said so": right(
         "english",
         (QAT_ROW, QAT_ROW + "\n| PTQ (not fused) | 24.08 | 92.90 | 1.06 | 15.00 | 2.00x |"),
+    ),
+    "text right below a table": right(
+        "english", ("**94.58%** |\n", "**94.58%** |\nEverything else is the default.\n")
+    ),
+    "numbered titles with a line below": right(
+        "english",
+        *((f"## {title}", f"{title}\n------------") for title in TITLES),
     ),
     "a signed change": right(
         "english",
@@ -389,6 +402,18 @@ WRONG = {
     ),
     "2**S": wrong(
         "english", "returns 2**-S with", "returns a scale of 2**S with", ("scale-formula", "2**S")
+    ),
+    "half of the scale": wrong(
+        "english",
+        "symmetric and takes 2*max(|min|, |max|)/255",
+        "symmetric and takes max(|min|, |max|)/255",
+        ("scale-formula", "max(|min|, |max|)/255"),
+    ),
+    "a tiny scale that makes zeros": wrong(
+        "english",
+        "Without the clamp a tiny scale would need a shift of 33 bits.",
+        "Without the clamp a tiny scale would underflow: all values become 0 after quantization.",
+        ("scale-tiny", "Without the clamp"),
     ),
     "another clamp": wrong(
         "english", "clamped to [0, 8]", "clamped to [0, 7]", ("shift-range", "[0, 7]")

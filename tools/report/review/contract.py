@@ -3,22 +3,31 @@
 import re
 from collections.abc import Iterator
 
+from tools.report.review.cues import QUANTIZED
 from tools.report.review.document import Document
 from tools.report.review.findings import Finding
 from tools.report.review.quantities import narrow
-from tools.report.review.sentences import Sentence, sentences
+from tools.report.review.sentences import Sentence, line_ends, sentences
 from tools.report.review.terms import (
+    AFFINE,
+    ALL_ZERO,
     ASYMMETRIC,
     CONTRAST,
+    DOUBLED,
     FLOOR,
+    HALF_SCALE,
+    INVERSE,
     LEFT_SHIFT,
+    LIMITED,
     LOG_SCALE,
+    NO_ZERO,
     OUR_OBSERVER,
     POSITIVE_POWER,
     RANGES,
     RIGHT_SHIFT,
     SHIFT,
     SUPPOSED,
+    TINY_SCALE,
     ZERO_POINTS,
 )
 
@@ -32,10 +41,12 @@ def review_contract(document: Document) -> Iterator[Finding]:
     text = "\n".join(block.text for block in document.blocks)
     has_negative_log = re.search(r"-\s*(?:\\?log_?\{?2|math\.log2|torch\.log2|np\.log2)", text)
     for sentence in sentences(document):
+        yield from tiny_scale(document, sentence)
         if SUPPOSED.search(sentence.text) or sentence.text.endswith("?"):
             continue
         yield from zero_points(document, sentence)
         yield from asymmetric(document, sentence)
+        yield from half_scale(document, sentence.text, sentence.line)
         if has_negative_log or "S" in sentence.text:
             yield from positive_power(document, sentence, has_negative_log is not None)
         yield from shift_range(document, sentence)
@@ -47,6 +58,8 @@ def review_contract(document: Document) -> Iterator[Finding]:
 
 def zero_points(document: Document, sentence: Sentence) -> Iterator[Finding]:
     """Yield a zero point that isn't the type's: assigned in words, or in an equation."""
+    if AFFINE.search(sentence.text):
+        return
     for pattern in ZERO_POINTS:
         for match in pattern.finditer(sentence.text):
             name = match["dtype"].lower()
@@ -77,13 +90,50 @@ def asymmetric(document: Document, sentence: Sentence) -> Iterator[Finding]:
         )
 
 
+def half_scale(document: Document, text: str, line: int) -> Iterator[Finding]:
+    """Yield max(|min|, |max|)/255, which has half the range of an 8-bit integer."""
+    for match in HALF_SCALE.finditer(text):
+        if not DOUBLED.search(text[max(0, match.start() - 20) : match.start()]):
+            yield document.finding(
+                "scale-formula",
+                line + line_ends(text[: match.start()]),
+                text,
+                "2*max(|min|, |max|)/255",
+                "255 steps reach from -max to max",
+                "likely",
+            )
+
+
+def tiny_scale(document: Document, sentence: Sentence) -> Iterator[Finding]:
+    """Yield that a tiny scale makes all values 0; divided by it, they are huge and saturate.
+
+    A right shift by too many bits does give 0, and so does a scale that is too large.
+    """
+    text = sentence.text
+    match = ALL_ZERO.search(text)
+    if match and QUANTIZED.search(text) and TINY_SCALE.search(text) and not NO_ZERO.search(text):
+        yield document.finding(
+            "scale-tiny",
+            sentence.line_at(match.start()),
+            text,
+            "the values saturate: x / scale is huge, and is clamped to the largest integer",
+            "only a scale that is too large rounds values to 0",
+            "possible",
+        )
+
+
 def positive_power(
     document: Document, sentence: Sentence, has_negative_log: bool
 ) -> Iterator[Finding]:
     """Yield a scale of 2**S, where S counts the bits of a right shift."""
     for match in POSITIVE_POWER.finditer(sentence.text):
         before = sentence.text[max(0, match.start() - 24) : match.start("power")]
-        if RECIPROCAL.search(before) or not (has_negative_log or SHIFT.search(sentence.text)):
+        is_inverse = INVERSE.search(sentence.text[: match.end()])
+        if (
+            is_inverse
+            or RECIPROCAL.search(before)
+            or not (has_negative_log or SHIFT.search(sentence.text))
+        ):
             continue
         yield document.finding(
             "scale-formula",
@@ -97,7 +147,7 @@ def positive_power(
 
 def shift_range(document: Document, sentence: Sentence) -> Iterator[Finding]:
     """Yield a range of S other than 0 to 8, or 0 to max_shift_amount."""
-    if not SHIFT.search(sentence.text):
+    if not SHIFT.search(sentence.text) or not LIMITED.search(sentence.text):
         return
     for pattern in RANGES:
         for match in pattern.finditer(sentence.text):
@@ -126,7 +176,10 @@ def rounding(document: Document, sentence: Sentence) -> Iterator[Finding]:
     if (
         match
         and is_of_shift
-        and not re.search(r"\+\s*0?\.5|\bround(?!\w*\s+(?:it )?(?:down|up))", text)
+        and not re.search(
+            r"\+\s*0?\.5|shift (?:round|floor|truncat)|\bround(?!\w*\s+(?:it |S )?(?:down|up))",
+            text,
+        )
     ):
         yield document.finding(
             "shift-rounding",
@@ -174,6 +227,7 @@ def code(document: Document) -> Iterator[Finding]:
             continue
         for offset, line in enumerate(narrow(block.raw).split("\n")):
             statement = line.split("#")[0]
+            yield from half_scale(document, statement, block.line + offset)
             for rule, pattern, should in CODE:
                 if pattern.search(statement):
                     yield document.finding(

@@ -8,20 +8,31 @@ from functools import lru_cache
 from tools.report.review.arithmetic import is_ratio
 from tools.report.review.claims import Claim, claims
 from tools.report.review.cues import (
+    CHOSEN_OTHERWISE,
+    FINAL_MODEL,
     FROM,
     GAINS,
     LOSES,
     OTHER_ACCURACY,
     OTHER_BYTES,
+    OTHER_RATIO,
     OTHER_SETTING,
     QUANTIZED,
     SIZE,
     SPEED,
+    TO,
 )
 from tools.report.review.document import Document
 from tools.report.review.findings import Finding
 from tools.report.review.quantities import BYTES, Interval, size_bytes
-from tools.report.review.results import NAMES, Results, accuracy, show_percent
+from tools.report.review.results import (
+    NAMES,
+    Results,
+    accuracy,
+    models_in,
+    qualifier,
+    show_percent,
+)
 from tools.report.review.sizes import MEBI, TOLERANCE
 from tools.report.review.words import (
     ACCURACY_WORD,
@@ -44,6 +55,8 @@ def judge(document: Document, results: Results, claim: Claim) -> Iterator[Findin
     is_of_accuracy = ACCURACY_WORD.search(claim.sentence.text) is not None
     if kind == "bytes":
         yield from size_claim(document, results, claim)
+    elif kind in ("times", "%") and OTHER_RATIO.search(claim.sentence.text):
+        return
     elif kind == "times" and is_of_size != is_of_speed:
         yield from ratio_claim(document, results, claim, is_of_size)
     elif kind == "%" and is_of_size != is_of_speed and not ACCURACY_WORD.search(cues):
@@ -77,6 +90,8 @@ def drop_claim(document: Document, results: Results, claim: Claim) -> Iterator[F
     model = claim.model
     is_of_all = not claim.clause.models and QUANTIZED.search(claim.sentence.text)
     about = INT8_KINDS if is_of_all else (model,) if model in INT8_KINDS else ()
+    if claim.sentence.is_list:
+        about = INT8_KINDS
     known = [pair for name in about for pair in losses(results, name)]
     if not known or OTHER_ACCURACY.search(claim.cues):
         return
@@ -112,15 +127,20 @@ def wrong_drop(claim: Claim, loss: Interval, ratio: Interval) -> tuple[str, str]
 
 def accuracy_claim(document: Document, results: Results, claim: Claim) -> Iterator[Finding]:
     """Yield an accuracy of a network that no table gives."""
-    model, value = claim.model, claim.value.times("0.01")
+    model, value = claim.model or baseline_meant(claim), claim.value.times("0.01")
     if model is None or value.high < Decimal("0.2") or OTHER_ACCURACY.search(claim.cues):
         return
-    of = ("fp32", "ptq", "qat", "int8") if FROM.search(claim.before) else (model,)
+    is_of_any = FROM.search(claim.before) or claim.sentence.is_list
+    of: tuple[Model, ...] = ("fp32", *INT8_KINDS) if is_of_any else (model,)
     own = [row.accuracy for row in results.rows(*of) if row.accuracy]
     percentages = [q for c in claim.sentence.clauses for q in c.quantities if q.kind == "%"]
     others = len(percentages) > 1 or "than" in claim.before
-    known = own + [r.accuracy for r in results.rows("fp32") if r.accuracy] * others
-    if not own or any(value.touches(k) for k in known) or is_in_ablation(results, value):
+    baselines = [row.accuracy for row in results.rows("fp32") if row.accuracy]
+    known = own + baselines * others
+    shares = [a / base for a in own for base in baselines if base.is_positive]
+    if not own or any(value.touches(k) for k in [*known, *shares]):
+        return
+    if is_in_ablation(results, value):
         return
     if min(abs(value.middle - k.middle) for k in known) > FAR:
         return
@@ -130,8 +150,18 @@ def accuracy_claim(document: Document, results: Results, claim: Claim) -> Iterat
         claim.sentence.text,
         f"{show_percent(own[0])} %",
         f"elsewhere the report gives {NAMES[model]} that accuracy",
-        "likely" if claim.clause.is_inherited else "certain",
+        "likely" if claim.clause.is_inherited or claim.model is None else "certain",
     )
+
+
+def baseline_meant(claim: Claim) -> Model | None:
+    """Return FP32 for the test accuracy of "our best model", the only number of its sentence."""
+    text = claim.sentence.text
+    percentages = [q for c in claim.sentence.clauses for q in c.quantities if q.kind == "%"]
+    is_other = models_in(text) or QUANTIZED.search(text) or CHOSEN_OTHERWISE.search(text)
+    is_meant = FINAL_MODEL.search(text) and qualifier(text) == "test"
+    is_exact = not claim.quantity.is_integer and len(percentages) == 1
+    return "fp32" if is_meant and is_exact and not is_other else None
 
 
 def is_in_ablation(results: Results, value: Interval) -> bool:
@@ -141,9 +171,11 @@ def is_in_ablation(results: Results, value: Interval) -> bool:
 
 def size_claim(document: Document, results: Results, claim: Claim) -> Iterator[Finding]:
     """Yield a size of a network that no table gives, or that is in MiB."""
-    model = claim.model
-    sizes = [row.size for row in results.rows(model) if row.size] if model else []
-    if not sizes or OTHER_BYTES.search(claim.cues):
+    is_end = claim.model is None and TO.search(claim.before) and SIZE.search(claim.sentence.text)
+    models = INT8_KINDS if is_end else (claim.model,) if claim.model else ()
+    sizes = [row.size for row in results.rows(*models) if row.size]
+    is_other = OTHER_BYTES.search(claim.cues) or OTHER_SETTING.search(claim.sentence.text)
+    if not sizes or is_other:
         return
     quantity = claim.quantity
     value = size_bytes(quantity).widened(TOLERANCE)

@@ -6,7 +6,7 @@ from tools.report.review.words import any_of
 HISTORY = any_of(
     r"\bat first\b", r"\binitial", r"\boriginally\b", r"\bearlier\b", r"\bpreviously\b",
     r"\bonce\b", r"\bin the beginning\b",
-    r"\bbefore (?:fixing|adding|using|that|we|i|switching|fine)", r"\bbug",
+    r"\bbefore (?:(?!quanti)\w+ing|that|we|i|fine)\b", r"\bbug",
     r"\bfirst (?:try|attempt|run|version|we|i)\b", r"\bat the (?:start|beginning)\b",
     r"\buntil\b", r"\bmistake", r"\bforgot", r"\bwrong", r"\bwould\b", r"\bif\b", r"\bused to\b",
     r"\bfirst,? (?:we|i|my|our|it|the)\b", r"\b224\b",
@@ -18,14 +18,22 @@ HISTORY = any_of(
     "如果", "假設", "假如", "若是?", "例如", "比如", "論文", "文獻", "錯誤", "忘記", "忘了",
     "沒有?加", "沒有?用", "早期", "嘗試", "試過", "當初", "第\\s*\\d+\\s*個?\\s*epoch", "bug",
     "先前", "同學", "不加", "改成", "未加",
+    r"\bsecond (?:try|attempt|run)\b", r"\bpapers\b", r"\btutorial", r"\bpublished\b",
+    r"\b(?:other|some|another) (?:works?|groups?|teams?|people)\b", r"\bin the world\b",
+    r"\bstate[- ]of[- ]the[- ]art\b", r"\blab ?[0-24-9]\b", r"\btop-?5\b", "[別他]組", "官方",
+    r"\b(?:cat|dog|deer|frog|horse|ship|truck|bird|airplane|automobile)s?\b",
+    r"\bet al\b", r"\b(?:mnist|imagenet|coco|cifar-?100)\b", "[貓狗]", "青蛙", "飛機",
+    "卡車", "汽車",
 )  # fmt: skip
+AS_EXPECTED = "".join(f"(?<!as {who})" for who in ("", "we ", "i ", "was ", "we had ", "i had "))
 NOT_CLAIMED = any_of(
     r"\busually\b", r"\bgenerally\b", r"\bin general\b", r"\btypically\b", r"\bin theory\b",
-    r"theoretical", r"\bideal", r"(?<!as )\bexpect", r"\bshould\b", r"\bmight\b", r"\bmay\b",
+    r"theoretical", r"\bideal", rf"{AS_EXPECTED}\bexpect", r"\bshould\b", r"\bmight\b", r"\bmay\b",
     r"\bcould\b", r"\bhope", r"\bgoal\b", r"\brequire", r"\bthreshold", r"\boften\b",
     r"\btarget\b", r"\bup to\b", r"\bassum", r"\bcan\b(?! be seen)", r"\bwill\b", r"\bnormally\b",
-    "通常", "一般", "理論", "(?<!如)(?<!合)(?<!乎)預期", "應該", "可能", "希望", "目標", "要求",
-    "門檻", "標準", "往往", "期望", "最多可", "原則上", "可以讓",
+    r"\bnot true\b",
+    "通常", "一般", "理論", "(?<![如合乎所])預期", "應該", "可能", "希望", "目標", "要求", "門檻",
+    "標準", "往往", "期望", "最多可", "原則上", "可以讓",
 )  # fmt: skip
 
 LOSES = any_of(
@@ -43,7 +51,7 @@ SOME = (  # before a number
 )
 LOST = "(?:縮小|下降|損失|降低|掉|減少|退化|下滑|提升|上升|提高|增加|高出|低)了?"
 BY = any_of(
-    rf"\bby{SOME}$",
+    rf"\b(?:by|within){SOME}$",
     r"(?:drop|loss|decrease|degradation|reduction|gain|improvement|increase)s?\s*"
     r"(?:in accuracy |of accuracy |(?:of|for|with|by|from) (?:the )?(?:PTQ|QAT|INT8)\w*\s*)*"
     rf"(?:is|was|of|=|:|are)?{SOME}$",
@@ -97,7 +105,7 @@ NEGATED = any_of(
 NOT_ACCURACY = any_of(
     "fast", "speed", "latency", r"\bsize", "small", r"\blarge", "memory", "time", r"\bcost",
     "effort", r"\bloss\b", "速度", "大小", "時間", "成本", "延遲", "體積", "容量", "損失函數",
-    "sqnr", "snr", r"\bdB\b", "hardware", "硬體",
+    "sqnr", "snr", r"\bdB\b", "hardware", "硬體", r"\berror", "錯誤率", "誤差",
 )  # fmt: skip
 BEST = any_of(
     r"\b(?:highest|best)(?: \w+){0,2} accuracy", "準確[率度]最[高好佳]",
@@ -107,8 +115,34 @@ DROP_NOUN = any_of(
     r"\bdrop", "degradation", r"accuracy loss", r"loss of accuracy", "損失", "下降", "掉"
 )
 OTHER_BYTES = any_of(
-    r"\bgpu", "vram", r"\bram\b", "記憶體", "data ?set", "資料集", "buffer", "cache", "download",
-    "memory", "param", "參數",
+    r"\bgpu",
+    "vram",
+    r"\bram\b",
+    "記憶體",
+    "data ?set",
+    "資料集",
+    "buffer",
+    "cache",
+    "download",
+    "memory",
+    "param",
+    "參數",
+    "onnx",
+    r"\bzip\b",
+    "archive",
+    r"\bflash\b",
+    r"\bsram\b",
+    "快閃",
+    "torchscript",
+    "壓縮檔",
+)
+OTHER_RATIO = any_of(  # of another computer or way to measure, or of circuits
+    r"(?<!post-)(?<!post )(?<!aware )\btrain", "訓練(?!後)", r"\bload", "載入", r"\bexport", "匯出",
+    "convolution", "卷積", r"\blayer", r"\bvar(?:y|ies)\b", "channels_last",
+    r"\b(?:threads|cores)\b", r"\bbatch", "laptop", "raspberry", "樹莓派", "phone",
+    r"\bgpu\b", r"\bfpga\b",
+    r"\barea\b", "multiplier", "multiplication", r"\badd(?:er|ition)", r"\benergy\b", "transistor",
+    "執行緒", "批次", "筆電", "手機", "面積", "乘法", "加法", "能耗", "功耗",
 )  # fmt: skip
 TEST_BY_VALIDATION = any_of(
 
@@ -119,16 +153,24 @@ TEST_BY_VALIDATION = any_of(
     "測試準確[率度][^。]{0,12}(?:在|用)驗證集",
 )  # fmt: skip
 CHOSEN_OTHERWISE = any_of(  # a hyperparameter of another run
-    "instead of", "rather than", r"\btried\b", r"\bcompared?\b", "而不是", "而非", "試", "比較",
-    "相較", r"\bor\b", "fine-?tun",
+    "instead of", "rather than", r"\btried\b", r"\bcompared?\b", "而不是", "而非", "(?<!測)試",
+    "比較", "相較", r"\bor\b", "fine-?tun",
 )  # fmt: skip
 QUANTIZED = any_of("quanti[sz]", "量化", r"\bint-?8")
 SMALLER = any_of("small", "lower", r"\bless\b", "小", "少", "低")
 LARGER = any_of("larg", "bigger", "greater", "higher", r"\bmore\b", "大", "多", "高")
+FINAL_MODEL = any_of(
+    r"\b(?:our|the|my) (?:best|final) (?:model|network|baseline)",
+    "(?:最佳|最終|最好)的?(?:模型|網路|網絡)",
+)
+RESPECTIVELY = any_of("respectively", "分別", "依序", "各為")
+TO = any_of(r"\bto\s*$", "[到至成為]了?\\s*$")
 FROM = any_of(r"\bfrom\s*$", "[從由自]\\s*$")
 OTHER_SETTING = any_of(  # of a network besides those compared
     r"\bwith(?: only| just)? \d+ \w", r"\d+ (?:\w+ )?(?:images|batches|samples)", r"\d+ ?張",
     "張圖", "per[- ]?channel", "逐通道", r"\bun-?fused\b", "not fused", "without fus", "未融合",
-    "default q?config", "max_shift_amount", r"\d+[- ]bit", "learning rate", "學習率",
+    "default q?config", "(?:預設|默認)的? ?q?config", "max_shift_amount", r"\d+[- ]bit",
+    "learning rate", r"\blr\b", "學習率",
     r"\bS ?(?:=|<|≤)", "clamp", "per class", "per-class", "calibrat", "校準", "seed", "種子",
+    r"\b(?:two|three|four|five|several|\d+) (?:\w+ )?runs\b", "[二兩三四五幾0-9]次",
 )  # fmt: skip

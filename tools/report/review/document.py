@@ -73,7 +73,7 @@ class Document:
         environment: dict[str, dict[str, dict[str, str]]] = {}
         tokens = parser.parse(shown, environment)
         self.last_line = max(1, len(text.rstrip("\n").split("\n")))
-        self.blocks = list(_blocks(tokens))
+        self.blocks = list(_blocks(tokens, shown.split("\n")))
         references = {k: v["href"] for k, v in environment.get("references", {}).items()}
         self.images: list[Image] = [
             image
@@ -104,7 +104,7 @@ class Document:
         )  # fmt: skip
 
 
-def _blocks(tokens: list[Token]) -> Iterator[Block]:
+def _blocks(tokens: list[Token], source: list[str]) -> Iterator[Block]:
     depth, index = 0, 0
     while index < len(tokens):
         token = tokens[index]
@@ -117,13 +117,12 @@ def _blocks(tokens: list[Token]) -> Iterator[Block]:
             yield Block("heading", line, tokens[index + 1].content, int(token.tag[1]))
         elif token.type == "paragraph_open":
             content = tokens[index + 1].content
-            bold = BOLD.match(content)
-            is_heading = bold is not None and depth == 0 and title_of(plain(bold[1])) > 0
+            is_heading = _is_title(content, depth) or _is_underlined(tokens, index)
             kind: Kind = "heading" if is_heading else "text"
             yield Block(kind, line, content, 7 if is_heading else depth)
         elif token.type == "table_open":
             end = _closing(tokens, index)
-            yield _table_block(tokens[index:end], line)
+            yield from _table_blocks(tokens[index:end], line, source)
             index = end
         elif token.type == "fence":
             yield Block("code", line + 1, token.content, depth)
@@ -134,13 +133,29 @@ def _blocks(tokens: list[Token]) -> Iterator[Block]:
         index += 1
 
 
+def _is_title(content: str, depth: int) -> bool:
+    """Tell whether a paragraph is a section's title in bold."""
+    bold = BOLD.match(content)
+    return bold is not None and depth == 0 and title_of(plain(bold[1])) > 0
+
+
+def _is_underlined(tokens: list[Token], index: int) -> bool:
+    """Tell whether a numbered title has a line below it, which Markdown takes for a list."""
+    after = (t for t in tokens[index + 3 : index + 6] if not t.type.endswith("_close"))
+    below, item = next(after, None), tokens[index].map
+    if below is None or below.type != "hr" or not below.map or not item:
+        return False
+    return below.map[0] == item[1] and title_of(plain(tokens[index + 1].content)) > 0
+
+
 def _closing(tokens: list[Token], start: int) -> int:
     return next(
         (i for i in range(start, len(tokens)) if tokens[i].type == "table_close"), len(tokens)
     )
 
 
-def _table_block(tokens: list[Token], line: int) -> Block:
+def _table_blocks(tokens: list[Token], line: int, source: list[str]) -> Iterator[Block]:
+    """Yield a table, and the text right below it that Markdown takes for rows of it."""
     rows: list[list[str]] = []
     lines: list[int] = []
     for token in tokens:
@@ -151,8 +166,13 @@ def _table_block(tokens: list[Token], line: int) -> Block:
             rows[-1].append(token.content)
     # The parser gives all rows of a body the body's first line; rows follow each other.
     lines = [lines[0], *(lines[1] + i for i in range(len(lines) - 1))] if len(lines) > 1 else lines
-    raw = "\n".join(" | ".join(row) for row in rows)
-    return Block("table", line, raw, table=_table(rows, lines))
+    is_wide = max(map(len, rows), default=0) > 1
+    below = (i for i, number in enumerate(lines) if i and "|" not in source[number - 1])
+    end = next(below, len(rows)) if is_wide else len(rows)
+    raw = "\n".join(" | ".join(row) for row in rows[:end])
+    yield Block("table", line, raw, table=_table(rows[:end], lines[:end]))
+    if end < len(rows):
+        yield Block("text", lines[end], "\n".join(" ".join(row).strip() for row in rows[end:]))
 
 
 def _table(rows: list[list[str]], lines: list[int]) -> Table:
@@ -193,7 +213,8 @@ def _section_headings(blocks: list[Block]) -> list[Heading]:
     titled = [(block, section) for block, section in found if section]
     if not titled:
         return []
-    levels = {b.depth: len({s for c, s in titled if c.depth == b.depth}) for b, _ in titled}
+    depths = {block.depth for block, _ in titled}
+    levels = {depth: len({s for b, s in titled if b.depth == depth}) for depth in depths}
     level = max(levels, key=lambda depth: (levels[depth], -depth))
     if levels[level] < 3:
         return [Heading(b.line, s) for b, s in titled if b.depth > 1] or [

@@ -39,6 +39,7 @@ RULES = {
     "log-hyperparameters": "Hyperparameters and epochs are those of the run logs.",
     "zero-point": "The zero point is 128 for quint8 and 0 for qint8.",
     "scale-formula": "The scale is 2*max(|min|, |max|)/255, approximated by 2**-S.",
+    "scale-tiny": "Divided by a tiny scale values saturate; they don't become 0.",
     "shift-range": "S stays within 0 and max_shift_amount, which is 8.",
     "shift-rounding": "S is rounded to the nearest integer.",
     "shift-direction": "The scale is applied by a right shift.",

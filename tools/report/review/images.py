@@ -35,7 +35,7 @@ def review_images(document: Document, folder: Path) -> Iterator[Finding]:
 
 def _draws(document: Document) -> bool:
     """Tell whether code of a drawing language, or a link to a figure, stands for an image."""
-    figure = re.compile(r"\]\([^)\n]*\.(?:png|jpe?g|svg|pdf|webp|gif|html)\b", re.I)
+    figure = re.compile(r"\]\([^()\n]{0,300}\.(?:png|jpe?g|svg|pdf|webp|gif|html)\b", re.I)
     return any(
         figure.search(block.raw)
         or (block.kind == "code" and re.search(r"xychart|vega|mermaid|\$schema", block.raw))

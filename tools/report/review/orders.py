@@ -27,6 +27,8 @@ from tools.report.review.words import (
 REACH = 60  # characters between two networks that are compared
 ASIDE = re.compile(r"\([^()]*\)")
 THAN = re.compile("比")
+ASIDE_FIRST = re.compile(r"比[較较]?\s*[,起]")  # compared with the first, the second is ...
+OF_ALL = re.compile(r"\ball (?:three|(?:the )?(?:models|networks))\b|三者|三[種种個个]", re.I)
 NOBODY = re.compile(r"\b(?:neither|none)\b", re.I)
 GOES_ON = re.compile(r"(?:,|\bbut|\band|甚至|也|還|还)(?!.*\bwhich)")  # with the same subject
 
@@ -62,10 +64,15 @@ def _compared(document: Document, results: Results, sentence: Sentence) -> Itera
 def direction(before: str, between: str, following: str) -> bool | None:
     """Return whether the first of two networks is said to be the better one; None if neither."""
     than = THAN.search(between)
-    said = between + re.split(r"[,。;]", following)[0] if than else between
-    if DROP_NOUN.search(said) and (smaller := SMALLER.search(said)) != LARGER.search(said):
+    if than and ASIDE_FIRST.search(between):
+        return None
+    rest = re.split(r"[,。;]", following)[0]
+    said = between + rest if than else between
+    is_of_drop = DROP_NOUN.search(before + said if "that of" in said else said)
+    if is_of_drop and (smaller := SMALLER.search(said)) != LARGER.search(said):
         return (smaller is not None) != (NEGATED.search(said) is not None)
-    if NOT_ACCURACY.search(before + said):
+    is_aside = NOT_ACCURACY.search(rest) and not ACCURACY_WORD.search(rest)
+    if is_aside or NOT_ACCURACY.search(before + said):
         return None
     if re.fullmatch(r"[A-Za-z0-9 ]*>\s*", between):
         return True
@@ -101,6 +108,8 @@ def _best(document: Document, results: Results, sentence: Sentence) -> Iterator[
         return
     model = named[0]
     rivals: tuple[Model, ...] = ("ptq", "qat") if model != "fp32" else ("fp32", "ptq", "qat")
+    if OF_ALL.search(text):
+        rivals = ("fp32", "ptq", "qat")
     for rival in rivals:
         accuracies = both(results, model, rival) if rival != model else None
         if accuracies and contradicts(True, *accuracies):

@@ -9,6 +9,7 @@ from itertools import pairwise
 from tools.report.review.cues import (
     HISTORY,
     NOT_CLAIMED,
+    RESPECTIVELY,
 )
 from tools.report.review.document import Block, Document
 from tools.report.review.quantities import Quantity, quantities
@@ -17,11 +18,14 @@ from tools.report.review.words import (
     Model,
 )
 
-END = re.compile(r"(?<=[.。!;])(?=[\s\"')]|[^\x00-\x7f]|$)|(?<=\?)|(?<=[。;])")
+END = re.compile(
+    r"(?<!\bi\.e\.)(?<!\be\.g\.)(?<!\bal\.)(?<!\bvs\.)(?<=[.。!;])(?=[\s\"')]|[^\x00-\x7f]|$)|(?<=\?)|(?<=[。;])"
+)
 CLAUSE = re.compile(
     r",(?![0-9])|\(|\)|:|、|\n|\bwhile\b|\bwhereas\b|\bbut\b|\band\b|\bthen\b|但是?|而且?|則|则|以及|并且|並且",
     re.I,
 )
+REASON = re.compile(r",?\s*\bbecause\b|,?\s*因[為为]", re.I)  # what it may or can do
 LONGEST = 1_000  # characters of a sentence; what follows in it is no claim that a rule knows
 WRAPPED = 55  # characters: a shorter line ends where its author wanted
 LABELLED = re.compile(r"^\W*(?:FP-?32|PTQ|QAT|INT-?8|[A-Za-z ]{2,20}:)", re.I)
@@ -56,7 +60,18 @@ class Sentence:
 
     @cached_property
     def is_claim(self) -> bool:
-        return not (self.is_history or NOT_CLAIMED.search(self.text) or self.text.endswith("?"))
+        claimed = REASON.split(self.text)[0].strip() or self.text
+        return not (self.is_history or NOT_CLAIMED.search(claimed) or self.text.endswith("?"))
+
+    @cached_property
+    def is_list(self) -> bool:
+        """Tell whether it names several networks first, and then a number of each."""
+        numbers = [q for clause in self.clauses for q in clause.quantities if q.kind == "%"]
+        if len(numbers) < 2:
+            return False
+        first = self.text.find(numbers[0].printed)
+        named = {model for _, model in models_in(self.text[: max(first, 0)])}
+        return len(named) > 1 or RESPECTIVELY.search(self.text) is not None
 
     def line_at(self, offset: int) -> int:
         return self.line + line_ends(self.text[:offset])
