@@ -138,8 +138,7 @@ FAILED  Every convolution is fused with the BatchNorm, and the  0 of 0.5 points
 
   Only the run's log says so: no checkpoint was handed in that proves it.
 
-  Not judged yet: observer.lower_clamp has to hold first; these 0.5 points wait
-  for it.
+  observer.lower_clamp has to hold first; these 0.5 points wait for it.
 
   your code printed
 {output}
