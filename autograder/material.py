@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from autograder import reference
+from autograder import checkpoints, reference
 from autograder.client import Checkpoint, Client, NoAnswerError
 from autograder.rubric import Thresholds
 from autograder.sequential import SequentialTest, refutes_at_least, refutes_at_most
@@ -319,10 +319,10 @@ def restore(
             return network.eval()
 
         return build_fp32, {}
-    numbers = reference.Int8Numbers.read(checkpoint.entries, tensors)
+    numbers = checkpoints.Int8Numbers.read(checkpoint.entries, tensors)
 
     def build_int8() -> Any:
-        return reference.from_numbers(*shape, numbers)
+        return checkpoints.from_numbers(*shape, numbers)
 
     try:
         build_int8()

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from autograder import experiments, reference
+from autograder import experiments, reference, trials
 from autograder.claims import Evidence, about
 from autograder.client import Addition, Block, Client, Converted, Network, NoAnswerError, same
 from autograder.diagnoses import diagnose_block, diagnose_int8_error
@@ -125,8 +125,8 @@ def test_functional_addition(client: Client, inputs: Inputs, evidence: Evidence)
     pair = experiments.summands(seed, 4 * channels)
     compare(evidence, "add_relu(out, identity)", torch.relu(sum(pair)), tensors.get("output"))  # type: ignore[arg-type]
     real = torch.relu(sum(experiments.integers(value).dequantize() for value in pair))  # type: ignore[arg-type]
-    scale = reference.activation_scale(torch.relu(sum(pair)))  # type: ignore[arg-type]
-    holds = reference.is_on_grid(tensors.get("INT8"), real, scale, 128)
+    scale = trials.activation_scale(torch.relu(sum(pair)))  # type: ignore[arg-type]
+    holds = trials.is_on_grid(tensors.get("INT8"), real, scale, 128)
     got = str(answer.forward_error) if answer.forward_error else "those of another scale"
     expected = f"the integers at the scale of the sum behind its ReLU, {scale:.4g}"
     evidence.add("add_relu in INT8", expected, expected if holds else got, holds)

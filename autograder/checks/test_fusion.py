@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from autograder import reference
+from autograder import reference, trials
 from autograder.checks.test_forward import TOLERANCE, compare
 from autograder.claims import Evidence, about
 from autograder.client import Client, Fused, Network, NoAnswerError, same
@@ -48,7 +48,7 @@ def examine(client: Client, inputs: Inputs, is_qat: bool = False) -> dict[ConvLa
         _, tensors = ask(client, inputs, is_qat)
         found = {}
         for name in conv_layers(SMALL):
-            fronts, rests = reference.tried_layer(tuple(SMALL), WIDTH, inputs.seed, name, is_qat)
+            fronts, rests = trials.tried_layer(tuple(SMALL), WIDTH, inputs.seed, name, is_qat)
             front = match(tensors.get(f"front of {name.conv}"), fronts)
             found[name] = front, match(tensors.get(f"rest of {name.conv}"), rests)
         return found
@@ -72,8 +72,8 @@ def int8_layers(client: Client, inputs: Inputs) -> dict[str, bool]:
         found = {}
         for name, (front, _) in examine(client, inputs).items():
             got = tensors.get(f"INT8 {name.conv}")
-            real = reference.int8_layer(tuple(SMALL), WIDTH, inputs.seed, name, front)
-            found[name.conv] = reference.is_on_grid(got, real, FIXED_SCALE, FIXED_ZERO_POINT)
+            real = trials.int8_layer(tuple(SMALL), WIDTH, inputs.seed, name, front)
+            found[name.conv] = trials.is_on_grid(got, real, FIXED_SCALE, FIXED_ZERO_POINT)
         return found
 
     return client.derive(f"fused INT8 layers {inputs.seed}", compute)

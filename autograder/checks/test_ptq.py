@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograder import experiments, reference
+from autograder import experiments, reference, trials
 from autograder.checks import test_fusion
 from autograder.checks.test_forward import compare_int8
 from autograder.claims import Evidence, about
@@ -126,7 +126,7 @@ def try_layers(client: Client, inputs: Inputs) -> dict[str, bool]:
 
         def compare(name: str, real: Callable[[float, int], Tensor]) -> None:
             known = answer.qparams.get(name)
-            computes[name] = known is not None and reference.is_on_grid(
+            computes[name] = known is not None and trials.is_on_grid(
                 tensors.get(name),
                 real(known.weight_scale or 0.0, known.weight_zero_point or 0),
                 known.scale,
@@ -134,7 +134,7 @@ def try_layers(client: Client, inputs: Inputs) -> dict[str, bool]:
             )
 
         for layer, (front, _) in test_fusion.examine(client, inputs).items():
-            tried, parts = reference.layer_of(tuple(SMALL), WIDTH, seed, layer), front.split()
+            tried, parts = trials.layer_of(tuple(SMALL), WIDTH, seed, layer), front.split()
             weight, bias = tried.folded() if "bn" in parts else (tried.conv.weight, None)
             compare(layer.conv, partial(tried.computed, weight, bias, "relu" in parts))
             if layer.conv.endswith("conv3"):
@@ -156,7 +156,7 @@ def try_layers(client: Client, inputs: Inputs) -> dict[str, bool]:
 @torch.no_grad()
 def classified(fc: torch.nn.Linear, seed: int, scale: float, zero_point: int) -> Tensor:
     """Return what the INT8 classifier gives for the integers it is tried with."""
-    weight = reference.rounded(fc.weight, scale, zero_point)
+    weight = trials.rounded(fc.weight, scale, zero_point)
     if weight is None:
         return torch.full((1,), math.nan)
     values = experiments.integers(experiments.images(seed, 4, fc.in_features)).dequantize()

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder import experiments, reference
+from autograder import experiments, reference, trials
 from autograder.checks.test_ptq import (
     CONVERTED,
     FORWARD,
@@ -50,7 +50,7 @@ def examine(client: Client, inputs: Inputs) -> dict[str, tuple[bool, bool]]:
         answer, tensors = ask(client, inputs)
         shape, found = tuple(SMALLEST), {}
         for layer in experiments.conv_layers(SMALLEST):
-            name, tried = layer.conv, reference.layer_of(shape, WIDTH, inputs.seed, layer)
+            name, tried = layer.conv, trials.layer_of(shape, WIDTH, inputs.seed, layer)
             known = answer.qparams.get(name)
             trained = [tensors.get(f"{part} of {name}") for part in PARTS]
             if known is None or trained[0] is None or trained[0].shape != tried.conv.weight.shape:
@@ -58,7 +58,7 @@ def examine(client: Client, inputs: Inputs) -> dict[str, tuple[bool, bool]]:
                 continue
             weight, bias = trained[0], tensors.get(f"bias of {name}")
             if all(part is not None for part in trained):
-                weight, bias = reference.fold(*trained)  # type: ignore[arg-type]
+                weight, bias = trials.fold(*trained)  # type: ignore[arg-type]
             scale = known.weight_scale or 0.0
             grid = known.scale, known.zero_point
 
@@ -66,7 +66,7 @@ def examine(client: Client, inputs: Inputs) -> dict[str, tuple[bool, bool]]:
                 """With its ReLU or without: a ReLU that was not fused costs other points."""
                 real = compute(weight, bias, False, scale)  # noqa: B023
                 return any(
-                    reference.is_on_grid(got, known, *grid)  # noqa: B023
+                    trials.is_on_grid(got, known, *grid)  # noqa: B023
                     for known in (torch.relu(real), real)
                 )
 

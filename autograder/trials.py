@@ -1,0 +1,161 @@
+"""What is expected of single layers, tried alone: in FP32, with FakeQuantize and in INT8."""
+
+import math
+from functools import lru_cache
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from autograder import experiments
+from autograder.experiments import ConvLayer
+from autograder.reference import filled
+
+
+class Layer:
+    """One convolution of the reference with what follows it, tried alone like the student's."""
+
+    def __init__(self, network: nn.Module, layer: ConvLayer, seed: int) -> None:
+        self.layer, self.seed = layer, seed
+        self.conv = cast(Any, network.get_submodule(layer.conv))
+        self.bn = cast(Any, network.get_submodule(layer.bn))
+        weight: Tensor = self.conv.weight
+        out_channels, in_channels = weight.shape[:2]
+        self.tried = experiments.layer_input(seed, layer.conv, in_channels)
+        self.rest = experiments.layer_input(seed, layer.bn, out_channels)
+
+    def normalised(self, values: Tensor, is_training: bool) -> Tensor:
+        """Return BatchNorm's output, with the batch's statistics when training."""
+        bn = self.bn
+        mean, var = (None, None) if is_training else (bn.running_mean, bn.running_var)
+        return F.batch_norm(values, mean, var, bn.weight, bn.bias, is_training, 0.1, bn.eps)
+
+    @torch.no_grad()
+    def fronts(self, is_training: bool) -> dict[str, Tensor]:
+        """Return what the convolution's module may compute, by the names of what is in it."""
+        plain = self.conv(self.tried)
+        normal = self.normalised(plain, is_training)
+        return {
+            "conv": plain,
+            "conv relu": F.relu(plain),
+            "conv bn": normal,
+            "conv bn relu": F.relu(normal),
+        }
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Return weight and bias with the BatchNorm in them (arXiv:1712.05877, equation 14)."""
+        bn = self.bn
+        return fold(self.conv.weight, bn.weight, bn.bias, bn.running_mean, bn.running_var, bn.eps)
+
+    @torch.no_grad()
+    def computed(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        has_relu: bool,
+        scale: float,
+        zero_point: int = 0,
+    ) -> Tensor:
+        """Return what an INT8 layer gives for the integers it is tried with, before rounding."""
+        tried = experiments.integers(self.tried).dequantize()
+        return self._convolved(tried, weight, bias, has_relu, scale, zero_point)
+
+    @torch.no_grad()
+    def imitated(self, weight: Tensor, bias: Tensor | None, has_relu: bool, scale: float) -> Tensor:
+        """Return the same for the real numbers that a layer with FakeQuantize is tried with."""
+        return self._convolved(self.tried, weight, bias, has_relu, scale)
+
+    def _convolved(
+        self,
+        values: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        has_relu: bool,
+        scale: float,
+        zero_point: int = 0,
+    ) -> Tensor:
+        on_grid = rounded(weight, scale, zero_point)
+        if on_grid is None:
+            return torch.full((1,), math.nan)
+        output = F.conv2d(values, on_grid, bias, self.conv.stride, self.conv.padding)
+        return F.relu(output) if has_relu else output
+
+    @torch.no_grad()
+    def rests(self, is_training: bool) -> dict[str, Tensor]:
+        """Return what the modules behind it may still do, by the names of what is in them."""
+        normal = self.normalised(self.rest, is_training)
+        return {
+            "": self.rest,
+            "relu": F.relu(self.rest),
+            "bn": normal,
+            "bn relu": F.relu(normal),
+        }
+
+
+def rounded(weight: Tensor, scale: float, zero_point: int) -> Tensor | None:
+    """Return a weight on the grid of its INT8 numbers; None for a grid that no kernel takes."""
+    if not 2.0**-64 < scale < 2.0**64 or not -128 <= zero_point <= 127:
+        return None
+    return torch.fake_quantize_per_tensor_affine(weight, scale, zero_point, -128, 127)
+
+
+@lru_cache(maxsize=128)
+def layer_of(layers: tuple[int, ...], width: int, seed: int, layer: ConvLayer) -> Layer:
+    """Return a layer of an experiment's network; public experiments are every submission's."""
+    return Layer(filled(list(layers), 10, width, seed), layer, seed)
+
+
+@lru_cache(maxsize=128)
+def tried_layer(
+    layers: tuple[int, ...], width: int, seed: int, layer: ConvLayer, is_training: bool
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the ``fronts`` and the ``rests`` of a layer of an experiment's network."""
+    tried = layer_of(layers, width, seed, layer)
+    return tried.fronts(is_training), tried.rests(is_training)
+
+
+@lru_cache(maxsize=128)
+def int8_layer(
+    layers: tuple[int, ...], width: int, seed: int, layer: ConvLayer, front: str
+) -> Tensor:
+    """Return what a layer with this front gives in INT8, its weight at the stock scale."""
+    tried, parts = layer_of(layers, width, seed, layer), front.split()
+    weight, bias = tried.folded() if "bn" in parts else (tried.conv.weight, None)
+    return tried.computed(weight, bias, "relu" in parts, weight_scale(weight))
+
+
+def fold(
+    weight: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, var: Tensor, eps: float = 1e-5
+) -> tuple[Tensor, Tensor]:
+    """Return a convolution's weight and bias with a BatchNorm in them."""
+    factor = gamma / torch.sqrt(var + eps)
+    return (weight * factor[:, None, None, None]).detach(), (beta - mean * factor).detach()
+
+
+def weight_scale(weight: Tensor) -> float:
+    """Return the scale that PyTorch's symmetric observer gives a weight."""
+    return _observed(experiments.stock_config().weight(), weight)
+
+
+def activation_scale(values: Tensor) -> float:
+    """Return the scale that PyTorch's symmetric observer gives an activation."""
+    return _observed(experiments.stock_config().activation(), values)
+
+
+def _observed(observer: Any, values: Tensor) -> float:
+    observer(values)
+    return float(observer.calculate_qparams()[0])
+
+
+def is_on_grid(got: Tensor | None, real: Tensor, scale: float, zero_point: int) -> bool:
+    """Tell whether integers are those of real numbers on a grid.
+
+    Numbers that lie between two integers may round to either: the folded weights differ in their
+    last bits, and a weight next to a rounding border moves an output by up to a step.
+    """
+    if got is None or got.shape != real.shape or not 2.0**-64 < scale < 2.0**64:
+        return False
+    expected = torch.clamp(torch.round(real / scale) + zero_point, 0, 255)
+    steps = (got.to(torch.float32) - expected).abs()
+    return bool((steps <= 1).all() and (steps == 0).float().mean() > 0.98)
