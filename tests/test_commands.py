@@ -95,7 +95,9 @@ def test_evaluate_compares_all_runs_and_remembers(copied: Path, lab3: Command) -
     assert len(re.findall('"event":"result"', (copied / "runs/ptq" / LOG_NAME).read_text())) == 1
 
 
-@pytest.mark.parametrize("augmentation", ["none", "autoaugment"])
+@pytest.mark.parametrize(
+    "augmentation", ["none", pytest.param("autoaugment", marks=pytest.mark.slow)]
+)
 def test_a_run_killed_at_random_moments_ends_like_an_unbroken_one(
     tmp_path: Path, augmentation: str
 ) -> None:
@@ -231,7 +233,7 @@ def test_a_damaged_log_is_left_out_of_an_evaluation(copied: Path, lab3: Command)
     assert "left out: runs/broken" in lab3("evaluate", "--code", SOLUTION).stderr
 
 
-@pytest.mark.parametrize("file", ["resnet.py", "training.py"])
+@pytest.mark.parametrize("file", ["resnet.py", pytest.param("training.py", marks=pytest.mark.slow)])
 def test_changed_code_is_noticed(copied: Path, student: Path, lab3: Command, file: str) -> None:
     with (student / "lab3" / file).open("a") as file:
         file.write("\n# tuned\n")

@@ -63,7 +63,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, marks=[pytest.mark.slow] if index % 2 else [])
+        for index, fault in enumerate(FAULTS)
+    ],
+)
 def test_a_fault_in_the_student_s_code_is_named_with_its_remedy(
     fault: str, student: Path, finished: Path
 ) -> None:

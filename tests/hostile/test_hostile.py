@@ -121,7 +121,7 @@ FORGERS = {
         "modules that look fused",
     )
 }  # fmt: skip
-FRAMES = {f"frame: {what}" for what in ("garbage", "forged answers", "huge header", "wrong id")}
+FRAMES = {f"frame: {what}" for what in ("garbage", "forged answers", "wrong id")}
 ENDLESS_ONES = {"loop at import", "loop in fuse_model", "SIGSTOP in block"}
 OTHER_PLACES = tuple(f" in {name}" for name in ("calculate_qparams", "block", "network"))
 LONG = {
