@@ -297,7 +297,7 @@ def ptq(
 
 
 def qat(layers: list[int], num_classes: int, width: int, seed: int, steps: int) -> Answer:
-    """Quantization-aware training: a few steps, then each convolution alone, then conversion.
+    """Quantization-aware training: some steps, then each convolution alone, then conversion.
 
     Behind FakeQuantize, the output of a convolution lies on the grid of a scale.
     """

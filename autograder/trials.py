@@ -62,9 +62,16 @@ class Layer:
         return self._convolved(tried, weight, bias, has_relu, scale, zero_point)
 
     @torch.no_grad()
-    def imitated(self, weight: Tensor, bias: Tensor | None, has_relu: bool, scale: float) -> Tensor:
+    def imitated(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        has_relu: bool,
+        scale: float,
+        zero_point: int = 0,
+    ) -> Tensor:
         """Return the same for the real numbers that a layer with FakeQuantize is tried with."""
-        return self._convolved(self.tried, weight, bias, has_relu, scale)
+        return self._convolved(self.tried, weight, bias, has_relu, scale, zero_point)
 
     def _convolved(
         self,

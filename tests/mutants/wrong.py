@@ -323,7 +323,7 @@ WRONG: dict[str, Wrong] = {
         first(
             SCALE, "self.calls = getattr(self, 'calls', 0) + 1\nif self.calls > 1:\n    return 0.25"
         ),
-        fails=f"{SCALES} finite_and_positive",
+        fails=f"{SCALES} finite_and_positive; qat: fake_quantize",
     ),
     "only for quint8": wrong(
         first(SCALE, "if self.dtype != torch.quint8:\n    return scale"),
