@@ -48,32 +48,13 @@ class Layer:
         bn = self.bn
         return fold(self.conv.weight, bn.weight, bn.bias, bn.running_mean, bn.running_var, bn.eps)
 
-    @torch.no_grad()
-    def computed(
-        self,
-        weight: Tensor,
-        bias: Tensor | None,
-        has_relu: bool,
-        scale: float,
-        zero_point: int = 0,
-    ) -> Tensor:
-        """Return what an INT8 layer gives for the integers it is tried with, before rounding."""
-        tried = experiments.integers(self.tried).dequantize()
-        return self._convolved(tried, weight, bias, has_relu, scale, zero_point)
+    @property
+    def integers(self) -> Tensor:
+        """What an INT8 layer is tried with, as real numbers."""
+        return experiments.integers(self.tried).dequantize()
 
     @torch.no_grad()
-    def imitated(
-        self,
-        weight: Tensor,
-        bias: Tensor | None,
-        has_relu: bool,
-        scale: float,
-        zero_point: int = 0,
-    ) -> Tensor:
-        """Return the same for the real numbers that a layer with FakeQuantize is tried with."""
-        return self._convolved(self.tried, weight, bias, has_relu, scale, zero_point)
-
-    def _convolved(
+    def convolved(
         self,
         values: Tensor,
         weight: Tensor,
@@ -82,6 +63,11 @@ class Layer:
         scale: float,
         zero_point: int = 0,
     ) -> Tensor:
+        """Return what the layer gives for values with its weight on a grid, before rounding.
+
+        With FakeQuantize a layer is tried with the real numbers of ``tried``, in INT8 with
+        ``integers``.
+        """
         on_grid = rounded(weight, scale, zero_point)
         if on_grid is None:
             return torch.full((1,), math.nan)
@@ -129,7 +115,7 @@ def int8_layer(
     """Return what a layer with this front gives in INT8, its weight at the stock scale."""
     tried, parts = layer_of(layers, width, seed, layer), front.split()
     weight, bias = tried.folded() if "bn" in parts else (tried.conv.weight, None)
-    return tried.computed(weight, bias, "relu" in parts, weight_scale(weight))
+    return tried.convolved(tried.integers, weight, bias, "relu" in parts, weight_scale(weight))
 
 
 def fold(

@@ -136,7 +136,9 @@ def try_layers(client: Client, inputs: Inputs) -> dict[str, bool]:
         for layer, (front, _) in test_fusion.examine(client, inputs).items():
             tried, parts = trials.layer_of(tuple(SMALL), WIDTH, seed, layer), front.split()
             weight, bias = tried.folded() if "bn" in parts else (tried.conv.weight, None)
-            compare(layer.conv, partial(tried.computed, weight, bias, "relu" in parts))
+            compare(
+                layer.conv, partial(tried.convolved, tried.integers, weight, bias, "relu" in parts)
+            )
             if layer.conv.endswith("conv3"):
                 name = layer.conv.replace("conv3", "skip_add_relu")
                 values = (

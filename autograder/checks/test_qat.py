@@ -1,7 +1,8 @@
 """Parts 1 to 3 together: quantization-aware training."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -59,28 +60,31 @@ def examine(client: Client, inputs: Inputs) -> dict[str, tuple[bool, bool]]:
             weight, bias = trained[0], tensors.get(f"bias of {name}")
             if all(part is not None for part in trained):
                 weight, bias = trials.fold(*trained)  # type: ignore[arg-type]
-            scale = known.weight_scale or 0.0
             grid = known.scale, known.zero_point
-
-            def is_one_of(got: Tensor | None, compute: Callable[..., Tensor]) -> bool:
-                """With its ReLU or without: a ReLU that was not fused costs other points."""
-                real = compute(weight, bias, False, scale, known.weight_zero_point or 0)  # noqa: B023
-                return any(
-                    trials.is_on_grid(got, values, *grid)  # noqa: B023
-                    for values in (torch.relu(real), real)
-                )
-
+            convolved = partial(
+                tried.convolved, weight=weight, bias=bias, has_relu=False,
+                scale=known.weight_scale or 0.0, zero_point=known.weight_zero_point or 0,
+            )  # fmt: skip
             output = tensors.get(f"output of {name}")
             is_fake = (
                 answer.fake.get(name) == known.scale
                 and output is not None
                 and is_whole(output / known.scale)
-                and is_one_of(output / known.scale + known.zero_point, tried.imitated)
+                and is_one_of(output / known.scale + known.zero_point, convolved(tried.tried), grid)
             )
-            found[name] = is_fake, is_one_of(tensors.get(f"INT8 {name}"), tried.computed)
+            integers = tensors.get(f"INT8 {name}")
+            found[name] = is_fake, is_one_of(integers, convolved(tried.integers), grid)
         return found
 
     return client.derive(f"QAT {inputs.seed}", compute)
+
+
+def is_one_of(got: Tensor | None, real: Tensor, grid: tuple[float, int]) -> bool:
+    """Tell whether integers are a layer's, with its ReLU or without.
+
+    A ReLU that was not fused costs other points.
+    """
+    return any(trials.is_on_grid(got, values, *grid) for values in (torch.relu(real), real))
 
 
 def is_whole(steps: Tensor) -> bool:
