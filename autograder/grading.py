@@ -110,7 +110,7 @@ class Session:
         on_result: Callable[[CheckResult], None],
     ) -> None:
         self.rubric, self._client, self._material = rubric, client, material
-        self._submission, self.on_result = submission, on_result
+        self.on_result = on_result
         self.results: list[CheckResult] = []
         self.checks = all_checks()
         key = rubric.document.key

@@ -18,7 +18,8 @@ OUTPUT_LINES = 100
 def feedback(grade: Grade, disclosure: Disclosure) -> str:
     """Return the page, with no more of hidden checks than ``disclosure`` allows."""
     grade = messages.visible(grade, disclosure)
-    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    sheets = [TEMPLATES / name for name in ("palette.css", "style.css")]
+    style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
     return page().render(grade=grade, style=Markup(style))
 
 

@@ -90,7 +90,8 @@ def page(text: str, folder: Path, language: str) -> tuple[str, list[str]]:
     for name in LANGUAGES:  # what is not answered yet stands out
         placeholder = load_texts(name)("prompts.placeholder").strip("*")
         body = body.replace(f"<p><em>{placeholder}</em>", f'<p class="open"><em>{placeholder}</em>')
-    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    sheets = [TEMPLATES / name for name in ("palette.css", "report.css")]
+    style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
     title = re.search(r"<h1>(.*?)</h1>", body, re.DOTALL)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined

@@ -37,10 +37,6 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     lines: tuple[int, ...]
 
-    def transposed(self) -> "Table":
-        """Return columns as rows; each then has the header's line, so use ``line_of`` before."""
-        return Table(tuple(zip(*self.rows, strict=True)), self.lines)
-
 
 @dataclass(frozen=True)
 class Block:
