@@ -79,7 +79,7 @@ class Material:
                 for name, log in complete.items()
                 if log.start.kind == kind
                 and log.start.data.name == data_set
-                and (baseline is None or is_based_on(log, complete[baseline]))
+                and (baseline is None or log.continues(complete[baseline]))
                 and log.start.qconfig != "default"
             ]
             return max(names, key=lambda name: claimed(complete[name]), default=None)
@@ -286,14 +286,6 @@ def claimed(log: RunLog) -> float:
 def describe(log: RunLog) -> str:
     state = "complete" if log.end else "not complete"
     return f"{log.start.kind} on {log.start.data.name}, {state}"
-
-
-def is_based_on(log: RunLog, baseline: RunLog) -> bool:
-    """Tell whether a quantized run continues a given FP32 run."""
-    origin, end = log.start.baseline, baseline.end
-    return (
-        origin is not None and end is not None and origin.checkpoint_sha256 == end.checkpoint_sha256
-    )
 
 
 def restore(

@@ -63,6 +63,17 @@ class RunLog:
     def result(self) -> Result | None:
         return next(reversed([*self._all(Result)]), None)
 
+    @property
+    def numbered(self) -> list[tuple[int, AnyRecord]]:
+        """The records behind their lines' numbers; they follow each other in a log made here."""
+        numbers = self.lines or range(1, len(self.records) + 1)
+        return list(zip(numbers, self.records, strict=False))
+
+    def continues(self, baseline: "RunLog") -> bool:
+        """Tell whether this run was quantized from a given FP32 run's checkpoint."""
+        origin, end = self.start.baseline, baseline.end
+        return bool(origin and end and origin.checkpoint_sha256 == end.checkpoint_sha256)
+
     def _all(self, kind: type[T]) -> Iterator[T]:
         return (record for record in self.records if isinstance(record, kind))
 

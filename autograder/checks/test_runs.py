@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from autograder.checks.test_ptq import exponent, is_shift
 from autograder.claims import Evidence, about
 from autograder.client import Client, NoAnswerError
-from autograder.material import KINDS, Kind, Material, is_based_on
+from autograder.material import KINDS, Kind, Material
 from lab3.runlog import RunLog
 from lab3.schedule import learning_rate
 
@@ -45,7 +45,7 @@ def test_consistency(material: Material, evidence: Evidence) -> None:
             evidence.add(f"runs/{name}: numbers", "comparable", str(error), holds=False)
         if kind != "train":
             origin = material.log("train")
-            holds = is_based_on(log, origin) and log.start.data == origin.start.data
+            holds = log.continues(origin) and log.start.data == origin.start.data
             expected = f"those of runs/{material.chosen['train']}"
             got = "the same" if holds else "others"
             evidence.add(f"runs/{name}: baseline and data", expected, got, holds)

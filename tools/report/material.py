@@ -48,7 +48,7 @@ def collect(runs: Path, baseline: str | None = None) -> Material:
     if fp32 is None:
         return material
     material.fp32 = fp32
-    children = [log for log in logs if continues(log, fp32)]
+    children = [log for log in logs if log.continues(fp32)]
     lab = [log for log in children if log.start.qconfig != "default"]
     material.ptq = best([log for log in lab if log.start.kind == "ptq"])
     material.qat = best([log for log in lab if log.start.kind == "qat"])
@@ -75,16 +75,11 @@ def chosen_baseline(
     def merit(log: RunLog) -> tuple[bool, int, bool, int, float]:
         data = log.start.data.name
         rank = -DATASETS.index(data) if data in DATASETS else -len(DATASETS)
-        kinds = {child.start.kind for child in logs if continues(child, log)}
+        kinds = {child.start.kind for child in logs if child.continues(log)}
         accuracy = log.end.validation_accuracy if log.end else 0.0
         return log.end is not None, len(kinds), log.result is not None, rank, accuracy
 
     return max((log for log in trained if log.path.parent.parent == runs), key=merit, default=None)
-
-
-def continues(log: RunLog, fp32: RunLog) -> bool:
-    origin, end = log.start.baseline, fp32.end
-    return bool(origin and end and origin.checkpoint_sha256 == end.checkpoint_sha256)
 
 
 def best(logs: Sequence[RunLog]) -> RunLog | None:
@@ -99,9 +94,7 @@ def best(logs: Sequence[RunLog]) -> RunLog | None:
 
 def lines_of(log: RunLog, kinds: type[Record] | tuple[type[Record], ...]) -> str:
     """Return the lines of a log that hold records of some kinds: ``2-13, 15``."""
-    numbers = log.lines or range(1, len(log.records) + 1)
-    pairs = zip(numbers, log.records, strict=False)
-    return ranges([number for number, record in pairs if isinstance(record, kinds)])
+    return ranges([number for number, record in log.numbered if isinstance(record, kinds)])
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -36,17 +36,8 @@ class Logged:
 
     @classmethod
     def of(cls, log: RunLog, record: Record, value: float) -> "Logged":
-        """Records follow each other line by line; a log's blank lines count."""
-        lines = [n for n, text in enumerate(_lines(log), 1) if text.strip()]
-        number = lines[next(i for i, r in enumerate(log.records) if r is record)]
+        number = next(number for number, known in log.numbered if known is record)
         return cls(exactly(value), f"{log.path}:{number}")
-
-
-def _lines(log: RunLog) -> list[bytes]:
-    try:
-        return log.path.read_bytes().split(b"\n")
-    except OSError:  # a log that was never a file
-        return [b"-"] * len(log.records)
 
 
 def review_logs(document: Document, results: Results, logs: Sequence[RunLog]) -> Iterator[Finding]:
