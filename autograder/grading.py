@@ -33,7 +33,11 @@ UNUSED = (
     "monkeypatch", "pastebin", "recwarn", "setuponly", "setupplan", "skipping", "stepwise",
     "terminal", "threadexception", "tmpdir", "unittest", "unraisableexception", "warnings",
 )  # fmt: skip
-OPTIONS = (*(f"-pno:{plugin}" for plugin in UNUSED), "-s", "--noconftest", "-c", os.devnull)
+OPTIONS = (
+    *(f"-pno:{plugin}" for plugin in UNUSED), "-s", "--noconftest", "-c", os.devnull,
+    # Without the second, pytest lists every directory above the checks, up to the root.
+    "--rootdir", str(CHECKS), "--confcutdir", str(CHECKS),
+)  # fmt: skip
 
 
 def all_checks() -> dict[str, Callable[..., None]]:
@@ -148,7 +152,7 @@ class Session:
         if not files:
             return
         with alone():
-            code = pytest.main([*OPTIONS, "--rootdir", str(CHECKS), *files], plugins=[self])
+            code = pytest.main([*OPTIONS, *files], plugins=[self])
         if code == pytest.ExitCode.INTERRUPTED:
             raise KeyboardInterrupt
         missing = entries[len(self.results) :]

@@ -14,9 +14,10 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from autograder.grading import CODE_GROUPS, all_checks
+from autograder.grading import CHECKS, CODE_GROUPS, all_checks
 from autograder.results import Grade
-from tests.conftest import ROOT, SOLVED, Command, change
+from autograder.sandbox import Sandbox
+from tests.conftest import ROOT, SOLVED, Command, change, grade_code
 from tools.pack import pack
 
 CODE_CHECKS = [name for name in all_checks() if name.split(".")[0] in CODE_GROUPS]
@@ -81,6 +82,21 @@ def test_a_regrade_is_identical(lab3: Command, student: Path, tmp_path: Path) ->
     assert grades[0] == grades[1]
     failed = {r["check"] for r in grades[0]["results"] if r["outcome"] == "failed"}
     assert failed & set(CODE_CHECKS) == {"observer.nearest_exponent"}
+
+
+def test_grading_lists_no_folder_above_its_checks(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[Path] = []
+    real = os.scandir
+
+    def scandir(path: str | Path = ".") -> object:
+        listed.append(Path(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    grade_code(sandbox, SOLVED)
+    assert not [path for path in listed if path in CHECKS.parents]
 
 
 def test_hidden_checks_tell_students_no_more_than_the_rubric_allows(
