@@ -219,8 +219,3 @@ class Result(Record):
     class_accuracy: dict[str, Fraction | None]
     confusion: list[list[int]]
     latency: Latency
-
-
-AnyRecord = Annotated[
-    Start | Resume | Epoch | Quantized | Analysis | End | Result, Field(discriminator="event")
-]

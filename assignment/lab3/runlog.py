@@ -5,16 +5,21 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Annotated, BinaryIO, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from lab3.certificate import Certificate
 from lab3.errors import LabError
-from lab3.records import Analysis, AnyRecord, End, Epoch, Quantized, Record, Result, Start
+from lab3.records import Analysis, End, Epoch, Quantized, Record, Result, Resume, Start
 
 LOG_NAME = "run.jsonl"
 CHECKPOINT_NAME = "model.pt"  # the finished network
 STATE_NAME = "training.pt"  # everything needed to go on; gone when the run is complete
+AnyRecord = Annotated[
+    Start | Resume | Epoch | Quantized | Analysis | End | Result | Certificate,
+    Field(discriminator="event"),
+]
 RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord, config=ConfigDict(defer_build=True))
 T = TypeVar("T", bound=Record)
 
@@ -62,6 +67,13 @@ class RunLog:
     @property
     def result(self) -> Result | None:
         return next(reversed([*self._all(Result)]), None)
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The last certificate, if it is about the run's checkpoint."""
+        last = next(reversed([*self._all(Certificate)]), None)
+        is_current = last and self.end and last.checkpoint_sha256 == self.end.checkpoint_sha256
+        return last if is_current else None
 
     @property
     def numbered(self) -> list[tuple[int, AnyRecord]]:

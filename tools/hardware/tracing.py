@@ -1,0 +1,295 @@
+"""From a converted network to its integer steps: what PyTorch runs is recorded and translated."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from lab3.analysis import shift_of
+from lab3.errors import LabError
+from tools.hardware.arithmetic import INT32_MAX, Ties, exact_blocks
+from tools.hardware.program import (
+    Addition,
+    Average,
+    Convolution,
+    Grid,
+    Linear,
+    Product,
+    Program,
+    Quantize,
+    Relu,
+    Shifted,
+    Step,
+)
+
+SHOWN_FAULTS = 3
+OBSERVER = ".activation_post_process"
+
+
+class NotShiftOnlyError(LabError):
+    """A network needs more than integers and shifts; the text names each layer and says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One kernel that PyTorch ran: its name, its arguments, what it returned, and in which layer.
+
+    Tensors are told apart by identity: calls hold them, so that no identity is used twice.
+    """
+
+    kernel: str
+    arguments: tuple[Any, ...]
+    output: Any
+    layer: str
+
+
+class Recorder(TorchDispatchMode):
+    """Records each kernel that returns a tensor, beneath everything that Python can do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+        self.layers: list[str] = [""]
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        output = func(*args, **(kwargs or {}))
+        if isinstance(output, Tensor):
+            self.calls.append(Call(func._schema.name, args, output, self.layers[-1]))
+        return output
+
+    @contextmanager
+    def watching(self, network: nn.Module) -> Iterator[None]:
+        """Record, and note which layer each kernel runs in."""
+        handles = []
+        for name, module in network.named_modules():
+
+            def enter(_: nn.Module, inputs: tuple[Any, ...], name: str = name) -> None:
+                addition = name.removesuffix(OBSERVER)
+                last = self.calls[-1] if self.calls else None
+                if addition != name and last and inputs and inputs[0] is last.output:
+                    # An addition is a method, no module's call: what follows it tells its name.
+                    self.calls[-1] = replace(last, layer=addition)
+                self.layers.append(name)
+
+            def leave(*_: object) -> None:
+                self.layers.pop()
+
+            handles.append(module.register_forward_pre_hook(enter))
+            handles.append(module.register_forward_hook(leave))
+        try:
+            with self:
+                yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+def record(network: nn.Module, images: Tensor) -> list[Call]:
+    """Return what PyTorch runs for normalised images (B, C, H, W), up to the logits."""
+    recorder = Recorder()
+    with torch.no_grad(), recorder.watching(network):
+        network(images)
+    return recorder.calls
+
+
+def trace(network: nn.Module, image: Tensor, ties: Ties) -> Program:
+    """Return the integer program of a converted network, found with one image (1, C, H, W).
+
+    Raises NotShiftOnlyError when it computes something that integers and shifts alone can't.
+    """
+    translation = Translation(image)
+    for call in record(network, image):
+        translation.add(call)
+    if not translation.has_logits:
+        translation.faults.append("the network: its output is not a layer's dequantized output")
+    if translation.faults:
+        shown = [f"  {fault}" for fault in translation.faults[:SHOWN_FAULTS]]
+        if len(translation.faults) > SHOWN_FAULTS:
+            shown.append(f"  and {len(translation.faults) - SHOWN_FAULTS} more reasons")
+        raise NotShiftOnlyError("\n".join(["the network is not shift-only:", *shown]))
+    return Program(tuple(translation.steps), ties, tuple(image.shape[1:]))
+
+
+class Translation:
+    """Turns calls into steps, one after the other.
+
+    Faults are gathered, so that each layer's is told; with one, the steps mean nothing.
+    """
+
+    def __init__(self, image: Tensor) -> None:
+        self.image = image
+        self.steps: list[Step] = []
+        self.faults: list[str] = []
+        self.numbers: dict[int, int] = {}  # which step made a tensor, by the tensor's identity
+        self.has_logits = False
+
+    def add(self, call: Call) -> None:
+        """Translate one call."""
+        is_integer = is_quantized(call.output)
+        known = {
+            "aten::quantize_per_tensor": self.quantize,
+            "quantized::conv2d": self.product,
+            "quantized::conv2d_relu": self.product,
+            "quantized::linear": self.product,
+            "quantized::linear_relu": self.product,
+            "quantized::add": self.addition,
+            "quantized::add_relu": self.addition,
+            "aten::_adaptive_avg_pool2d": self.average,
+            "aten::relu": self.relu,
+            "aten::relu_": self.relu,
+            "aten::dequantize": self.dequantize,
+        }
+        self.has_logits = False
+        if call.kernel in known:
+            known[call.kernel](call)
+        elif is_integer and call.kernel in SAME_VALUES and is_same_order(call):
+            self.numbers[id(call.output)] = self.number(call, call.arguments[0])
+        elif call.kernel == "quantized::batch_norm2d":
+            self.fault(call, "a BatchNorm that was not fused multiplies each channel by a number "
+                             "that is no power of two: fuse it (fuse_model)")  # fmt: skip
+        elif is_integer:
+            self.fault(call, f"{call.kernel} is no operation of this lab's networks")
+        else:
+            self.fault(call, f"{call.kernel} computes floating-point numbers")
+
+    def fault(self, call: Call, text: str) -> None:
+        self.faults.append(f"{call.layer or 'the network'}: {text}")
+
+    def number(self, call: Call, tensor: Tensor) -> int:
+        """Return which step made a tensor that a call reads."""
+        if id(tensor) not in self.numbers:
+            self.fault(call, "it reads numbers that no integer step made")
+        return self.numbers.get(id(tensor), 0)
+
+    def put(self, call: Call, step: Step) -> None:
+        largest = step.largest + 255 if isinstance(step, Shifted) else 0
+        if largest > INT32_MAX:
+            self.fault(call, f"its int32 accumulator can overflow: it may reach {largest:,}")
+        self.numbers[id(call.output)] = len(self.steps)
+        self.steps.append(step)
+
+    def grid(self, call: Call, tensor: Tensor) -> Grid:
+        """Return the grid of a call's output."""
+        if tensor.dtype != torch.quint8 or tensor.qscheme() != torch.per_tensor_affine:
+            self.fault(call, f"its output is {tensor.dtype}, not quint8 with one scale")
+            return Grid(0, 0)
+        return Grid(self.shift(call, "output", tensor.q_scale()), tensor.q_zero_point())
+
+    def shift(self, call: Call, what: str, scale: float) -> int:
+        shift = shift_of(scale)
+        if shift is None:
+            self.fault(call, f"the scale of its {what}, {scale:.6g}, is no power of two")
+        return shift or 0
+
+    def common(self, call: Call, *inputs: Tensor) -> dict[str, Any]:
+        """Return what all steps have."""
+        numbers = tuple(self.number(call, tensor) for tensor in inputs)
+        common = {
+            "layer": call.layer,
+            "inputs": numbers,
+            "grid": self.grid(call, call.output),
+            "shape": tuple(call.output.shape[1:]),
+        }
+        if inputs:
+            grids = [self.steps[n].grid if n < len(self.steps) else Grid(0, 0) for n in numbers]
+            common["input_grids"] = tuple(grids)
+            common["relu"] = "relu" in call.kernel
+        return common
+
+    def quantize(self, call: Call) -> None:
+        if call.arguments[0] is not self.image:
+            self.fault(call, "it quantizes floating-point numbers that are not the image")
+        self.put(call, Quantize(**self.common(call)))
+
+    def product(self, call: Call) -> None:
+        x, packed = call.arguments[:2]
+        weight, bias = packed.unpack()
+        common = self.common(call, x)
+        weight_shift = self.weight_shift(call, weight)
+        scale = 2.0 ** (common["input_grids"][0].shift + weight_shift)
+        float_bias = torch.zeros(len(weight)) if bias is None else bias.detach()
+        float_bias = float_bias.double() * scale
+        common |= {
+            "weight": weight.int_repr(),
+            "weight_shift": weight_shift,
+            "bias": float_bias.round().clamp(-INT32_MAX, INT32_MAX).to(torch.int32),
+            "float_bias": float_bias,
+        }
+        step: Product
+        if "linear" in call.kernel:
+            common["weight"] = common["weight"][:, :, None, None]
+            step = Linear(**common)
+        else:
+            step = Convolution(**common, stride=tuple(packed.stride()),
+                               padding=tuple(packed.padding()),
+                               dilation=tuple(packed.dilation()))  # fmt: skip
+            if packed.groups() != 1:
+                self.fault(call, f"it has {packed.groups()} groups: this lab's networks have one")
+        if exact_blocks(step.weight.long(), step.input_grids[0].largest) is None:
+            self.fault(call, "its kernel is too large for exact sums of products")
+        self.put(call, step)
+
+    def weight_shift(self, call: Call, weight: Tensor) -> int:
+        if weight.qscheme() == torch.per_tensor_affine:
+            if weight.q_zero_point() != 0:
+                self.fault(call, f"the zero point of its weight is {weight.q_zero_point()}, not 0")
+            return self.shift(call, "weight", weight.q_scale())
+        scales = weight.q_per_channel_scales()
+        low, high = scales.min().item(), scales.max().item()
+        if low != high:
+            channels = f"{len(scales)} scales, one per channel, from {low:.6g} to {high:.6g}"
+            self.fault(call, f"its weight has {channels}: one shift can't serve them all")
+            return 0
+        return self.shift(call, "weight", low)
+
+    def addition(self, call: Call) -> None:
+        first, second = call.arguments[:2]
+        if not (isinstance(second, Tensor) and first.shape == second.shape):
+            self.fault(call, "it does not add two tensors of equal shape")
+            second = first
+        self.put(call, Addition(**self.common(call, first, second)))
+
+    def average(self, call: Call) -> None:
+        x = call.arguments[0]
+        pixels = math.prod(x.shape[2:])
+        if tuple(call.output.shape[2:]) != (1, 1) or pixels & (pixels - 1):
+            size = "x".join(map(str, x.shape[2:]))
+            self.fault(call, f"it averages {size} pixels to {tuple(call.output.shape[2:])}: only "
+                             "the mean of 2**n pixels is a shift")  # fmt: skip
+        self.put(call, Average(**self.common(call, x), pixels=pixels))
+
+    def relu(self, call: Call) -> None:
+        x = call.arguments[0]
+        if is_quantized(x):
+            self.put(call, Relu(**self.common(call, x)))
+        else:
+            self.fault(call, f"{call.kernel} computes floating-point numbers")
+
+    def dequantize(self, call: Call) -> None:
+        number = self.number(call, call.arguments[0])
+        self.has_logits = bool(self.steps) and number == len(self.steps) - 1
+
+
+SAME_VALUES = ("aten::view", "aten::_reshape_alias", "aten::reshape", "aten::_unsafe_view",
+               "aten::squeeze", "aten::clone", "aten::detach", "aten::alias")  # fmt: skip
+
+
+def is_quantized(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.is_quantized
+
+
+def is_same_order(call: Call) -> bool:
+    """Tell whether an output holds the same values per image, in the same or in one dimension."""
+    x, y = call.arguments[0], call.output
+    return is_quantized(x) and y.shape in (x.shape, (len(x), math.prod(x.shape[1:])))
