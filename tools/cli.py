@@ -14,6 +14,7 @@ from tools.demo import demo
 from tools.doctor import doctor
 from tools.evaluate import evaluate
 from tools.grade import explain, grade
+from tools.hardware_command import hardware
 from tools.loop import RunInterruptedError
 from tools.quantization import ptq, qat
 from tools.release import release
@@ -32,10 +33,12 @@ app = typer.Typer(
     help="Lab 3: INT8 quantization of a ResNet with power-of-two scales.",
 )
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    "For students": (train, ptq, qat, evaluate, sweep, check, report, review, runs, doctor),
+    "For students": (
+        train, ptq, qat, evaluate, sweep, hardware, check, report, review, runs, doctor,
+    ),
     "For teaching assistants": (grade, explain),
     "For instructors": (release, demo),
-}
+}  # fmt: skip
 for audience, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=audience)(command)

@@ -1,7 +1,7 @@
 """From a converted network to its integer steps: what PyTorch runs is recorded and translated."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -40,12 +40,15 @@ class Call:
     """One kernel that PyTorch ran: its name, its arguments, what it returned, and in which layer.
 
     Tensors are told apart by identity: calls hold them, so that no identity is used twice.
+    ``integers`` is the ``int_repr`` of a quantized output, as it was then: a kernel that works in
+    place changes the tensor afterwards.
     """
 
     kernel: str
     arguments: tuple[Any, ...]
-    output: Any
+    output: Tensor
     layer: str
+    integers: Tensor | None
 
 
 class Recorder(TorchDispatchMode):
@@ -65,7 +68,8 @@ class Recorder(TorchDispatchMode):
     ) -> Any:
         output = func(*args, **(kwargs or {}))
         if isinstance(output, Tensor):
-            self.calls.append(Call(func._schema.name, args, output, self.layers[-1]))
+            integers = output.int_repr() if output.is_quantized else None
+            self.calls.append(Call(func._schema.name, args, output, self.layers[-1], integers))
         return output
 
     @contextmanager
@@ -112,11 +116,11 @@ def trace(network: nn.Module, image: Tensor, ties: Ties) -> Program:
     for call in record(network, image):
         translation.add(call)
     if not translation.has_logits:
-        translation.faults.append("the network: its output is not a layer's dequantized output")
-    if translation.faults:
-        shown = [f"  {fault}" for fault in translation.faults[:SHOWN_FAULTS]]
-        if len(translation.faults) > SHOWN_FAULTS:
-            shown.append(f"  and {len(translation.faults) - SHOWN_FAULTS} more reasons")
+        translation.faults["the output"] = ["it is not what a layer's integers stand for"]
+    if faults := translation.faults:
+        shown = [f"  {layer}: {'; '.join(texts)}" for layer, texts in faults.items()]
+        if len(shown) > SHOWN_FAULTS:
+            shown[SHOWN_FAULTS:] = [f"  and {len(shown) - SHOWN_FAULTS} more layers"]
         raise NotShiftOnlyError("\n".join(["the network is not shift-only:", *shown]))
     return Program(tuple(translation.steps), ties, tuple(image.shape[1:]))
 
@@ -130,29 +134,19 @@ class Translation:
     def __init__(self, image: Tensor) -> None:
         self.image = image
         self.steps: list[Step] = []
-        self.faults: list[str] = []
+        self.faults: dict[str, list[str]] = {}  # of each layer
         self.numbers: dict[int, int] = {}  # which step made a tensor, by the tensor's identity
         self.has_logits = False
 
     def add(self, call: Call) -> None:
         """Translate one call."""
-        is_integer = is_quantized(call.output)
-        known = {
-            "aten::quantize_per_tensor": self.quantize,
-            "quantized::conv2d": self.product,
-            "quantized::conv2d_relu": self.product,
-            "quantized::linear": self.product,
-            "quantized::linear_relu": self.product,
-            "quantized::add": self.addition,
-            "quantized::add_relu": self.addition,
-            "aten::_adaptive_avg_pool2d": self.average,
-            "aten::relu": self.relu,
-            "aten::relu_": self.relu,
-            "aten::dequantize": self.dequantize,
-        }
+        is_integer = call.output.is_quantized
         self.has_logits = False
-        if call.kernel in known:
-            known[call.kernel](call)
+        if is_step(call):
+            STEPS[call.kernel](self, call)
+        elif call.kernel == "aten::dequantize":
+            number = self.number(call, call.arguments[0])
+            self.has_logits = bool(self.steps) and number == len(self.steps) - 1
         elif is_integer and call.kernel in SAME_VALUES and is_same_order(call):
             self.numbers[id(call.output)] = self.number(call, call.arguments[0])
         elif call.kernel == "quantized::batch_norm2d":
@@ -164,7 +158,7 @@ class Translation:
             self.fault(call, f"{call.kernel} computes floating-point numbers")
 
     def fault(self, call: Call, text: str) -> None:
-        self.faults.append(f"{call.layer or 'the network'}: {text}")
+        self.faults.setdefault(call.layer or "the network", []).append(text)
 
     def number(self, call: Call, tensor: Tensor) -> int:
         """Return which step made a tensor that a call reads."""
@@ -270,26 +264,42 @@ class Translation:
         self.put(call, Average(**self.common(call, x), pixels=pixels))
 
     def relu(self, call: Call) -> None:
-        x = call.arguments[0]
-        if is_quantized(x):
-            self.put(call, Relu(**self.common(call, x)))
-        else:
-            self.fault(call, f"{call.kernel} computes floating-point numbers")
-
-    def dequantize(self, call: Call) -> None:
-        number = self.number(call, call.arguments[0])
-        self.has_logits = bool(self.steps) and number == len(self.steps) - 1
+        self.put(call, Relu(**self.common(call, call.arguments[0])))
 
 
+STEPS: dict[str, Callable[[Translation, Call], None]] = {
+    "aten::quantize_per_tensor": Translation.quantize,
+    "quantized::conv2d": Translation.product,
+    "quantized::conv2d_relu": Translation.product,
+    "quantized::linear": Translation.product,
+    "quantized::linear_relu": Translation.product,
+    "quantized::add": Translation.addition,
+    "quantized::add_relu": Translation.addition,
+    "aten::_adaptive_avg_pool2d": Translation.average,
+    "aten::relu": Translation.relu,
+    "aten::relu_": Translation.relu,
+}
 SAME_VALUES = ("aten::view", "aten::_reshape_alias", "aten::reshape", "aten::_unsafe_view",
                "aten::squeeze", "aten::clone", "aten::detach", "aten::alias")  # fmt: skip
 
 
-def is_quantized(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.is_quantized
+def is_step(call: Call) -> bool:
+    """Tell whether a call makes a new value of the integer network."""
+    return call.output.is_quantized and call.kernel in STEPS
 
 
 def is_same_order(call: Call) -> bool:
     """Tell whether an output holds the same values per image, in the same or in one dimension."""
     x, y = call.arguments[0], call.output
-    return is_quantized(x) and y.shape in (x.shape, (len(x), math.prod(x.shape[1:])))
+    return x.is_quantized and y.shape in (x.shape, (len(x), math.prod(x.shape[1:])))
+
+
+def integers_of(calls: list[Call], program: Program) -> list[Tensor]:
+    """Return what PyTorch computed for each step of a program, as uint8.
+
+    Raises NotShiftOnlyError when the calls are not those that the program was made from.
+    """
+    made = [call.integers for call in calls if is_step(call) and call.integers is not None]
+    if [tuple(x.shape[1:]) for x in made] != [step.shape for step in program.steps]:
+        raise NotShiftOnlyError("the network computes other layers for other images")
+    return made

@@ -1,0 +1,130 @@
+"""The proof: each value that PyTorch's INT8 kernels compute, beside that of the integer steps.
+
+Each step gets the integers that PyTorch's kernel got. When all of them agree, the whole integer
+network computes what PyTorch does, from the input quantizer on: by induction over its steps, its
+own values are those that PyTorch gave it. When some don't, each layer is judged by itself.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from lab3.certificate import Difference, EngineProof
+from lab3.engines import is_exact
+from tools.hardware.arithmetic import Ties
+from tools.hardware.program import Program, Step, Tally
+from tools.hardware.reasons import REASONS, Case, Reason
+from tools.hardware.tracing import integers_of, record, trace
+
+TIES: dict[str, Ties] = {"qnnpack": "away"}  # the other engines' additions round halves to even
+BATCH_SIZE = 16  # all values of a batch are held at once
+
+
+@dataclass
+class Disagreement:
+    """Where one layer of one engine differs: how often, how far, and what explains all of it."""
+
+    different: int = 0
+    largest_step: int = 0
+    reasons: list[Reason] = field(default_factory=lambda: list(REASONS))
+
+
+@dataclass
+class Engine:
+    """One engine's network and what comparing it has found so far."""
+
+    name: str
+    network: nn.Module
+    is_exact: bool
+    values: int = 0
+    changed_classes: int = 0
+    layers: dict[int, Disagreement] = field(default_factory=dict)
+
+    def integers(self, images: Tensor, program: Program) -> list[Tensor]:
+        """Return this engine's uint8 values of each step."""
+        torch.backends.quantized.engine = self.name
+        return integers_of(record(self.network, images), program)
+
+    def compare(self, k: int, step: Step, inputs: Sequence[Tensor], theirs: Tensor,
+                ours: Tensor) -> None:  # fmt: skip
+        """Compare one step's values for one batch; look for a reason where they differ."""
+        self.values += theirs.numel()
+        if theirs.equal(ours):
+            return
+        steps = (theirs.to(torch.int16) - ours).abs_()
+        layer = self.layers.setdefault(k, Disagreement())
+        layer.different += int(steps.count_nonzero())
+        layer.largest_step = max(layer.largest_step, int(steps.max()))
+        case = Case(step, inputs, theirs, self.is_exact)
+        layer.reasons = [reason for reason in layer.reasons if REASONS[reason](case)]
+
+    def proof(self, program: Program, images: int) -> EngineProof:
+        """Return what was found."""
+        differences = [
+            Difference(
+                layer=program.steps[k].layer,
+                values=images * program.steps[k].values,
+                different=layer.different,
+                largest_step=layer.largest_step,
+                reason=next(iter(layer.reasons), None),
+            )
+            for k, layer in sorted(self.layers.items())
+        ]
+        return EngineProof(
+            engine=self.name,
+            images=images,
+            values=self.values,
+            different=sum(difference.different for difference in differences),
+            changed_classes=self.changed_classes,
+            differences=tuple(differences),
+        )
+
+
+class Proof:
+    """Compares the integer program of a network with every engine of this CPU, the first first.
+
+    ``build`` makes the network anew for each engine, because engines pack weights differently;
+    ``image`` (1, C, H, W) is one normalised image. Raises NotShiftOnlyError.
+    """
+
+    def __init__(self, build: Callable[[], nn.Module], image: Tensor, engine: str) -> None:
+        others = [
+            e for e in torch.backends.quantized.supported_engines if e not in ("none", engine)
+        ]
+        self.engines = []
+        for name in (engine, *others):
+            torch.backends.quantized.engine = name
+            self.engines.append(Engine(name, build().eval(), is_exact(name)))
+            if name == engine:
+                self.program = trace(self.engines[0].network, image, TIES.get(name, "even"))
+        self.tallies = [Tally() for _ in self.program.steps]
+        self.images = 0
+
+    @torch.no_grad()
+    def add(self, images: Tensor) -> None:
+        """Compare all values of some normalised images (B, C, H, W)."""
+        self.images += len(images)
+        steps = self.program.steps
+        known: list[tuple[list[Tensor], Tensor]] = []  # each step's inputs and output
+        classes: Tensor | None = None
+        for engine in self.engines:
+            made = engine.integers(images, self.program)
+            for k, step in enumerate(steps):
+                inputs = [made[number] for number in step.inputs] or [images]
+                if len(known) == k:
+                    ours = step.compute(inputs, self.program.ties, self.tallies[k])
+                    known.append((inputs, ours))
+                elif all(map(torch.equal, inputs, known[k][0])):
+                    ours = known[k][1]
+                else:
+                    ours = step.compute(inputs, self.program.ties)
+                engine.compare(k, step, inputs, made[k], ours)
+            taken = made[-1].argmax(1)
+            classes = taken if classes is None else classes
+            engine.changed_classes += int((taken != classes).sum())
+
+    def proofs(self) -> list[EngineProof]:
+        """Return what was found for each engine."""
+        return [engine.proof(self.program, self.images) for engine in self.engines]
