@@ -227,6 +227,56 @@ def test_no_log_leaves_the_logs_as_they_are(copied: Path, lab3: Command) -> None
     assert {path: path.read_bytes() for path in copied.rglob(LOG_NAME)} == before
 
 
+def test_hardware_certifies_both_runs_and_logs_it(copied: Path, lab3: Command) -> None:
+    for name in ("ptq", "qat"):
+        shown = lab3("hardware", name, "--images", 20, "--code", SOLUTION).stdout
+        made = read_log(copied / "runs" / name).certificate
+        assert made
+        values = 20 * sum(layer.values for layer in made.layers)
+        assert f"identical: all {values:,} values of 24 layers on 20 test images" in shown
+        assert made.is_identical
+        for layer in made.layers:
+            assert layer.layer in shown
+
+
+def test_hardware_tells_machines_the_same(copied: Path, lab3: Command) -> None:
+    before = (copied / "runs/ptq" / LOG_NAME).read_bytes()
+    done = lab3("hardware", "ptq", "--json", "--no-log", "--code", SOLUTION)
+    found = json.loads(done.stdout)
+    log = read_log(copied / "runs/ptq")
+    assert found["is_identical"]
+    assert found["images"] == 359
+    assert found["saved"] == sum(layer["saved"] for layer in found["layers"])
+    assert found["checkpoint_sha256"] == log.end.checkpoint_sha256
+    shifts = {tensor.layer: tensor for tensor in log.analysis.tensors if tensor.role != "weight"}
+    weights = {tensor.layer: tensor for tensor in log.analysis.tensors if tensor.role == "weight"}
+    layers = {layer["layer"]: layer for layer in found["layers"]}
+    scale_in = shifts["quant"].shift + weights["conv1"].shift
+    assert layers["conv1"]["shift"] == scale_in - shifts["conv1"].shift
+    assert layers["conv1"]["sqnr_db"] == shifts["conv1"].sqnr_db
+    assert (copied / "runs/ptq" / LOG_NAME).read_bytes() == before
+
+
+def test_hardware_refuses_what_needs_more_than_shifts(copied: Path, lab3: Command) -> None:
+    said = lab3("hardware", "per-channel", "--code", SOLUTION, fails=1).stderr
+    assert "conv1: the scale of its output" in said
+    assert "one per channel" in said
+    assert "--qconfig default" in said
+    said = lab3("hardware", "fp32", "--code", SOLUTION, fails=1).stderr
+    assert "'fp32' computes in FP32" in said
+    assert read_log(copied / "runs/per-channel").certificate is None
+
+
+def test_a_certificate_is_about_one_checkpoint(copied: Path, lab3: Command) -> None:
+    lab3("hardware", "ptq", "--images", 1, "--code", SOLUTION)
+    log = copied / "runs/ptq" / LOG_NAME
+    lines = log.read_text().splitlines()
+    record = json.loads(lines[-1])
+    record["checkpoint_sha256"] = "0" * 64
+    log.write_text("\n".join([*lines[:-1], json.dumps(record)]) + "\n")
+    assert read_log(copied / "runs/ptq").certificate is None
+
+
 def test_a_damaged_log_is_left_out_of_an_evaluation(copied: Path, lab3: Command) -> None:
     (copied / "runs" / "broken").mkdir()
     (copied / "runs" / "broken" / LOG_NAME).write_text("{}\n")
@@ -337,7 +387,7 @@ def test_doctor_tells_engines_and_data_sets(lab3: Command) -> None:
     assert "scikit-learn" in lab3("doctor").stdout
 
 
-@pytest.mark.parametrize("command", ["train", "ptq", "qat", "evaluate", "sweep"])
+@pytest.mark.parametrize("command", ["train", "ptq", "qat", "evaluate", "sweep", "hardware"])
 def test_help_shows_examples_for_a_checkout(command: str, lab3: Command) -> None:
     assert re.search(
         rf"^\s*lab3 {command}\b.*--code solution", lab3(command, "--help").stdout, re.M
@@ -347,7 +397,7 @@ def test_help_shows_examples_for_a_checkout(command: str, lab3: Command) -> None
 @pytest.mark.slow
 def test_the_examples_in_the_help_work_when_pasted(tmp_path: Path, lab3: Command) -> None:
     shutil.copytree(SOLUTION / "lab3", tmp_path / "solution" / "lab3")
-    for command in ("train", "ptq", "qat", "evaluate", "sweep"):
+    for command in ("train", "ptq", "qat", "evaluate", "sweep", "hardware"):
         helped = lab3(command, "--help").stdout
         example = re.search(rf"^\s*lab3 ({command}\b.*--code solution.*)$", helped, re.M)
         lab3(*example[1].split())

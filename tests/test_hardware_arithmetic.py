@@ -1,0 +1,251 @@
+"""The integer arithmetic against exact numbers, and each operator against each engine."""
+
+import random
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import torch
+import torch.ao.nn.intrinsic.quantized as nniq
+import torch.ao.nn.quantized as nnq
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from tools.hardware.arithmetic import (
+    FLOAT32_EXACT,
+    Ties,
+    bits_needed,
+    convolve,
+    exact_blocks,
+    quantize,
+    shift_right,
+)
+from tools.hardware.proof import Proof
+
+ENGINES = [e for e in torch.backends.quantized.supported_engines if e != "none"]
+
+
+@pytest.fixture(autouse=True)
+def same_engine_afterwards() -> Iterator[None]:
+    before = torch.backends.quantized.engine
+    yield
+    torch.backends.quantized.engine = before
+
+
+# Arithmetic, against exact numbers.
+
+
+def rounded(value: Fraction, ties: Ties) -> int:
+    """What rounding to nearest is, by its definition."""
+    if abs(value - round(value)) == Fraction(1, 2) and ties == "away":
+        return int(value + (Fraction(1, 2) if value > 0 else -Fraction(1, 2)))
+    return round(value)  # Python rounds a Fraction's halves to even
+
+
+@given(
+    st.lists(st.integers(-(2**30), 2**30), min_size=1),
+    st.integers(-1, 20),
+    st.sampled_from(["even", "away"]),
+    st.sampled_from([torch.int32, torch.int64]),
+)
+def test_a_shift_rounds_as_it_says(
+    numbers: list[int], amount: int, ties: Ties, dtype: torch.dtype
+) -> None:
+    numbers = [n >> 1 if amount < 0 else n for n in numbers]
+    shifted = shift_right(torch.tensor(numbers, dtype=dtype), amount, ties)
+    assert shifted.dtype == dtype
+    assert shifted.tolist() == [rounded(n / Fraction(2) ** amount, ties) for n in numbers]
+
+
+@pytest.mark.parametrize(
+    ("ties", "expected"), [("even", [-2, -2, 0, 0, 2, 2]), ("away", [-3, -2, -1, 1, 2, 3])]
+)
+def test_halves_go_where_they_should(ties: Ties, expected: list[int]) -> None:
+    halves = torch.tensor([-5, -3, -1, 1, 3, 5], dtype=torch.int32)
+    assert shift_right(halves, 1, ties).tolist() == expected
+    assert shift_right(halves * 8, 4, ties).tolist() == expected
+
+
+@given(
+    st.lists(st.floats(-1e4, 1e4, width=32), min_size=1), st.integers(0, 10), st.integers(0, 255)
+)
+def test_the_quantizer_rounds_once(numbers: list[float], shift: int, zero_point: int) -> None:
+    expected = [round(Fraction(x) * 2**shift) + zero_point for x in numbers]
+    found = quantize(torch.tensor(numbers), shift, zero_point)
+    assert found.tolist() == [min(255, max(0, n)) for n in expected]
+    kernel = torch.quantize_per_tensor(torch.tensor(numbers), 2.0**-shift, zero_point, torch.quint8)
+    assert torch.equal(kernel.int_repr(), found)
+
+
+def integers(shape: tuple[int, ...], low: int, high: int, seed: int) -> Tensor:
+    """Random integers with both ends among them."""
+    generator = torch.Generator().manual_seed(seed)
+    made = torch.randint(low, high + 1, shape, generator=generator)
+    flat = made.flatten()
+    flat[: len(flat) // 4] = torch.where(flat[: len(flat) // 4] % 2 == 0, low, high)
+    return made
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 80), st.integers(1, 5), st.sampled_from([1, 2, 3, 5]), st.integers(1, 2),
+    st.integers(0, 2), st.integers(1, 9), st.integers(0, 255), st.integers(0, 2**31),
+)  # fmt: skip
+def test_a_convolution_in_float32_is_exact(
+    channels: int, outputs: int, kernel: int, stride: int, padding: int, size: int,
+    zero_point: int, seed: int,
+) -> None:  # fmt: skip
+    size = max(size, kernel)
+    x = integers((2, channels, size, size), 0, 255, seed) - zero_point
+    weight = integers((outputs, channels, kernel, kernel), -128, 127, seed + 1)
+    blocks = exact_blocks(weight, max(zero_point, 255 - zero_point))
+    assert blocks is not None
+    found = convolve(x.float(), weight.float(), blocks, [stride] * 2, [padding] * 2, [1, 1])
+    columns = F.unfold(x.double(), kernel, padding=padding, stride=stride).long()
+    expected = (weight.flatten(1)[None, :, :, None] * columns[:, None]).sum(2)
+    assert found.dtype == torch.int32
+    assert torch.equal(found.flatten(2).long(), expected)
+
+
+@pytest.mark.parametrize(("channels", "kernel"), [(512, 3), (2048, 1), (4096, 1)])
+def test_the_largest_sums_are_exact(channels: int, kernel: int) -> None:
+    """Every product has the largest magnitude; odd sums above 2**24 are no float32 numbers."""
+    weight = torch.full((2, channels, kernel, kernel), -128)
+    weight[1] = 127
+    x = torch.full((1, channels, kernel, kernel), -128)
+    x[0, 0, 0, 0] = -127
+    blocks = exact_blocks(weight, 128)
+    assert blocks is not None
+    found = convolve(x.float(), weight.float(), blocks, [1, 1], [0, 0], [1, 1]).flatten()
+    assert found.tolist() == (weight * x).flatten(1).sum(1).tolist()
+    assert found.abs().max() > FLOAT32_EXACT
+
+
+def test_blocks_cover_each_channel_once_and_stay_below_the_limit() -> None:
+    weight = torch.full((3, 1000, 3, 3), -128)
+    blocks = exact_blocks(weight, 255)
+    assert blocks is not None
+    assert [i for block in blocks for i in range(1000)[block]] == list(range(1000))
+    for block in blocks:
+        assert weight[:, block].abs().flatten(1).sum(1).max() * 255 <= FLOAT32_EXACT
+    assert exact_blocks(torch.full((1, 2, 30, 30), 127), 255) is None
+
+
+@given(st.integers(-(2**40), 2**40))
+def test_bits_hold_a_magnitude_with_either_sign(n: int) -> None:
+    bits = bits_needed(abs(n))
+    assert -(2 ** (bits - 1)) <= -abs(n)
+    assert abs(n) <= 2 ** (bits - 1) - 1
+    assert abs(n) > 2 ** (bits - 2) - 1 or n == 0
+
+
+# Operators, against PyTorch's kernels on every engine.
+
+
+class Operators(nn.Module):
+    """A small network of one kind of operator between a quantizer and the output.
+
+    Its numbers are small: CPUs that saturate sums of 16 bits compute these exactly.
+    """
+
+    def __init__(self, seed: int, kind: str, zero_points: list[int]) -> None:
+        super().__init__()
+        self.pick, self.seed, self.kind = random.Random(seed), seed, kind
+        self.channels = 4 * self.pick.randint(1, 4)
+        first, second, third = zero_points
+        self.shift = self.pick.randint(3, 6)
+        self.quant = nnq.Quantize(2.0**-self.shift, first, torch.quint8)
+        if kind == "convolution":
+            self.layer = self.convolution(self.pick.randint(1, 9), second)
+        elif kind == "linear":
+            outputs, inputs = self.pick.randint(1, 9), 16 * self.channels
+            self.layer = self.filled(nnq.Linear(inputs, outputs), (outputs, inputs), second)
+        elif kind == "addition":
+            self.layer = self.filled(nnq.Conv2d(self.channels, self.channels, 1),
+                                     (self.channels, self.channels, 1, 1), second)  # fmt: skip
+            self.add = nnq.QFunctional()
+            self.add.scale, self.add.zero_point = 2.0 ** -self.pick.randint(0, 6), third
+            self.has_relu = self.pick.random() < 0.5
+
+    def convolution(self, outputs: int, zero_point: int) -> Any:
+        kernel = self.pick.choice([1, 3])
+        made = self.pick.choice([nnq.Conv2d, nniq.ConvReLU2d])(
+            self.channels, outputs, kernel, stride=self.pick.randint(1, 2), padding=kernel // 2
+        )
+        return self.filled(made, (outputs, self.channels, kernel, kernel), zero_point)
+
+    def filled(self, layer: Any, shape: tuple[int, ...], zero_point: int) -> Any:
+        weight_shift = self.pick.randint(2, 8)
+        values = integers(shape, -60, 60, self.seed).to(torch.int8)
+        weight = torch._make_per_tensor_quantized_tensor(values, 2.0**-weight_shift, 0)
+        bias = integers((shape[0],), -500, 500, self.seed + 1) * 2.0 ** -(self.shift + weight_shift)
+        layer.set_weight_bias(weight, bias.float())
+        layer.scale, layer.zero_point = 2.0 ** -self.pick.randint(0, 6), zero_point
+        return layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.quant(x)
+        if self.kind == "convolution":
+            x = self.layer(x)
+        elif self.kind == "linear":
+            x = self.layer(torch.flatten(x, 1))
+        elif self.kind == "addition":
+            x = (self.add.add_relu if self.has_relu else self.add.add)(x, self.layer(x))
+        elif self.kind == "average":
+            x = F.adaptive_avg_pool2d(x, 1)
+        else:
+            x = F.relu(x)
+        return torch.flatten(x, 1).dequantize()
+
+
+def images_for(channels: int, seed: int) -> Tensor:
+    return 2 * torch.randn(3, channels, 4, 4, generator=torch.Generator().manual_seed(seed))
+
+
+KINDS = ["convolution", "linear", "addition", "average", "relu"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31), halves=st.lists(st.integers(0, 127), min_size=3, max_size=3))
+def test_each_operator_equals_the_engine_s_kernel(
+    engine: str, kind: str, seed: int, halves: list[int]
+) -> None:
+    def build() -> Operators:
+        return Operators(seed, kind, [2 * n for n in halves])
+
+    torch.backends.quantized.engine = engine
+    images = images_for(build().channels, seed)
+    proof = Proof(build, images[:1], engine)
+    proof.add(images)
+    first, *others = proof.proofs()
+    assert first.different == 0
+    assert first.values == sum(step.values for step in proof.program.steps) * 3
+    reasons = {d.reason for other in others for d in other.differences}
+    assert reasons <= ({"ties"} if kind == "addition" else set())
+    torch.backends.quantized.engine = engine
+    found = proof.program.real(proof.program.run(images).flatten(1))
+    assert torch.equal(found, build()(images))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31), odd=st.lists(st.integers(0, 127), min_size=3, max_size=3))
+def test_with_odd_zero_points_only_halves_differ_and_the_reason_is_known(
+    kind: str, seed: int, odd: list[int]
+) -> None:
+    def build() -> Operators:
+        return Operators(seed, kind, [2 * n + 1 for n in odd])
+
+    images = images_for(build().channels, seed)
+    for engine in ENGINES:
+        proof = Proof(build, images[:1], engine)
+        proof.add(images)
+        for other in proof.proofs():
+            for difference in other.differences:
+                assert difference.largest_step == 1
+                assert difference.reason in ("zero_point", "ties")
