@@ -27,9 +27,10 @@ test: setup  ## The test suite without what is marked slow
 test-all: setup  ## Every test
 	$(PYTEST)
 
-bench: setup  ## Speed of lab3 train beside a plain PyTorch loop, and of grading one submission's code
+bench: setup  ## Speed of training, of grading one submission's code, and of integers and shifts
 	$(BIN)/python tests/benchmarks/train_loop.py
 	$(BIN)/python -m tests.benchmarks.grade_code
+	$(BIN)/python tests/benchmarks/hardware.py
 
 lint: setup  ## Lint, format and types
 	$(BIN)/ruff check .

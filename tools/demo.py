@@ -9,12 +9,14 @@ from typing import Annotated, Any
 
 from typer import Option
 
+from lab3.runlog import read_log
 from tools import workspace
 from tools.console import UserError, out, print_table, say
 from tools.datasets import read_data
 from tools.evaluate import evaluate_runs, print_comparison
 from tools.grade import grade_one, write_files
 from tools.grading import load_rubric, print_grade
+from tools.hardware_command import certify, proof_of, verdict
 from tools.options import Restart
 from tools.pack import pack
 from tools.quantization import ptq_run, qat_run
@@ -40,7 +42,7 @@ def demo(
     ] = Path("build/demo"),
     restart: Restart = False,
 ) -> None:
-    """Train, ablate, quantize, evaluate and grade the reference solution on the digits.
+    """Train, ablate, quantize, evaluate, prove and grade the reference solution on the digits.
 
     Takes about three minutes on two cores; started again, it goes on where it was.
 
@@ -74,6 +76,11 @@ def demo(
         tables.ablation_table(settings_tried).without_constants(),
     )
     print_comparison(compared)
+    say("Integers and shifts alone")
+    for name in ("ptq", "qat"):
+        log = read_log(runs / name)
+        proved = log.certificate or certify(runs / name, log, proof_of(runs / name, log, data))
+        out.print(f"{name}: {verdict(proved)}", markup=False)
     say("Report")
     report = folder / "report.md"
     answers = tomllib.loads((SOLUTION / "reference" / "answers.toml").read_text(encoding="utf-8"))

@@ -20,16 +20,17 @@ def shift_right(n: Tensor, amount: int, ties: Ties = "even") -> Tensor:
 
     An arithmetic right shift rounds down, so a constant just below one half is added first:
     ``(n + (half - 1) + bit) >> amount``. With ``bit`` the lowest bit that is kept, a half goes to
-    the even neighbour; with 1 for ``n >= 0`` alone, away from zero. A negative ``amount`` shifts
-    to the left. The caller sees to it that nothing overflows.
+    the even neighbour; with 1 for ``n >= 0`` and 0 below, away from zero. A negative ``amount``
+    shifts to the left. The caller sees to it that nothing overflows.
     """
     if amount <= 0:
         return n << -amount
     half = 1 << (amount - 1)
     if ties == "even":
-        return ((n >> amount) & 1).add_(n).add_(half - 1) >> amount
-    sign = n >> (8 * n.element_size() - 1)  # -1 for negative n, else 0
-    return sign.add_(n).add_(half) >> amount
+        bit, below = (n >> amount).bitwise_and_(1), half - 1
+    else:
+        bit, below = n >> (8 * n.element_size() - 1), half  # -1 for negative n, else 0
+    return bit.add_(n).add_(below).bitwise_right_shift_(amount)
 
 
 def quantize(x: Tensor, shift: int, zero_point: int) -> Tensor:

@@ -221,7 +221,7 @@ class Addition(Shifted):
 
     def accumulate(self, inputs: Sequence[Tensor]) -> Tensor:
         first, second = (
-            (x.to(torch.int32) - grid.zero_point) << amount
+            x.to(torch.int32).sub_(grid.zero_point).mul_(1 << amount)
             for x, grid, amount in zip(inputs, self.input_grids, self.alignment, strict=True)
         )
         return first.add_(second)
