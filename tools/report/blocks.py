@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from tools.report.hardware_part import HardwarePart
 from tools.report.quantization_part import QuantizationPart
 from tools.report.training_part import TrainingPart
 
 
-class Blocks(TrainingPart, QuantizationPart):
+class Blocks(TrainingPart, QuantizationPart, HardwarePart):
     """Makes all blocks of one report."""
 
     def title(self) -> Iterator[str]:

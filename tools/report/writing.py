@@ -16,7 +16,7 @@ from tools.report.texts import LANGUAGES, TEMPLATES, Texts, load_texts
 FIGURES = "figures"
 BLOCKS = (
     "title", "network", "curves", "hyperparameters", "ablation", "scales", "noise",
-    "comparison", "tradeoff", "confusion", "discussion",
+    "hardware", "comparison", "tradeoff", "confusion", "discussion",
 )  # fmt: skip
 
 
