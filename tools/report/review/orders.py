@@ -69,8 +69,9 @@ def direction(before: str, between: str, following: str) -> bool | None:
     rest = re.split(r"[,。;]", following)[0]
     said = between + rest if than else between
     is_of_drop = DROP_NOUN.search(before + said if "that of" in said else said)
-    if is_of_drop and (smaller := SMALLER.search(said)) != LARGER.search(said):
-        return (smaller is not None) != (NEGATED.search(said) is not None)
+    is_smaller, is_larger = SMALLER.search(said) is not None, LARGER.search(said) is not None
+    if is_of_drop and is_smaller != is_larger:
+        return is_smaller != (NEGATED.search(said) is not None)
     is_aside = NOT_ACCURACY.search(rest) and not ACCURACY_WORD.search(rest)
     if is_aside or NOT_ACCURACY.search(before + said):
         return None
