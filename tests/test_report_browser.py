@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from autograder.exports.feedback import feedback
 from tests.conftest import Command
 from tests.test_messages import grade, result, whole
+from tests.test_report_hardware import certify
 from tests.test_report_writing import write_runs
 from tools.report.material import collect
 from tools.report.pdf import browser as find_browser
@@ -40,7 +41,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module", params=LANGUAGES)
 def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
-    material = collect(write_runs(folder / "runs"))
+    material = collect(certify(write_runs(folder / "runs")))
     write_report(folder / "report.md", material, request.param)
     return write_page(folder / "report.md")
 
@@ -71,7 +72,7 @@ def test_the_report_opens_without_complaints_and_fits(
     assert complaints == []
     assert not is_scrolled_sideways(page)
     widths = page.evaluate("[...document.images].map(image => image.naturalWidth)")
-    assert len(widths) == 6
+    assert len(widths) == 7
     assert min(widths) > 0
     assert page.locator("math").count() >= 4
     heights = page.evaluate("[...document.querySelectorAll('math')].map(m => m.clientHeight)")

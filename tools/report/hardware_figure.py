@@ -64,7 +64,7 @@ def draw_shifts(axes: "Axes", layers: Sequence[IntegerLayer], kind: str, t: Text
             axes.plot(*zip(*part, strict=True), marker, color=COLOURS[kind], ms=3.5,
                       label=t(f"rows.{operation}"))  # fmt: skip
     low, high = bounds(y for _, y, _ in points) or (0, 0)
-    axes.set_ylim(min(0, low) - 1, max(1, high) * 1.7 + 0.5)  # the legend stands above
+    axes.set_ylim(min(0, low) - 1, max(1, high) * 2)  # the legend stands above
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_ylabel(t("figures.shift"))

@@ -27,11 +27,11 @@ class HardwarePart(Part):
             yield self.verdict(names[kind], certificate)
             yield "\n".join(f"- {text}" for text in self.others(names[kind], certificate))
         yield from dict.fromkeys(map(self.rounding, runs.values()))
-        if all(hardware.accumulating(certificate.layers) for certificate in runs.values()):
-            self.draw(lambda path: save_hardware(path, runs, self.labels), "hardware")
-            yield self.image("hardware", alt_hardware(runs, names, self.t))
+        if drawn := {k: run for k, run in runs.items() if hardware.accumulating(run.layers)}:
+            self.draw(lambda path: save_hardware(path, drawn, self.labels), "hardware")
+            yield self.image("hardware", alt_hardware(drawn, names, self.t))
             yield self.t("captions.hardware", bits=ACCUMULATOR_BITS)
-        yield self.summary(runs, names)
+        yield from self.summary(runs, names)
         yield self.t("sentences.saved")
         for kind, certificate in runs.items():
             rows = [self.step_row(layer) for layer in certificate.layers]
@@ -80,7 +80,7 @@ class HardwarePart(Part):
         return {
             "different": f"{proof.different:,}",
             "step": f"{hardware.largest_step(proof):,}",
-            "reasons": "; ".join(reasons),
+            "reasons": self.t("rows.semicolon").join(reasons),
         }
 
     def named(self, layers: list[str]) -> str:
@@ -93,8 +93,9 @@ class HardwarePart(Part):
         ties = self.t(f"rows.{certificate.ties}")
         return self.t("sentences.ties", ties=ties, engine=certificate.engine)
 
-    def summary(self, runs: Certificates, names: dict[str, str]) -> str:
-        rows = []
+    def summary(self, runs: Certificates, names: dict[str, str]) -> Iterator[str]:
+        """Yield a table of what was compared and computed, and one of what that saves."""
+        rows, savings = [], []
         for kind, certificate in runs.items():
             proof, totals = certificate.proofs[0], hardware.totals(certificate)
             rows.append(
@@ -108,13 +109,19 @@ class HardwarePart(Part):
                     dash(totals.bits),
                     dash(totals.seen_bits),
                     dash(totals.head_room),
+                )
+            )
+            savings.append(
+                (
+                    f"`{names[kind]}`",
                     f"{totals.multiplications:,}",
                     f"{totals.saved:,}",
                     f"{100 * totals.saved_part:.2f}",
                     f"{100 * totals.saturated_part:.3f}",
                 )
             )
-        return self.table("hardware", rows)
+        yield self.table("hardware", rows)
+        yield self.table("savings", savings)
 
     def range(self, numbers: Bounds | None) -> str:
         if numbers is None or numbers[0] == numbers[1]:
