@@ -246,7 +246,7 @@ def test_hardware_tells_machines_the_same(copied: Path, lab3: Command) -> None:
     log = read_log(copied / "runs/ptq")
     assert found["is_identical"]
     assert found["images"] == 359
-    assert found["saved"] == sum(layer["saved"] for layer in found["layers"])
+    assert found["totals"]["saved"] == sum(layer["saved"] for layer in found["layers"])
     assert found["checkpoint_sha256"] == log.end.checkpoint_sha256
     shifts = {tensor.layer: tensor for tensor in log.analysis.tensors if tensor.role != "weight"}
     weights = {tensor.layer: tensor for tensor in log.analysis.tensors if tensor.role == "weight"}

@@ -9,6 +9,7 @@ import torch
 import torch.ao.nn.quantized as nnq
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from lab3.data import ImageData, load_data
 from lab3.engines import exact_engines, is_exact
@@ -76,6 +77,35 @@ def test_tallies_are_those_of_the_accumulators(digits: ImageData) -> None:
             exact = sums * 2.0**-step.shift + step.grid.zero_point
             assert abs(tally.above - int((exact > 255.5).sum())) <= int((exact == 255.5).sum())
             assert tally.below == (0 if step.relu else int((exact < -0.5).sum()))
+
+
+def test_multiplications_are_counted(digits: ImageData) -> None:
+    image = digits.normalise(digits.test.images[:1])
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        build_network("resnet14", width=8).eval()(image)
+    torch.backends.quantized.engine = exact_engines()[0]
+    steps = trace(quantized(digits), image, "even").steps
+    assert sum(step.multiplications for step in steps) == counter.get_total_flops() // 2
+    each = {"quantize": 0, "convolution": 1, "linear": 1, "addition": 2, "average": 1}
+    for step in steps:
+        assert step.saved == each[step.operation] * step.values
+
+
+def test_an_engine_that_cannot_run_the_network_is_left_out() -> None:
+    """QNNPACK adds nothing whose output has one value only."""
+
+    def build() -> nn.Module:
+        network = Operators(2, "addition", [128, 128, 255])
+        network.has_relu = True
+        return network
+
+    engine = torch.backends.quantized.engine = next(e for e in ENGINES if e != "qnnpack")
+    images = images_for(build().channels, 2)
+    proof = Proof(build, images[:1], engine)
+    proof.add(images)
+    assert proof.unable == ["qnnpack"]
+    assert "qnnpack" not in [found.engine for found in proof.proofs()]
+    assert len(proof.proofs()) == len(ENGINES) - 1
 
 
 def test_one_wrong_step_is_found_in_its_layer_alone(digits: ImageData) -> None:
@@ -240,6 +270,11 @@ def floats_at_the_start(network: Tiny, x: Tensor) -> Tensor:
     return network.conv(network.quant(x / 2)).dequantize()
 
 
+def floats_by_the_way(network: Tiny, x: Tensor) -> Tensor:
+    x = network.conv(network.quant(x)).dequantize()
+    return torch.quantize_per_tensor(x, 2.0**-4, 128, torch.quint8).dequantize()
+
+
 def integers_at_the_end(network: Tiny, x: Tensor) -> Tensor:
     return network.conv(network.quant(x))
 
@@ -268,6 +303,7 @@ def a_sum_with_a_number(network: Tiny, x: Tensor) -> Tensor:
         (floats_between, "the network: aten::relu computes floating-point numbers"),
         (floats_at_the_end, "aten::mul computes floating-point numbers"),
         (floats_at_the_start, "aten::div computes floating-point numbers"),
+        (floats_by_the_way, "it quantizes floating-point numbers that are not the image"),
         (integers_at_the_end, "the output: it is not what a layer's integers stand for"),
         (an_earlier_output, "the output: it is not what a layer's integers stand for"),
         (a_mean_of_nine, "it averages 3x3 pixels"),
@@ -293,6 +329,17 @@ def test_groups_and_overflow_are_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     network = Tiny()
     network.conv.set_weight_bias(network.weight, torch.full((8,), 2.0**20))
     assert "conv: its int32 accumulator can overflow" in refusal(network, image)
+    # The accumulator fits, but not with the half that rounding adds.
+    network.conv.set_weight_bias(
+        torch._make_per_tensor_quantized_tensor(
+            torch.zeros_like(network.weight.int_repr()), 1.0, 0
+        ),
+        torch.full((8,), (2.0**31 - 384) * 2.0**-5),
+    )
+    network.conv.scale = 2.0**5
+    assert "it may reach 2,147,484,031" in refusal(network, image)
+    network.conv.scale = 2.0**-4
+    assert len(trace(network, image, "even").steps) == 2
 
 
 def test_equal_scales_of_all_channels_are_one_shift(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from lab3.certificate import (
-    ACCUMULATOR_BITS,
-    Certificate,
-    Difference,
-    EngineProof,
-    IntegerLayer,
-)
+from lab3.certificate import Certificate, EngineProof, IntegerLayer
 from lab3.runlog import RunLog, append
 from tools import networks, workspace
-from tools.console import Bar, UserError, out, print_table
+from tools.console import Bar, UserError, out, print_table, say
 from tools.datasets import data_of
 from tools.options import Code, DataDir, Json, Runs
+from tools.report.hardware import alike, head_room, layers_by_reason, totals
 from tools.report.tables import Table
 
 if TYPE_CHECKING:
@@ -104,6 +100,8 @@ def proof_of(folder: Path, log: RunLog, data: ImageData, images: int | None = No
         is_default = log.start.qconfig == "default"
         remedy = "\nIt was made with --qconfig default: lab3 ptq without it uses powers of two."
         raise NotShiftOnlyError(f"{log.name}: {error}{remedy if is_default else ''}") from None
+    for unable in proof.unable:
+        say(f"engine {unable} can't run this network, so it is left out")
     with Bar(f"{folder.name}: integers against {len(proof.engines)} engines", len(shown)) as bar:
         for batch in shown.split(BATCH_SIZE):
             proof.add(data.normalise(batch))
@@ -127,8 +125,7 @@ def as_document(made: Certificate) -> dict[str, object]:
     """Return a certificate as JSON, with its verdict and totals."""
     return {
         "is_identical": made.is_identical,
-        "multiplications": sum(layer.multiplications for layer in made.layers),
-        "saved": sum(layer.saved for layer in made.layers),
+        "totals": asdict(totals(made)),
         **made.model_dump(mode="json", exclude={"event"}),
     }
 
@@ -157,7 +154,7 @@ def layer_row(layer: IntegerLayer, images: int) -> tuple[str, ...]:
         ", ".join(layer.clamped),
         "" if bits is None else str(bits),
         "" if layer.seen_bits is None else str(layer.seen_bits),
-        "" if bits is None else str(ACCUMULATOR_BITS - bits),
+        "" if bits is None else str(head_room(bits)),
         f"{100 * (layer.below + layer.above) / (layer.values * images):.2f}",
         "" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f}",
     )
@@ -166,9 +163,6 @@ def layer_row(layer: IntegerLayer, images: int) -> tuple[str, ...]:
 def difference_table(proofs: list[EngineProof]) -> Table:
     """The layers in which engines differ from the integer steps, and why."""
     headers = ("Engine", "Layer", "Why", "Different", "Largest step")
-    alike: dict[tuple[Difference, ...], list[str]] = {}
-    for proof in proofs:
-        alike.setdefault(proof.differences, []).append(proof.engine)
     rows: list[tuple[str, ...]] = [
         (
             ", ".join(engines),
@@ -177,8 +171,8 @@ def difference_table(proofs: list[EngineProof]) -> Table:
             f"{layer.different:,}",
             str(layer.largest_step),
         )
-        for differences, engines in alike.items()
-        for layer in differences
+        for proof, engines in alike(proofs)
+        for layer in proof.differences
     ]
     return Table(headers, rows, left=3)
 
@@ -200,20 +194,20 @@ def verdict(made: Certificate) -> str:
 
 def notes(made: Certificate) -> list[str]:
     """Say how values are rounded, what is saved, and how the other engines compare."""
-    saved = sum(layer.saved for layer in made.layers)
-    products = sum(layer.multiplications for layer in made.layers)
+    sums = totals(made)
     ties = {"even": "in additions too", "away": "in additions away from zero"}[made.ties]
     lines = [
         f"rounding: to nearest, halves to even, {ties}, as {made.engine} does",
-        f"saved: {saved:,} rescaling multiplications an image, beside {products:,} INT8 products",
+        f"saved: {sums.saved:,} rescaling multiplications an image, beside "
+        f"{sums.multiplications:,} INT8 products",
     ]
-    for proof in made.proofs[1:]:
+    for proof, engines in alike(made.proofs[1:]):
+        found = "identical"
         if proof.different:
-            lines.append(
-                f"{proof.engine}: {proof.different:,} values differ; {proof.changed_classes} of "
-                f"{proof.images:,} images get another class"
+            found = (
+                f"{proof.different:,} values differ; {proof.changed_classes} of {proof.images:,} "
+                "images get another class"
             )
-        else:
-            lines.append(f"{proof.engine}: identical")
-    found = {layer.reason or "unknown" for proof in made.proofs for layer in proof.differences}
-    return lines + [f"{reason}: {text}" for reason, text in REASONS.items() if reason in found]
+        lines.append(f"{', '.join(engines)}: {found}")
+    reasons = {reason for proof in made.proofs for reason in layers_by_reason(proof)}
+    return lines + [f"{reason}: {text}" for reason, text in REASONS.items() if reason in reasons]

@@ -43,9 +43,9 @@ class IntegerLayer(Record):
 class Difference(Record):
     """A layer where an engine's values are not the integer executor's, given equal inputs.
 
-    ``reason``: the engine rounds an addition's ties away from zero (``ties``) or rounds after
-    adding an odd zero point (``zero_point``), the bias is not on the int32 grid (``bias``), or the
-    engine adds products in 16 bits on this CPU (``saturation``). Each but the last was confirmed:
+    ``reason``: the engine rounds an addition's ties the other way (``ties``) or rounds after adding
+    an odd zero point (``zero_point``), the bias is not on the int32 grid (``bias``), or the engine
+    adds products in 16 bits on this CPU (``saturation``). Each but the last was confirmed:
     computed that way, the values are equal. None when no reason is known.
     """
 

@@ -101,6 +101,17 @@ class Proof:
                 self.program = trace(self.engines[0].network, image, TIES.get(name, "even"))
         self.tallies = [Tally() for _ in self.program.steps]
         self.images = 0
+        self.unable: list[str] = []  # engines that can't run this network
+        self._leave_out_engines_that_fail(image)
+
+    def _leave_out_engines_that_fail(self, image: Tensor) -> None:
+        """Drop them: QNNPACK, for one, adds nothing that is 2**8 times its output's scale."""
+        for engine in self.engines[1:]:
+            try:
+                engine.integers(image, self.program)
+            except RuntimeError:
+                self.unable.append(engine.name)
+        self.engines = [engine for engine in self.engines if engine.name not in self.unable]
 
     @torch.no_grad()
     def add(self, images: Tensor) -> None:
