@@ -15,6 +15,7 @@ from autograder.material import Material
 from autograder.results import Grade
 from autograder.sandbox import Sandbox
 from autograder.submission import Submission
+from lab3.data import ImageData, load_data
 from tools.workspace import use_code
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,6 +58,11 @@ def student(tmp_path: Path) -> Path:
     for path in (SOLUTION / "lab3").glob("*.py"):
         shutil.copy(path, folder / "lab3")
     return folder
+
+
+@pytest.fixture(scope="session")
+def digits() -> ImageData:
+    return load_data("digits", Path())
 
 
 @pytest.fixture(scope="session")

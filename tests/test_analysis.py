@@ -2,13 +2,12 @@
 
 import copy
 import math
-from pathlib import Path
 
 import pytest
 import torch
 
 from lab3.analysis import BINS, activations, analyse, float_copy, shift_of
-from lab3.data import ImageData, load_data
+from lab3.data import ImageData
 from lab3.qconfig import CustomQConfig
 from lab3.quantize import calibrate, convert, prepare_ptq, prepare_qat
 from lab3.records import Analysis
@@ -18,11 +17,6 @@ from tools.networks import use_exact_engine
 
 Quantized = tuple[QuantizableResNet, QuantizableResNet, Analysis]
 IMAGES = 12  # one full batch and a part of the next
-
-
-@pytest.fixture(scope="module")
-def digits() -> ImageData:
-    return load_data("digits", Path())
 
 
 def quantize(kind: str, data: ImageData) -> Quantized:

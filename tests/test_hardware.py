@@ -1,7 +1,6 @@
 """The proof: whole networks against every engine, what is refused, and why engines differ."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lab3.data import ImageData, load_data
+from lab3.data import ImageData
 from lab3.engines import exact_engines, is_exact
 from lab3.qconfig import CustomQConfig
 from lab3.quantize import convert, empty_int8, prepare_ptq, put_biases_on_grid
@@ -21,6 +20,7 @@ from tests.test_quantize import ptq
 from tests.test_resnet import randomised
 from tools.hardware.program import Product, Shifted
 from tools.hardware.proof import Proof
+from tools.hardware.reasons import Case, saturates
 from tools.hardware.tracing import NotShiftOnlyError, trace
 
 INEXACT = [engine for engine in ENGINES if not is_exact(engine)]
@@ -31,11 +31,6 @@ def same_engine_afterwards() -> Iterator[None]:
     before = torch.backends.quantized.engine
     yield
     torch.backends.quantized.engine = before
-
-
-@pytest.fixture(scope="module")
-def digits() -> ImageData:
-    return load_data("digits", Path())
 
 
 def quantized(data: ImageData, qconfig: CustomQConfig = CustomQConfig.PTQ) -> nn.Module:
@@ -136,6 +131,43 @@ def test_one_wrong_step_is_found_in_its_layer_alone(digits: ImageData) -> None:
         assert "layer3.0.conv2" not in [d.layer for d in unknown]
 
 
+def test_steps_and_classes_are_those_of_all_images() -> None:
+    """The engines after the first get another weight: how much that moves depends on the image."""
+    engine = torch.backends.quantized.engine = exact_engines()[0]
+
+    def build() -> nn.Module:
+        network = Operators(4, "linear", [128, 128, 128])
+        network.layer.scale = 2**7 * network.layer.weight().q_scale() * 2.0**-network.shift
+        if torch.backends.quantized.engine != engine:
+            weight = network.layer.weight().int_repr()
+            weight[1] = -weight[1]
+            scale = network.layer.weight().q_scale()
+            changed = torch._make_per_tensor_quantized_tensor(weight, scale, 0)
+            network.layer.set_weight_bias(changed, network.layer.bias())
+        return network
+
+    def proved(batches: list[Tensor]) -> Proof:
+        torch.backends.quantized.engine = engine
+        proof = Proof(build, batches[0], engine)
+        for batch in batches:
+            proof.add(batch)
+        return proof
+
+    images = torch.cat([images_for(build().channels, seed) / 4 for seed in range(9)])
+    singles = [proved([image[None]]).proofs()[1] for image in images]
+    moved = [single.differences[0].largest_step for single in singles]
+    order = sorted(range(len(images)), key=lambda k: -moved[k])
+    assert moved[order[0]] > moved[order[-1]] > 0
+    found = proved([images[k][None] for k in order]).proofs()[1]
+    torch.backends.quantized.engine = engine
+    assert [difference.largest_step for difference in found.differences] == [moved[order[0]]]
+    assert found.differences[0].reason is None
+    assert found.different == sum(single.different for single in singles)
+    right = build()(images).argmax(1)
+    torch.backends.quantized.engine = found.engine
+    assert found.changed_classes == int((build()(images).argmax(1) != right).sum()) > 0
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_bias_beside_the_grid_is_named(engine: str) -> None:
     def build() -> nn.Module:
@@ -157,25 +189,39 @@ def test_a_bias_beside_the_grid_is_named(engine: str) -> None:
         assert [(d.layer, d.largest_step, d.reason) for d in differences] == [("layer", 1, "bias")]
 
 
+def large_products() -> nn.Module:
+    network = Operators(1, "convolution", [0, 128, 0])
+    size = network.layer.weight().shape
+    full = torch.full(size, 127, dtype=torch.int8)
+    weight = torch._make_per_tensor_quantized_tensor(full, 1.0, 0)
+    network.layer.set_weight_bias(weight, torch.zeros(size[0]))
+    network.layer.scale = 2.0**10
+    return network
+
+
 @pytest.mark.skipif(not INEXACT, reason="every engine of this CPU is exact")
 def test_saturating_engines_are_named() -> None:
-    def build() -> nn.Module:
-        network = Operators(1, "convolution", [0, 128, 0])
-        size = network.layer.weight().shape
-        full = torch.full(size, 127, dtype=torch.int8)
-        weight = torch._make_per_tensor_quantized_tensor(full, 1.0, 0)
-        network.layer.set_weight_bias(weight, torch.zeros(size[0]))
-        network.layer.scale = 2.0**10
-        return network
-
     engine = torch.backends.quantized.engine = exact_engines()[0]
-    images = torch.full((1, build().channels, 4, 4), 1e3)
-    proof = Proof(build, images, engine)
+    images = torch.full((1, large_products().channels, 4, 4), 1e3)
+    proof = Proof(large_products, images, engine)
     proof.add(images)
     first, *others = proof.proofs()
     assert first.different == 0
     reasons = {o.engine: {d.reason for d in o.differences} for o in others}
     assert {engine for engine, found in reasons.items() if found == {"saturation"}} == set(INEXACT)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_exact", "expected"), [(255, False, True), (255, True, False), (129, False, False)]
+)
+def test_saturation_needs_an_engine_and_products_that_do(
+    value: int, is_exact: bool, expected: bool
+) -> None:
+    torch.backends.quantized.engine = exact_engines()[0]
+    network = large_products()
+    step = trace(network, torch.ones(1, network.channels, 4, 4), "even").steps[1]
+    x = torch.full((1, network.channels, 4, 4), value, dtype=torch.uint8)
+    assert saturates(Case(step, [x], x, is_exact)) == expected
 
 
 def test_qnnpack_and_the_others_round_halves_of_additions_differently() -> None:
@@ -285,6 +331,17 @@ def an_earlier_output(network: Tiny, x: Tensor) -> Tensor:
     return x.dequantize()
 
 
+def a_layer_for_nothing(network: Tiny, x: Tensor) -> Tensor:
+    x = network.conv(network.quant(x))
+    logits = x.dequantize()
+    network.conv(x)
+    return logits
+
+
+def a_regrouping(network: Tiny, x: Tensor) -> Tensor:
+    return network.conv(network.quant(x)).view(2, -1).dequantize()
+
+
 def a_mean_of_nine(network: Tiny, x: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(network.conv(network.quant(x[:, :, :3, :3])), 1).dequantize()
 
@@ -306,6 +363,8 @@ def a_sum_with_a_number(network: Tiny, x: Tensor) -> Tensor:
         (floats_by_the_way, "it quantizes floating-point numbers that are not the image"),
         (integers_at_the_end, "the output: it is not what a layer's integers stand for"),
         (an_earlier_output, "the output: it is not what a layer's integers stand for"),
+        (a_layer_for_nothing, "the output: it is not what a layer's integers stand for"),
+        (a_regrouping, "aten::view is no operation of this lab's networks"),
         (a_mean_of_nine, "it averages 3x3 pixels"),
         (a_maximum, "is no operation of this lab's networks"),
         (a_sum_with_a_number, "is no operation of this lab's networks"),
@@ -340,6 +399,16 @@ def test_groups_and_overflow_are_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "it may reach 2,147,484,031" in refusal(network, image)
     network.conv.scale = 2.0**-4
     assert len(trace(network, image, "even").steps) == 2
+
+
+@pytest.mark.skipif("fbgemm" not in ENGINES, reason="no engine here takes such weights")
+def test_a_zero_point_of_weights_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Tiny, "forward", plainly)
+    torch.backends.quantized.engine = "fbgemm"
+    network = Tiny()
+    weight = torch._make_per_tensor_quantized_tensor(network.weight.int_repr(), 2.0**-6, 5)
+    network.conv.set_weight_bias(weight, torch.zeros(8))
+    assert "conv: the zero point of its weight is 5, not 0" in refusal(network, images_for(8, 0))
 
 
 def test_equal_scales_of_all_channels_are_one_shift(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,12 +458,11 @@ def test_a_relu_that_works_in_place_is_a_step(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.slow
-def test_a_full_resnet50_is_identical() -> None:
-    data = load_data("digits", Path())
+def test_a_full_resnet50_is_identical(digits: ImageData) -> None:
     engine = torch.backends.quantized.engine = exact_engines()[0]
     torch.manual_seed(0)
-    network = ptq(randomised(build_network("resnet50")).eval(), data, CustomQConfig.PTQ)
-    put_biases_on_grid(network, data.normalise(data.validation.images[:1]))
+    network = ptq(randomised(build_network("resnet50")).eval(), digits, CustomQConfig.PTQ)
+    put_biases_on_grid(network, digits.normalise(digits.validation.images[:1]))
     state = network.state_dict()
 
     def build() -> nn.Module:
@@ -402,7 +470,7 @@ def test_a_full_resnet50_is_identical() -> None:
         made.load_state_dict(state)
         return made
 
-    images = data.normalise(data.test.images[:8])
+    images = digits.normalise(digits.test.images[:8])
     proof = Proof(build, images[:1], engine)
     proof.add(images)
     first, *others = proof.proofs()

@@ -19,11 +19,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from lab3.data import ImageData, load_data
+from lab3.data import ImageData
 from lab3.engines import exact_engines
-from lab3.quantize import calibrate, convert, prepare_ptq, put_biases_on_grid
-from lab3.resnet import build_network
-from tests.test_resnet import randomised
+from tests.test_hardware import quantized
 from tools.hardware.arithmetic import Ties
 from tools.hardware.export import export
 from tools.hardware.program import (
@@ -36,6 +34,7 @@ from tools.hardware.program import (
     Quantize,
     Relu,
 )
+from tools.hardware.proof import TIES
 from tools.hardware.tracing import trace
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic", "-O2",
@@ -45,29 +44,19 @@ FILES = ("model.npz", "images.bin")
 
 
 @pytest.fixture(scope="module")
-def digits() -> ImageData:
-    return load_data("digits", Path())
-
-
-@pytest.fixture(scope="module")
 def network(digits: ImageData) -> Iterator[nn.Module]:
     """A converted network, on an engine of this CPU that is exact."""
     previous, torch.backends.quantized.engine = (
         torch.backends.quantized.engine,
         exact_engines()[0],
     )
-    torch.manual_seed(0)
-    prepared = prepare_ptq(randomised(build_network("resnet14", width=8)).eval())
-    calibrate(prepared, digits, 64)
-    converted = convert(prepared)
-    put_biases_on_grid(converted, digits.normalise(digits.test.images[:1]))
-    yield converted
+    yield quantized(digits)
     torch.backends.quantized.engine = previous
 
 
 @pytest.fixture(scope="module")
 def program(network: nn.Module, digits: ImageData) -> Program:
-    ties: Ties = "away" if torch.backends.quantized.engine == "qnnpack" else "even"
+    ties = TIES.get(torch.backends.quantized.engine, "even")
     return trace(network, digits.normalise(digits.test.images[:1]), ties)
 
 

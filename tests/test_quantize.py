@@ -2,7 +2,6 @@
 
 import copy
 import math
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +10,7 @@ import torch.ao.quantization as tq
 import torch.nn.functional as F
 from torch import nn
 
-from lab3.data import ImageData, load_data
+from lab3.data import ImageData
 from lab3.engines import exact_engines, is_exact, use_fastest_engine
 from lab3.evaluation import predict
 from lab3.qconfig import CustomQConfig
@@ -28,11 +27,6 @@ from lab3.quantize import (
 )
 from lab3.resnet import QuantizableResNet, build_network
 from tests.test_resnet import randomised
-
-
-@pytest.fixture(scope="module")
-def digits() -> ImageData:
-    return load_data("digits", Path())
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typer import Argument, Option
 from lab3.certificate import Certificate, EngineProof, IntegerLayer
 from lab3.runlog import RunLog, append
 from tools import networks, workspace
-from tools.console import Bar, UserError, out, print_table, say
+from tools.console import Bar, UserError, out, print_table, say, spinner
 from tools.datasets import data_of
 from tools.options import Code, DataDir, Json, Runs
 from tools.report.hardware import alike, head_room, layers_by_reason, totals
@@ -21,8 +21,10 @@ from tools.report.tables import Table
 
 if TYPE_CHECKING:
     from lab3.data import ImageData
+    from tools.hardware.program import Program
     from tools.hardware.proof import Proof
 
+EXPORTED_IMAGES = 100
 REASONS = {
     "ties": "the engine rounds the halves of additions the other way",
     "zero_point": "the engine rounds after adding the zero point, and an odd one moves the halves",
@@ -78,13 +80,22 @@ def hardware(
     proof = proof_of(folder, log, data, images)
     made = certify(folder, log, proof, no_log)
     if export:
-        raise UserError("not yet")
+        for path in write_export(proof.program, data, export, name):
+            say(f"wrote {path}")
     if as_json:
         out.print_json(json.dumps(as_document(made)))
     else:
         print_certificate(name, made)
     if not made.is_identical:
         sys.exit(1)
+
+
+def write_export(program: Program, data: ImageData, folder: Path, name: str) -> list[Path]:
+    """Write what hardware needs, with sample images and the logits that it must reach."""
+    from tools.hardware.export import export
+
+    with spinner("writing the export"):
+        return export(program, data, folder, min(EXPORTED_IMAGES, len(data.test)), name)
 
 
 def proof_of(folder: Path, log: RunLog, data: ImageData, images: int | None = None) -> Proof:

@@ -16,12 +16,12 @@ class IntegerLayer(Record):
     The output is ``accumulator >> shift``, rounded to nearest, plus the zero point, clipped to 0
     to 255; its scale is ``2**-scale_shift``, and a negative ``shift`` moves to the left. The two
     operands of an addition first move to the left by ``alignment``. ``accumulator_bits`` is what
-    a two's complement accumulator needs whatever the image, ``seen_bits`` what the images of the
-    proof needed; the input quantizer has neither, nor a shift. Per image: ``values`` of output,
-    ``multiplications`` of INT8 operands, and ``saved`` multiplications, which scales that are no
-    powers of two would need. ``below`` and ``above`` count output values of all images that were
-    clipped; what a ReLU sets to zero is not counted. ``clamped`` and ``sqnr_db`` (of the output)
-    are those of the log's analysis, where there is one.
+    a two's complement accumulator needs whatever the image, with what rounding adds, and
+    ``seen_bits`` what the sums of the proof's images needed; the input quantizer has neither, nor
+    a shift. Per image: ``values`` of output, ``multiplications`` of INT8 operands, and ``saved``
+    multiplications, which scales that are no powers of two would need. ``below`` and ``above``
+    count output values of all images that were clipped; what a ReLU sets to zero is not counted.
+    ``clamped`` and ``sqnr_db`` (of the output) are those of the log's analysis, where there is one.
     """
 
     layer: str = Field(max_length=200)

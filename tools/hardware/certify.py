@@ -37,7 +37,7 @@ def layer(step: Step, tally: Tally, analysis: Analysis | None) -> IntegerLayer:
         scale_shift=step.grid.shift,
         shift=shifted.shift if shifted else None,
         alignment=step.alignment if isinstance(step, Addition) else None,
-        accumulator_bits=bits_needed(shifted.bound) if shifted else None,
+        accumulator_bits=bits_needed(shifted.largest) if shifted else None,
         seen_bits=bits_needed(tally.largest) if shifted else None,
         values=step.values,
         multiplications=step.multiplications,
