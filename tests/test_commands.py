@@ -17,23 +17,28 @@ import pytest
 from lab3.runlog import CHECKPOINT_NAME, LOG_NAME, STATE_NAME, append, read_log
 from tests.conftest import SOLUTION, Command, run_lab3
 from tests.test_data import write_cifar10, write_fashion_mnist
-from tools.workspace import file_sha256
+from tools.workspace import file_sha256, locked
 
 SMALL = ("--dataset", "digits", "--width", "4", "--batch-size", "32", "--code", SOLUTION)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a complete FP32, PTQ and QAT run of a small network."""
-    folder = tmp_path_factory.mktemp("finished")
-    for arguments in (
-        ("train", *SMALL, "--epochs", 2),
-        ("ptq", "--code", SOLUTION),
-        ("ptq", "--code", SOLUTION, "--qconfig", "default", "--name", "per-channel"),
-        ("qat", "--code", SOLUTION, "--epochs", 1),
-    ):
-        done = run_lab3(*arguments, cwd=folder)
-        assert done.returncode == 0, done.stderr
+    """A folder with a complete FP32, PTQ and QAT run of a small network, made once for all."""
+    session = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    folder = tmp_path_factory.getbasetemp().parent / f"finished-{session}"
+    with locked(folder, wait=True):  # the other process of this test run may be making it
+        for arguments in (
+            ("train", *SMALL, "--epochs", 2),
+            ("ptq", "--code", SOLUTION),
+            ("ptq", "--code", SOLUTION, "--qconfig", "default", "--name", "per-channel"),
+            ("qat", "--code", SOLUTION, "--epochs", 1),
+        ):
+            if (folder / "complete").exists():
+                break
+            done = run_lab3(*arguments, cwd=folder)
+            assert done.returncode == 0, done.stderr
+        (folder / "complete").touch()
     return folder
 
 
@@ -172,18 +177,25 @@ def test_torchrun_trains_with_two_processes(tmp_path: Path) -> None:
     assert done.stderr.count("epoch 2/2") == 1
 
 
-def test_resnet50_goes_from_a_cifar10_folder_through_ptq_and_qat(
-    tmp_path: Path, lab3: Command
+@pytest.mark.parametrize(
+    ("arch", "width", "parameters", "sizes"),
+    [
+        ("resnet14", 4, "33,806", ("0.17", "0.06")),
+        pytest.param("resnet50", 64, "23,520,842", ("94.40", "23.66"), marks=pytest.mark.slow),
+    ],
+)
+def test_cifar10_goes_from_its_folder_through_ptq_and_qat(
+    arch: str, width: int, parameters: str, sizes: tuple[str, str], tmp_path: Path, lab3: Command
 ) -> None:
     write_cifar10(tmp_path / "data")
     shared = ("--code", SOLUTION)
-    said = lab3("train", "--arch", "resnet50", "--dataset", "cifar10", "--epochs", 1,
+    said = lab3("train", "--arch", arch, "--width", width, "--dataset", "cifar10", "--epochs", 1,
                 "--batch-size", 12, *shared).stderr  # fmt: skip
-    assert "23,520,842 parameters" in said
+    assert f"{parameters} parameters" in said
     lab3("ptq", *shared)
     lab3("qat", "--epochs", 1, *shared)
     shown = lab3("evaluate", *shared).stdout
-    for size in ("94.40", "23.66"):
+    for size in sizes:
         assert size in shown
 
 

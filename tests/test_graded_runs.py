@@ -39,7 +39,7 @@ def with_thresholds(**tables: Thresholds) -> Rubric:
     return replace(RUBRIC, document=RUBRIC.document.model_copy(update={"thresholds": tables}))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A submission whose runs were really made: one epoch of a narrow network on the digits."""
     folder = tmp_path_factory.mktemp("honest")

@@ -52,7 +52,7 @@ FAULTS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with images, an FP32 run and a PTQ run of the reference solution."""
     folder = tmp_path_factory.mktemp("finished")
