@@ -14,7 +14,7 @@ from lab3.runlog import RunLog, RunLogError, append, read_log
 from tools import networks, workspace
 from tools.console import Bar, UserError, out, percent, print_table, say
 from tools.datasets import data_of
-from tools.options import Code, DataDir, Json, Runs
+from tools.options import Code, DataDir, Json, NoLog, Runs
 from tools.report import facts, tables
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def evaluate(
     again: Annotated[
         bool, Option("--again", help="Measure runs that have a result already once more.")
     ] = False,
-    no_log: Annotated[bool, Option("--no-log", help="Leave the runs' logs as they are.")] = False,
+    no_log: NoLog = False,
     as_json: Json = False,
     code: Code = None,
     runs: Runs = Path("runs"),

@@ -15,7 +15,7 @@ from lab3.runlog import RunLog, append
 from tools import networks, workspace
 from tools.console import Bar, UserError, out, print_table, say, spinner
 from tools.datasets import data_of
-from tools.options import Code, DataDir, Json, Runs
+from tools.options import Code, DataDir, Json, NoLog, Runs
 from tools.report.hardware import alike, head_room, layers_by_reason, totals
 from tools.report.tables import Table
 
@@ -47,7 +47,7 @@ def hardware(
             help="Write weights, biases and shifts there, and a C program that runs them.",
         ),
     ] = None,
-    no_log: Annotated[bool, Option("--no-log", help="Leave the run's log as it is.")] = False,
+    no_log: NoLog = False,
     as_json: Json = False,
     code: Code = None,
     runs: Runs = Path("runs"),

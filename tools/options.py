@@ -34,6 +34,7 @@ Restart = Annotated[
     bool, Option("--restart", help="Discard what this run has done so far and begin again.")
 ]
 Json = Annotated[bool, Option("--json", help="Print JSON on stdout instead of a table.")]
+NoLog = Annotated[bool, Option("--no-log", help="Leave the runs' logs as they are.")]
 # With 2 or 3 channels in channels_last order, PyTorch's CPU convolutions write out of bounds.
 Width = Annotated[
     int | None, Option("--width", min=4, help="Channels of the stem; 64, or 16 for digits.")
