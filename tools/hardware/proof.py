@@ -16,7 +16,8 @@ from lab3.engines import is_exact
 from tools.hardware.arithmetic import Ties
 from tools.hardware.program import Program, Step, Tally
 from tools.hardware.reasons import REASONS, Case, Reason
-from tools.hardware.tracing import integers_of, record, trace
+from tools.hardware.recording import record
+from tools.hardware.tracing import integers_of, trace
 
 TIES: dict[str, Ties] = {"qnnpack": "away"}  # the other engines' additions round halves to even
 BATCH_SIZE = 16  # all values of a batch are held at once
