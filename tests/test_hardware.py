@@ -346,6 +346,11 @@ def an_earlier_output(network: Tiny, x: Tensor) -> Tensor:
     return x.dequantize()
 
 
+def another_output(network: Tiny, x: Tensor) -> Tensor:
+    network.conv(network.quant(x)).dequantize()
+    return network.fc.weight
+
+
 def a_layer_for_nothing(network: Tiny, x: Tensor) -> Tensor:
     x = network.conv(network.quant(x))
     logits = x.dequantize()
@@ -378,6 +383,7 @@ def a_sum_with_a_number(network: Tiny, x: Tensor) -> Tensor:
         (floats_by_the_way, "it quantizes floating-point numbers that are not the image"),
         (integers_at_the_end, "the output: it is not what a layer's integers stand for"),
         (an_earlier_output, "the output: it is not what a layer's integers stand for"),
+        (another_output, "the output: it is not what a layer's integers stand for"),
         (a_layer_for_nothing, "the output: it is not what a layer's integers stand for"),
         (a_regrouping, "is no operation of this lab's networks"),
         (a_mean_of_nine, "it averages 3x3 pixels"),

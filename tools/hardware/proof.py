@@ -46,7 +46,7 @@ class Engine:
     def integers(self, images: Tensor, program: Program) -> list[Tensor]:
         """Return this engine's uint8 values of each step."""
         torch.backends.quantized.engine = self.name
-        return integers_of(record(self.network, images), program)
+        return integers_of(record(self.network, images)[0], program)
 
     def compare(self, k: int, step: Step, inputs: Sequence[Tensor], theirs: Tensor,
                 ours: Tensor) -> None:  # fmt: skip

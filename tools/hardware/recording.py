@@ -76,9 +76,9 @@ class Recorder(TorchDispatchMode):
                 handle.remove()
 
 
-def record(network: nn.Module, images: Tensor) -> list[Call]:
-    """Return what PyTorch runs for normalised images (B, C, H, W), up to the logits."""
+def record(network: nn.Module, images: Tensor) -> tuple[list[Call], Any]:
+    """Return what PyTorch runs for normalised images (B, C, H, W), and the network's output."""
     recorder = Recorder()
     with torch.no_grad(), recorder.watching(network):
-        network(images)
-    return recorder.calls
+        output = network(images)
+    return recorder.calls, output

@@ -38,9 +38,10 @@ def trace(network: nn.Module, image: Tensor, ties: Ties) -> Program:
     Raises NotShiftOnlyError when it computes something that integers and shifts alone can't.
     """
     translation = Translation(image)
-    for call in record(network, image):
+    calls, output = record(network, image)
+    for call in calls:
         translation.add(call)
-    if not translation.has_logits:
+    if not (translation.has_logits and calls[-1].output is output):
         translation.faults["the output"] = ["it is not what a layer's integers stand for"]
     if faults := translation.faults:
         shown = [f"  {layer}: {'; '.join(texts)}" for layer, texts in faults.items()]
