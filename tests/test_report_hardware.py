@@ -15,6 +15,7 @@ from lab3.runlog import append, read_log
 from tests.reports.cases import FILES
 from tests.test_report_writing import PTQ_SHA, QAT_SHA, write_runs
 from tests.test_runlog import TIME
+from tools.hardware_command import print_certificate
 from tools.report import hardware
 from tools.report.blocks import Blocks
 from tools.report.material import collect
@@ -349,3 +350,29 @@ def test_totals_are_those_of_a_loop(layers: list[IntegerLayer], images: int) -> 
     assert (found.multiplications, found.saved) == (multiplications, saved)
     assert found.saved_part * (saved + multiplications) == pytest.approx(saved)
     assert found.saturated_part == (clipped / values if values else 0)
+
+
+def test_the_terminal_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    alike = OTHER.model_copy(update={"engine": "x86"})
+    made = certificate(PTQ_SHA, proofs=(proof("qnnpack"), proof("fbgemm"), OTHER, alike))
+    print_certificate("ptq", made)
+    shown = capsys.readouterr().out
+    assert f"identical: all {VALUES:,} values of {len(LAYERS)} layers" in shown
+    assert "halves to even, in additions away from zero, as qnnpack does" in shown
+    assert "\nfbgemm: identical\n" in shown
+    assert f"\nonednn, x86: 1,240 values differ; 3 of {IMAGES} images get another class" in shown
+    for reason in ("ties: ", "saturation: ", "unknown: "):
+        assert shown.count(f"\n{reason}") == 1
+    assert "bias: " not in shown
+    for layer, words in (("layer1.add", "ties +1,200 +1"), ("fc", "unknown +1 +2")):
+        assert re.search(rf"onednn, x86 +{layer} +{words}", shown)
+    assert re.search(rf"conv1 .* {100 * 2_500 / (1024 * IMAGES):.2f} ", shown)
+
+
+def test_the_terminal_says_what_is_not_identical(capsys: pytest.CaptureFixture[str]) -> None:
+    own = proof("qnnpack", difference("conv1", 3, 2, None))
+    print_certificate("ptq", certificate(PTQ_SHA, proofs=(own,)))
+    shown = capsys.readouterr().out
+    assert f"not identical: 3 of {VALUES:,} values" in shown
+    assert "identical: all" not in shown
+    assert re.search(r"qnnpack +conv1 +unknown +3 +2", shown)

@@ -44,7 +44,7 @@ def hardware(
         Option(
             "--export",
             metavar="DIR",
-            help="Write weights, biases and shifts there, and a C program that runs them.",
+            help="When identical, write weights, biases and shifts there, and a C program.",
         ),
     ] = None,
     no_log: NoLog = False,
@@ -78,16 +78,18 @@ def hardware(
         raise UserError(f"run {name!r} computes in FP32: name one of lab3 ptq or lab3 qat")
     data = data_of(log, data_dir)
     proof = proof_of(folder, log, data, images)
-    made = certify(folder, log, proof, no_log)
-    if export:
-        for path in write_export(proof.program, data, export, name):
-            say(f"wrote {path}")
+    made = certificate_of(log, proof)
     if as_json:
         out.print_json(json.dumps(as_document(made)))
     else:
         print_certificate(name, made)
+    if not no_log:
+        keep(folder, made)
     if not made.is_identical:
         sys.exit(1)
+    if export:
+        for path in write_export(proof.program, data, export, name):
+            say(f"wrote {path}")
 
 
 def write_export(program: Program, data: ImageData, folder: Path, name: str) -> list[Path]:
@@ -120,16 +122,18 @@ def proof_of(folder: Path, log: RunLog, data: ImageData, images: int | None = No
     return proof
 
 
-def certify(folder: Path, log: RunLog, proof: Proof, no_log: bool = False) -> Certificate:
-    """Return the certificate of a proof, and write it to the run's log."""
+def certificate_of(log: RunLog, proof: Proof) -> Certificate:
+    """Return the certificate of a run's proof."""
     from tools.hardware.certify import certificate
 
     assert log.end is not None  # complete_run() has seen to it
-    made = certificate(proof, log.end.checkpoint_sha256, log.analysis)
-    if not no_log:
-        with workspace.locked(folder):
-            append(folder, made)
-    return made
+    return certificate(proof, log.end.checkpoint_sha256, log.analysis)
+
+
+def keep(folder: Path, made: Certificate) -> None:
+    """Write a certificate to the log of its run."""
+    with workspace.locked(folder):
+        append(folder, made)
 
 
 def as_document(made: Certificate) -> dict[str, object]:
