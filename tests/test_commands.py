@@ -249,6 +249,9 @@ def test_hardware_certifies_exports_and_logs(copied: Path, lab3: Command) -> Non
     assert f"identical: all {values:,} values of 24 layers on 20 test images" in done.stdout
     for layer in made.layers:
         assert layer.layer in done.stdout
+    shorter = lab3("hardware", "ptq", "--images", 2, "--code", SOLUTION)
+    assert "the log keeps the certificate of 20 images" in shorter.stderr
+    assert read_log(copied / "runs/ptq").certificate == made
     for name in ("model.npz", "model.c", "images.bin", "logits.txt", "README.md"):
         assert f"wrote out/x/{name}" in done.stderr
     assert len((copied / "out/x/logits.txt").read_text().splitlines()) == 100

@@ -12,16 +12,18 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lab3.data import ImageData
 from lab3.engines import exact_engines, is_exact
+from lab3.errors import LabError
 from lab3.qconfig import CustomQConfig
 from lab3.quantize import convert, empty_int8, prepare_ptq, put_biases_on_grid
 from lab3.resnet import QuantizableResNet, build_network
 from tests.test_hardware_arithmetic import ENGINES, Operators, images_for, integers
 from tests.test_quantize import ptq
 from tests.test_resnet import randomised
-from tools.hardware.program import Product, Shifted
+from tools.hardware.program import Product, Quantize, Shifted
 from tools.hardware.proof import Engine, Proof
 from tools.hardware.reasons import Case, saturates
-from tools.hardware.tracing import NotShiftOnlyError, trace
+from tools.hardware.recording import NotShiftOnlyError
+from tools.hardware.tracing import trace
 
 INEXACT = [engine for engine in ENGINES if not is_exact(engine)]
 
@@ -66,6 +68,10 @@ def test_tallies_are_those_of_the_accumulators(digits: ImageData) -> None:
     for k, (step, tally) in enumerate(zip(proof.program.steps, proof.tallies, strict=True)):
         inputs = [made[number] for number in step.inputs] or [images]
         made[k] = step.compute(inputs, proof.program.ties)
+        if isinstance(step, Quantize):
+            exact = images.double() * 2.0**step.grid.shift + step.grid.zero_point
+            assert tally.above == int((exact > 255.5).sum())
+            assert tally.below == int((exact < -0.5).sum())
         if isinstance(step, Shifted):
             sums = step.accumulate(inputs).double()
             assert tally.largest == sums.abs().max().item() <= step.bound
@@ -81,7 +87,7 @@ def test_multiplications_are_counted(digits: ImageData) -> None:
     torch.backends.quantized.engine = exact_engines()[0]
     steps = trace(quantized(digits), image, "even").steps
     assert sum(step.multiplications for step in steps) == counter.get_total_flops() // 2
-    each = {"quantize": 0, "convolution": 1, "linear": 1, "addition": 2, "average": 1}
+    each = {"quantize": 0, "convolution": 1, "linear": 1, "addition": 2, "average": 0}
     for step in steps:
         assert step.saved == each[step.operation] * step.values
 
@@ -446,6 +452,81 @@ def test_equal_scales_of_all_channels_are_one_shift(monkeypatch: pytest.MonkeyPa
     assert isinstance(other, Product)
     assert torch.equal(one.weight, other.weight)
     assert one.shift == other.shift
+
+
+def sorted_logits(network: Tiny, x: Tensor) -> Tensor:
+    return network.conv(network.quant(x)).dequantize().sort(1).values
+
+
+def sorted_batches(network: Tiny, x: Tensor) -> Tensor:
+    logits = network.conv(network.quant(x)).dequantize()
+    return logits if len(x) == 1 else logits.sort(1).values
+
+
+def negated_logits(network: Tiny, x: Tensor) -> Tensor:
+    logits = network.conv(network.quant(x)).dequantize()
+    torch._foreach_mul_([logits], -1.0)
+    return logits
+
+
+def halved_images(network: Tiny, x: Tensor) -> Tensor:
+    torch._foreach_mul_([x], 0.5)
+    return network.conv(network.quant(x)).dequantize()
+
+
+def a_pair(network: Tiny, x: Tensor) -> Any:
+    logits = network.conv(network.quant(x)).dequantize()
+    return logits, logits
+
+
+@pytest.mark.parametrize(
+    ("forward", "text"),
+    [
+        (sorted_logits, "the output"),
+        (sorted_batches, "output is not what"),
+        (negated_logits, "output is not what"),
+        (halved_images, "changes the images"),
+        (a_pair, "the output"),
+    ],
+)
+def test_the_output_must_be_what_the_last_layer_computed(
+    forward: Callable[[Tiny, Tensor], Any], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tiny, "forward", forward)
+    engine = torch.backends.quantized.engine = exact_engines()[0]
+    images = images_for(8, 0)
+    with pytest.raises(NotShiftOnlyError, match=text):
+        Proof(Tiny, images[:1], engine).add(images)
+
+
+def test_an_engine_that_cannot_run_the_network_is_an_error_in_words() -> None:
+    def build() -> nn.Module:
+        network = Operators(2, "addition", [128, 128, 255])
+        network.has_relu = True
+        return network
+
+    torch.backends.quantized.engine = "qnnpack"
+    with pytest.raises(LabError, match="engine qnnpack can't run this network"):
+        Proof(build, images_for(build().channels, 2)[:1], "qnnpack")
+
+
+def test_squeezing_is_no_fault_and_too_large_a_shift_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def forward(network: Tiny, x: Tensor) -> Tensor:
+        x = F.adaptive_avg_pool2d(network.conv(network.quant(x)), 1)
+        return x.squeeze(-1).squeeze(-1).dequantize()
+
+    monkeypatch.setattr(Tiny, "forward", forward)
+    engine = torch.backends.quantized.engine = exact_engines()[0]
+    images = images_for(8, 0)
+    proof = Proof(Tiny, images[:1], engine)
+    proof.add(images)
+    assert proof.proofs()[0].different == 0
+    monkeypatch.setattr(Tiny, "forward", plainly)
+    network = Tiny()
+    network.conv.scale = 2.0**40
+    assert "conv: its sums would shift by 51 bits" in refusal(network, images[:1])
 
 
 def test_a_network_that_changes_with_its_input_is_refused(

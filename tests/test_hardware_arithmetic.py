@@ -20,10 +20,10 @@ from tools.hardware.arithmetic import (
     bits_needed,
     convolve,
     exact_blocks,
-    quantize,
+    on_grid,
     shift_right,
 )
-from tools.hardware.program import Grid
+from tools.hardware.program import Grid, Tally, clip
 from tools.hardware.proof import Proof
 
 ENGINES = [e for e in torch.backends.quantized.supported_engines if e != "none"]
@@ -75,8 +75,12 @@ def test_halves_go_where_they_should(ties: Ties, expected: list[int]) -> None:
 )
 def test_the_quantizer_rounds_once(numbers: list[float], shift: int, zero_point: int) -> None:
     expected = [round(Fraction(x) * 2**shift) + zero_point for x in numbers]
-    found = quantize(torch.tensor(numbers), shift, zero_point)
+    whole = on_grid(torch.tensor(numbers), shift, zero_point)
+    tally = Tally()
+    found = clip(whole.clone(), 0, tally)
     assert found.tolist() == [min(255, max(0, n)) for n in expected]
+    assert tally.below == sum(n < 0 for n in expected)
+    assert tally.above == sum(n > 255 for n in expected)
     kernel = torch.quantize_per_tensor(torch.tensor(numbers), 2.0**-shift, zero_point, torch.quint8)
     assert torch.equal(kernel.int_repr(), found)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from lab3.certificate import Certificate, EngineProof, IntegerLayer
-from lab3.runlog import RunLog, append
+from lab3.runlog import RunLog, append, read_log
 from tools import networks, workspace
 from tools.console import Bar, UserError, out, print_table, say, spinner
 from tools.datasets import data_of
@@ -103,7 +103,7 @@ def write_export(program: Program, data: ImageData, folder: Path, name: str) -> 
 def proof_of(folder: Path, log: RunLog, data: ImageData, images: int | None = None) -> Proof:
     """Compare a run's network with the integer steps on test images, with a progress bar."""
     from tools.hardware.proof import BATCH_SIZE, Proof
-    from tools.hardware.tracing import NotShiftOnlyError
+    from tools.hardware.recording import NotShiftOnlyError
 
     shown = data.test.images[:images]
     engine = networks.use_exact_engine()
@@ -131,9 +131,15 @@ def certificate_of(log: RunLog, proof: Proof) -> Certificate:
 
 
 def keep(folder: Path, made: Certificate) -> None:
-    """Write a certificate to the log of its run."""
+    """Write a certificate to the log of its run, unless one of more images stands there."""
     with workspace.locked(folder):
-        append(folder, made)
+        log = read_log(folder)
+        if log.end is None or log.end.checkpoint_sha256 != made.checkpoint_sha256:
+            raise UserError(f"{folder} was repeated meanwhile: prove its new checkpoint")
+        if log.certificate and log.certificate.images > made.images:
+            say(f"the log keeps the certificate of {log.certificate.images:,} images")
+        else:
+            append(folder, made)
 
 
 def as_document(made: Certificate) -> dict[str, object]:

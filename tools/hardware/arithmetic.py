@@ -33,12 +33,12 @@ def shift_right(n: Tensor, amount: int, ties: Ties = "even") -> Tensor:
     return bit.add_(n).add_(below).bitwise_right_shift_(amount)
 
 
-def quantize(x: Tensor, shift: int, zero_point: int) -> Tensor:
-    """Return float values as uint8 on the grid of scale ``2**-shift``, halves to even.
+def on_grid(x: Tensor, shift: int, zero_point: int) -> Tensor:
+    """Return float values as whole numbers on the grid of scale ``2**-shift``, halves to even.
 
     The product with ``2**shift`` only changes a float's exponent, so the rounding is the only one.
     """
-    return (x * 2.0**shift).round_().add_(zero_point).clamp_(0, 255).to(torch.uint8)
+    return (x * 2.0**shift).round_().add_(zero_point)
 
 
 def convolve(x: Tensor, weight: Tensor, blocks: list[slice], stride: list[int],

@@ -17,7 +17,7 @@ from tools.hardware.arithmetic import (
     Ties,
     convolve,
     exact_blocks,
-    quantize,
+    on_grid,
     shift_right,
 )
 
@@ -44,6 +44,17 @@ class Tally:
     largest: int = 0  # magnitude of an accumulator
     below: int = 0
     above: int = 0
+
+
+def clip(n: Tensor, low: int, tally: Tally | None, counts_below: bool = True) -> Tensor:
+    """Return whole numbers as uint8, at least ``low`` and at most 255, in place; count the others.
+
+    What a ReLU sets to zero is not counted: ``counts_below`` is False then.
+    """
+    if tally is not None:
+        tally.above += int((n > 255).sum())
+        tally.below += int((n < low).sum()) if counts_below else 0
+    return n.clamp_(low, 255).to(torch.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +93,8 @@ class Quantize(Step):
 
     operation: ClassVar[Operation] = "quantize"
 
-    def compute(self, inputs: Sequence[Tensor], *_: object) -> Tensor:
-        return quantize(inputs[0], self.grid.shift, self.grid.zero_point)
+    def compute(self, inputs: Sequence[Tensor], _: Ties, tally: Tally | None = None) -> Tensor:
+        return clip(on_grid(inputs[0], self.grid.shift, self.grid.zero_point), 0, tally)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,9 +131,7 @@ class Shifted(Step):
         if tally is not None:
             low, high = accumulator.aminmax()
             tally.largest = max(tally.largest, -int(low), int(high))
-            tally.above += int((n > 255).sum())
-            tally.below += 0 if self.relu else int((n < 0).sum())
-        return n.clamp_(self.grid.zero_point if self.relu else 0, 255).to(torch.uint8)
+        return clip(n, self.grid.zero_point if self.relu else 0, tally, not self.relu)
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,10 +250,6 @@ class Average(Shifted):
     @property
     def bound(self) -> int:
         return self.pixels * self.grid.largest
-
-    @property
-    def saved(self) -> int:
-        return self.values  # the division by the number of pixels
 
     def accumulate(self, inputs: Sequence[Tensor]) -> Tensor:
         x = inputs[0].to(torch.int32) - self.grid.zero_point

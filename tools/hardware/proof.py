@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from lab3.certificate import Difference, EngineProof
 from lab3.engines import is_exact
+from lab3.errors import LabError
 from tools.hardware.arithmetic import Ties
 from tools.hardware.program import Program, Step, Tally
 from tools.hardware.reasons import REASONS, Case, Reason
-from tools.hardware.recording import record
 from tools.hardware.tracing import integers_of, trace
 
 TIES: dict[str, Ties] = {"qnnpack": "away"}  # the other engines' additions round halves to even
@@ -46,7 +46,7 @@ class Engine:
     def integers(self, images: Tensor, program: Program) -> list[Tensor]:
         """Return this engine's uint8 values of each step."""
         torch.backends.quantized.engine = self.name
-        return integers_of(record(self.network, images)[0], program)
+        return integers_of(self.network, images, program)
 
     def compare(self, k: int, step: Step, inputs: Sequence[Tensor], theirs: Tensor,
                 ours: Tensor) -> None:  # fmt: skip
@@ -83,11 +83,21 @@ class Engine:
         )
 
 
+def traced(engine: Engine, image: Tensor) -> Program:
+    """Return the program of an engine's network; raise LabError when the engine can't run it."""
+    try:
+        return trace(engine.network, image, TIES.get(engine.name, "even"))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise LabError(f"engine {engine.name} can't run this network: {reason}") from None
+
+
 class Proof:
     """Compares the integer program of a network with every engine of this CPU, the first first.
 
     ``build`` makes the network anew for each engine, because engines pack weights differently;
-    ``image`` (1, C, H, W) is one normalised image. Raises NotShiftOnlyError.
+    ``image`` (1, C, H, W) is one normalised image. Raises NotShiftOnlyError, and LabError when the
+    first engine can't run the network.
     """
 
     def __init__(self, build: Callable[[], nn.Module], image: Tensor, engine: str) -> None:
@@ -99,7 +109,7 @@ class Proof:
             torch.backends.quantized.engine = name
             self.engines.append(Engine(name, build().eval(), is_exact(name)))
             if name == engine:
-                self.program = trace(self.engines[0].network, image, TIES.get(name, "even"))
+                self.program = traced(self.engines[0], image)
         self.tallies = [Tally() for _ in self.program.steps]
         self.images = 0
         self.unable: list[str] = []  # engines that can't run this network

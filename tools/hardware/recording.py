@@ -9,7 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from lab3.errors import LabError
+
 OBSERVER = ".activation_post_process"
+
+
+class NotShiftOnlyError(LabError):
+    """A network needs more than integers and shifts; the text names each layer and says why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +83,13 @@ class Recorder(TorchDispatchMode):
 
 
 def record(network: nn.Module, images: Tensor) -> tuple[list[Call], Any]:
-    """Return what PyTorch runs for normalised images (B, C, H, W), and the network's output."""
-    recorder = Recorder()
+    """Return what PyTorch runs for normalised images (B, C, H, W), and the network's output.
+
+    Raises NotShiftOnlyError when the network changes its images.
+    """
+    recorder, before = Recorder(), images.clone()
     with torch.no_grad(), recorder.watching(network):
         output = network(images)
+    if not images.equal(before):
+        raise NotShiftOnlyError("the network changes the images that it is given")
     return recorder.calls, output

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from lab3.analysis import shift_of
-from lab3.errors import LabError
 from tools.hardware.arithmetic import INT32_MAX, Ties, exact_blocks
 from tools.hardware.program import (
     Addition,
@@ -23,13 +22,10 @@ from tools.hardware.program import (
     Shifted,
     Step,
 )
-from tools.hardware.recording import Call, record
+from tools.hardware.recording import Call, NotShiftOnlyError, record
 
 SHOWN_FAULTS = 3
-
-
-class NotShiftOnlyError(LabError):
-    """A network needs more than integers and shifts; the text names each layer and says why."""
+MAX_SHIFT = 30  # what rounding adds is half of 2**shift
 
 
 def trace(network: nn.Module, image: Tensor, ties: Ties) -> Program:
@@ -62,6 +58,7 @@ class Translation:
         self.steps: list[Step] = []
         self.faults: dict[str, list[str]] = {}  # of each layer
         self.numbers: dict[int, int] = {}  # which step made a tensor, by the tensor's identity
+        self.faulty: set[int] = set()  # outputs of calls at fault, by identity
         self.has_logits = False
 
     def add(self, call: Call) -> None:
@@ -84,17 +81,21 @@ class Translation:
             self.fault(call, f"{call.kernel} computes floating-point numbers")
 
     def fault(self, call: Call, text: str) -> None:
+        self.faulty.add(id(call.output))
         self.faults.setdefault(call.layer or "the network", []).append(text)
 
     def number(self, call: Call, tensor: Tensor) -> int:
         """Return which step made a tensor that a call reads."""
-        if id(tensor) not in self.numbers:
+        if id(tensor) not in self.numbers and id(tensor) not in self.faulty:
             self.fault(call, "it reads numbers that no integer step made")
         return self.numbers.get(id(tensor), 0)
 
     def put(self, call: Call, step: Step) -> None:
         largest = step.largest + 255 if isinstance(step, Shifted) else 0
-        if largest > INT32_MAX:
+        if isinstance(step, Shifted) and step.shift > MAX_SHIFT:
+            self.fault(call, f"its sums would shift by {step.shift} bits, and int32 has no more "
+                             f"than {MAX_SHIFT}")  # fmt: skip
+        elif largest > INT32_MAX:
             self.fault(call, f"its int32 accumulator can overflow: it may reach {largest:,}")
         self.numbers[id(call.output)] = len(self.steps)
         self.steps.append(step)
@@ -148,6 +149,8 @@ class Translation:
         }
         step: Product
         if "linear" in call.kernel:
+            if x.dim() != 2:
+                self.fault(call, f"its input has {x.dim()} dimensions, not 2: flatten it")
             common["weight"] = common["weight"][:, :, None, None]
             step = Linear(**common)
         else:
@@ -215,17 +218,27 @@ def is_step(call: Call) -> bool:
 
 
 def is_same_order(call: Call) -> bool:
-    """Tell whether an output holds the same values per image, in the same or in one dimension."""
-    x, y = call.arguments[0], call.output
-    return x.is_quantized and y.shape in (x.shape, (len(x), math.prod(x.shape[1:])))
+    """Tell whether an output holds the same values per image, with other dimensions of size 1.
 
-
-def integers_of(calls: list[Call], program: Program) -> list[Tensor]:
-    """Return what PyTorch computed for each step of a program, as uint8.
-
-    Raises NotShiftOnlyError when the calls are not those that the program was made from.
+    Or in one dimension: flattening keeps the order too.
     """
+    x, y = call.arguments[0], call.output
+    sizes = [[size for size in tensor.shape[1:] if size != 1] for tensor in (x, y)]
+    is_same = sizes[0] == sizes[1] or sizes[1] == [math.prod(sizes[0])]
+    return x.is_quantized and len(x) == len(y) and is_same
+
+
+def integers_of(network: nn.Module, images: Tensor, program: Program) -> list[Tensor]:
+    """Return what PyTorch computes for each step of a program, as uint8.
+
+    Raises NotShiftOnlyError when it is not what the program was made from, for other images or
+    in a larger batch, or when the network's output is not what the last step's integers stand for.
+    """
+    calls, output = record(network, images)
     made = [call.integers for call in calls if is_step(call) and call.integers is not None]
     if [tuple(x.shape[1:]) for x in made] != [step.shape for step in program.steps]:
         raise NotShiftOnlyError("the network computes other layers for other images")
+    logits = program.real(made[-1]).flatten(1)
+    if not (isinstance(output, Tensor) and output.flatten(1).equal(logits)):
+        raise NotShiftOnlyError("the network's output is not what its last layer's integers are")
     return made
