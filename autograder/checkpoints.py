@@ -9,7 +9,7 @@ import torch
 import torch.ao.nn.quantized as nnq
 from torch import Tensor
 
-from autograder.client import NoAnswerError
+from autograder.host.client import NoAnswerError
 from autograder.reference import build, quantized
 
 

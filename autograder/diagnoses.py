@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograder.client import RaisedError, same
+from autograder.host.client import RaisedError, same
 
 
 @dataclass(frozen=True)

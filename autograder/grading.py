@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from autograder.claims import ClaimFailedError, Evidence
-from autograder.client import Client, NoAnswerError, Places
-from autograder.experiments import same_engine
+from autograder.host.client import Client, NoAnswerError, Places
+from autograder.host.sandbox import Limits, Sandbox, SandboxError
 from autograder.inputs import Inputs, inputs_for
+from autograder.inside.experiments import same_engine
 from autograder.material import Material, NeedsStaffError
 from autograder.results import CheckResult, Grade, Outcome, Place, Visibility
 from autograder.rubric import Entry, Rubric
-from autograder.sandbox import Limits, Sandbox, SandboxError
 from autograder.submission import Submission
 
 CHECKS = Path(__file__).with_name("checks")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from autograder import checkpoints, reference
-from autograder.client import Checkpoint, Client, NoAnswerError
+from autograder.host.client import Checkpoint, Client, NoAnswerError
 from autograder.rubric import Thresholds
 from autograder.sequential import SequentialTest, refutes_at_least, refutes_at_most
 from autograder.submission import Run

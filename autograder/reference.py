@@ -13,7 +13,7 @@ import torch
 import torch.ao.quantization as tq
 from torch import Tensor, nn
 
-from autograder import experiments
+from autograder.inside import experiments
 from autograder.torchvision_models import QuantizableBottleneck, QuantizableResNet
 
 

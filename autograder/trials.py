@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autograder import experiments
-from autograder.experiments import ConvLayer
+from autograder.inside import experiments
+from autograder.inside.experiments import ConvLayer
 from autograder.reference import filled
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from autograder import grading, rubric
+from autograder.host.sandbox import Sandbox
 from autograder.material import Material
 from autograder.results import Grade
-from autograder.sandbox import Sandbox
 from autograder.submission import Submission
 from lab3.data import ImageData, load_data
 from tools.workspace import use_code

@@ -15,8 +15,8 @@ import jsonschema
 import pytest
 
 from autograder.grading import CHECKS, CODE_GROUPS, all_checks
+from autograder.host.sandbox import Sandbox
 from autograder.results import Grade
-from autograder.sandbox import Sandbox
 from tests.conftest import ROOT, SOLVED, Command, change, grade_code
 from tools.pack import pack
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder import grading
+from autograder.host.sandbox import Sandbox
 from autograder.material import Material, bounds
 from autograder.results import CheckResult, Grade
 from autograder.rubric import Rubric, Thresholds, Tier
-from autograder.sandbox import Sandbox
 from autograder.sequential import refutes_at_least, refutes_at_most
 from autograder.submission import open_submission
 from lab3.data import load_data

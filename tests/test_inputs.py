@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder import experiments
 from autograder.diagnoses import clamped, linear_nearest
 from autograder.inputs import inputs_for
+from autograder.inside import experiments
 
 MISTAKES: dict[str, Callable[[float], float]] = {
     "floor": lambda scale: math.floor(-math.log2(scale)),

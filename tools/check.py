@@ -16,9 +16,9 @@ from tools.grading import graded, load_rubric, prepare, print_grade, write_text
 from tools.options import Code, DataDir, Json
 
 if TYPE_CHECKING:
+    from autograder.host.sandbox import Sandbox
     from autograder.results import CheckResult, Grade
     from autograder.rubric import Entry, Rubric
-    from autograder.sandbox import Sandbox
 
 MESSAGES = 3  # as many fit on one screen
 
@@ -112,7 +112,7 @@ def modified(folder: Path) -> list[float]:
 
 def walled() -> Sandbox:
     """Start a worker behind walls, or without them where there can be none, and say so."""
-    from autograder.sandbox import Sandbox, SandboxError
+    from autograder.host.sandbox import Sandbox, SandboxError
 
     try:
         sandbox = Sandbox("namespaces")

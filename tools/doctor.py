@@ -34,7 +34,7 @@ def examine(data_dir: Path) -> dict[str, Any]:
     """Return everything that ``lab3 doctor`` tells, ready for JSON."""
     import torch
 
-    from autograder.sandbox import TIERS, find_bwrap, why_not
+    from autograder.host.sandbox import TIERS, find_bwrap, why_not
     from lab3.data import find_files
     from lab3.engines import is_exact
     from lab3.evaluation import processor_name

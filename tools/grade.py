@@ -23,9 +23,9 @@ from tools.grading import (
 from tools.options import DataDir, Json
 
 if TYPE_CHECKING:
+    from autograder.host.sandbox import Tier
     from autograder.results import Grade
     from autograder.rubric import Rubric
-    from autograder.sandbox import Tier
 
 GRADE_NAME = "grade.json"
 NEEDS_STAFF = 3  # exit code: the grading itself could not decide something
@@ -107,7 +107,7 @@ def grade_one(
     data_dir: Path = Path("data"),
 ) -> Grade:
     """Return the grade of one submission."""
-    from autograder.sandbox import Sandbox
+    from autograder.host.sandbox import Sandbox
     from autograder.submission import open_submission
 
     with Sandbox(tier) as sandbox, open_submission(path) as submission:

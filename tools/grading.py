@@ -16,9 +16,9 @@ from tools.options import PLACES
 from tools.report.tables import Table
 
 if TYPE_CHECKING:
+    from autograder.host.sandbox import Sandbox
     from autograder.results import CheckResult, Grade
     from autograder.rubric import Entry, Rubric
-    from autograder.sandbox import Sandbox
     from autograder.submission import Submission
 
 RubricFile = Annotated[

@@ -3,7 +3,7 @@
 from typing import Any
 
 from autograder.claims import ClaimFailedError, Evidence, about
-from autograder.client import Client
+from autograder.host.client import Client
 from autograder.material import KINDS, SLACK, Kind, Material
 from autograder.rubric import Thresholds
 from autograder.sequential import needed

@@ -7,11 +7,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from autograder import experiments, reference, trials
+from autograder import reference, trials
 from autograder.claims import Evidence, about
-from autograder.client import Addition, Block, Client, Converted, Network, NoAnswerError, same
 from autograder.diagnoses import diagnose_block, diagnose_int8_error
+from autograder.host.client import Addition, Block, Client, Converted, Network, NoAnswerError, same
 from autograder.inputs import WIDTH, Inputs
+from autograder.inside import experiments
 
 BLOCK = "QuantizableBottleneck.forward"
 NETWORK = "QuantizableResNet.forward"

@@ -7,16 +7,16 @@ from torch import Tensor
 from autograder import reference, trials
 from autograder.checks.test_forward import TOLERANCE, compare
 from autograder.claims import Evidence, about
-from autograder.client import Client, Fused, Network, NoAnswerError, same
 from autograder.diagnoses import diagnose_fusion_error
-from autograder.experiments import (
+from autograder.host.client import Client, Fused, Network, NoAnswerError, same
+from autograder.inputs import SMALL, WIDTH, Inputs
+from autograder.inside.experiments import (
     FIXED_SCALE,
     FIXED_ZERO_POINT,
     ConvLayer,
     conv_layers,
     images,
 )
-from autograder.inputs import SMALL, WIDTH, Inputs
 
 NETWORK, BLOCK = "QuantizableResNet.fuse_model", "QuantizableBottleneck.fuse_model"
 UNKNOWN = "something else"

@@ -3,8 +3,8 @@
 import math
 
 from autograder.claims import ClaimFailedError, Evidence, about
-from autograder.client import Client, NoAnswerError, Ranges, ScaleResult, Scales, raise_for
 from autograder.diagnoses import Call, diagnose_scales
+from autograder.host.client import Client, NoAnswerError, Ranges, ScaleResult, Scales, raise_for
 from autograder.inputs import Inputs
 
 APPROXIMATE = "CusQuantObserver.scale_approximate"

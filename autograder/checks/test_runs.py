@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from autograder.checks.test_ptq import exponent, is_shift
 from autograder.claims import Evidence, about
-from autograder.client import Client, NoAnswerError
+from autograder.host.client import Client, NoAnswerError
 from autograder.material import KINDS, Kind, Material
 from lab3.runlog import RunLog
 from lab3.schedule import learning_rate

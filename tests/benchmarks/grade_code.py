@@ -12,7 +12,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import psutil
 
-from autograder.sandbox import Sandbox
+from autograder.host.sandbox import Sandbox
 from tests.conftest import SOLVED, grade_code
 from tools.grading import prepare
 

@@ -295,9 +295,9 @@ FRAMES = [
 ]  # fmt: skip
 
 REPORT = """
-    import autograder.probes as probes
+    import autograder.inside.probes as probes
     import torch
-    from autograder import experiments
+    from autograder.inside import experiments
     def forge(name):
         def set_(function):
             probes.PROBES[name] = function
@@ -568,7 +568,7 @@ PATCHES = [
             builtins.NotImplementedError = type("passed", (BaseException,), {})
             """,
         "patched wire": """
-            import autograder.wire as wire
+            import autograder.inside.wire as wire
             import safetensors.torch
             wire.write_frame = lambda *_: None
             wire.pack = lambda *_: []
@@ -576,14 +576,15 @@ PATCHES = [
             import os; os._exit(0)
             """,
         "patched reports of errors": """
-            import autograder.probes as probes
+            import autograder.inside.probes as probes
             probes.describe_error = lambda error: None
             """,
         "patched import": """
             import builtins, importlib, sys, types
             class Module(types.ModuleType):
                 def __getattr__(self, name): return lambda *_, **__: 0.25
-            for name in ("lab3.observer", "lab3.resnet", "autograder.probes", "autograder.wire"):
+            ours = ("autograder.inside.probes", "autograder.inside.wire")
+            for name in ("lab3.observer", "lab3.resnet", *ours):
                 sys.modules[name] = Module(name)
             sys.meta_path.clear()
             builtins.__import__ = lambda *_, **__: Module("x")

@@ -8,7 +8,7 @@ from types import FrameType
 
 import pytest
 
-from autograder.sandbox import Limits, Sandbox, SandboxError, WorkerError
+from autograder.host.sandbox import Limits, Sandbox, SandboxError, WorkerError
 from tests.hostile.attacks import SECRET_PREFIX
 
 SECRET = f"{SECRET_PREFIX}5a1f0c77"  # in the environment of the grader, and in a file

@@ -16,10 +16,10 @@ import psutil
 import pytest
 
 from autograder import grading
+from autograder.host.sandbox import Limits, Sandbox
 from autograder.material import Material
 from autograder.results import Grade, Outcome
 from autograder.rubric import Rubric
-from autograder.sandbox import Limits, Sandbox
 from tests.conftest import ROOT, RUBRIC, SOLVED, handed_in
 from tests.hostile.attacks import ATTACKS, BASES, SNOOPS, Attack, both
 from tests.hostile.conftest import SECRET, no_longer_than
@@ -237,7 +237,7 @@ def test_two_submissions_at_once_do_not_disturb_each_other(warm: list[Sandbox]) 
 ABANDONED = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
-from autograder.sandbox import Limits, Sandbox
+from autograder.host.sandbox import Limits, Sandbox
 sandbox = Sandbox("namespaces")
 child = sandbox.fork({"observer.py": sys.argv[2].encode()}, Limits())
 print(sandbox._process.pid, flush=True)

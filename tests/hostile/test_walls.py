@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from autograder import walls
-from autograder.sandbox import WORKER_FILES, Limits, Sandbox
+from autograder.host.sandbox import Limits, Sandbox, kit_files
+from autograder.inside import walls
 from tests.conftest import ROOT, SOLVED
 from tests.hostile.conftest import no_longer_than
 
@@ -35,7 +35,7 @@ def own(fd, number, value):
     fcntl.fcntl(fd, number, value)
     fcntl.fcntl(fd, number, 0)
 def lease():
-    handle = os.open("/kit/autograder/worker.py", os.O_RDONLY)
+    handle = os.open("/kit/autograder/inside/worker.py", os.O_RDONLY)
     fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 def same_mode(path):
@@ -129,9 +129,9 @@ ASKED: dict[str, tuple[str, tuple[str, ...]]] = {
     "file in /kit": ("create('/kit/lab3-hostile')", FILES),
     "file in /site": ("create('/site/0/lab3-hostile')", FILES),
     "nameless file": ("os.open('/', os.O_TMPFILE | os.O_RDWR)", (*FILES, "Is a directory")),
-    "mode of our files": ("same_mode('/kit/autograder/worker.py')", FILES),
-    "times of our files": ("same_times('/kit/autograder/worker.py')", FILES),
-    "our files for writing": ("open('/kit/autograder/worker.py', 'a')", FILES),
+    "mode of our files": ("same_mode('/kit/autograder/inside/worker.py')", FILES),
+    "times of our files": ("same_times('/kit/autograder/inside/worker.py')", FILES),
+    "our files for writing": ("open('/kit/autograder/inside/worker.py', 'a')", FILES),
     **{
         f"{what} of {device}": (f"same_{what}('/dev/{device}')", FILES)
         for what in ("mode", "times", "owner")
@@ -164,7 +164,10 @@ def questions() -> bytes:
     lines.append("said['environment'] = sorted(os.environ)")
     lines.append("said['folders'] = sorted(os.listdir('/'))")
     lines.append("said['devices'] = sorted(os.listdir('/dev'))")
-    lines.append("said['kit'] = sorted(os.listdir('/kit/autograder'))")
+    lines.append(
+        "said['kit'] = [os.path.relpath(os.path.join(folder, name), '/kit/autograder')"
+        " for folder, _, names in os.walk('/kit/autograder') for name in names]"
+    )
     lines.append("said['ids'] = [*os.getresuid(), *os.getresgid(), *os.getgroups()]")
     lines.append("print(json.dumps(said))")
     is_open = (
@@ -222,7 +225,9 @@ def test_little_is_visible(children: dict[str, dict[str, Any]], child: str) -> N
     assert set(said["environment"]) <= {"GLIBC_TUNABLES", "LC_ALL", "OMP_NUM_THREADS", "PWD"}
     assert said["devices"] == ["null", "urandom", "zero"]
     assert not {"tmp", "home", "work", "var", "run", "mnt", "srv"} & set(said["folders"])
-    assert set(said["kit"]) == set(WORKER_FILES)
+    assert {f"autograder/{name}" for name in said["kit"]} == {
+        name for name in kit_files() if name.startswith("autograder/")
+    }
     assert set(said["ids"]) == {65534}
     assert said["open"] == [0, 1, 2, 3]
 

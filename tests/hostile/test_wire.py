@@ -12,8 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder import wire
-from autograder.client import (
+from autograder.host.client import (
     Answer,
     Block,
     Checkpoint,
@@ -26,7 +25,8 @@ from autograder.client import (
     QatAnswer,
     Scales,
 )  # fmt: skip
-from autograder.sandbox import Child, Limits
+from autograder.host.sandbox import Child, Limits
+from autograder.inside import wire
 from tests.hostile.conftest import no_longer_than
 
 MODELS: dict[str, type[Answer]] = {

@@ -8,8 +8,8 @@ from typing import NoReturn
 import pytest
 import torch
 
+from autograder.host.sandbox import Sandbox
 from autograder.results import Grade
-from autograder.sandbox import Sandbox
 from tests import conftest
 from tests.conftest import ROOT, SOLVED, grade_code
 from tests.mutants.edits import submission

@@ -15,8 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from safetensors.torch import load
 from torch import Tensor
 
-from autograder.results import Outcome, Place
-from autograder.sandbox import (
+from autograder.host.sandbox import (
     Child,
     Limits,
     Sandbox,
@@ -24,6 +23,7 @@ from autograder.sandbox import (
     WorkerError,
     WorkerTimedOutError,
 )
+from autograder.results import Outcome, Place
 
 Text = Annotated[str, Field(max_length=4000)]
 Whole = Annotated[int, Field(ge=-(2**31), lt=2**31)]

@@ -18,10 +18,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.ao.nn.quantized import FloatFunctional
 
-from autograder import experiments
-from autograder.conversion import Packing, convert, quantize, try_integer_layers
-from autograder.telling import Answer, Stage, describe_error, number
-from autograder.watching import FunctionalCalls
+from autograder.inside import experiments
+from autograder.inside.conversion import Packing, convert, quantize, try_integer_layers
+from autograder.inside.telling import Answer, Stage, describe_error, number
+from autograder.inside.watching import FunctionalCalls
 
 
 def answer(probe: str, arguments: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:

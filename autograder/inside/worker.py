@@ -19,7 +19,7 @@ import time
 from types import CodeType, ModuleType
 from typing import Any, NoReturn
 
-from autograder import walls, wire
+from autograder.inside import walls, wire
 
 MODULES = {"lab3.resnet": "resnet.py", "lab3.observer": "observer.py"}
 REQUEST_BYTES = 512 << 20  # a checkpoint is the largest thing that is sent
@@ -54,13 +54,13 @@ def preload() -> None:
     warnings.simplefilter("ignore")  # PyTorch announces the end of eager quantization
     import torch.ao.quantization
 
-    import autograder.probes  # noqa: F401
+    import autograder.inside.probes  # noqa: F401
     import lab3.engines
     import lab3.records  # noqa: F401
 
     torch.set_num_threads(1)
     torch.set_num_threads = ignore_threads  # a child can't start any: more would end it
-    torch.backends.nnpack.set_flags(False)  # type: ignore[no-untyped-call]  # it complains about each convolution in here
+    torch.backends.nnpack.set_flags(False)  # it complains about each convolution in here
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)  # a child lives for a second or two
@@ -125,7 +125,7 @@ def end(pid: int, grace_s: float) -> dict[str, int]:
 
 def serve(channel: int) -> None:
     """Answer frames until the other side closes: first the student's files, then probes."""
-    from autograder import experiments, probes
+    from autograder.inside import experiments, probes
 
     files, _ = wire.read_frame(channel, REQUEST_BYTES)
     sys.meta_path.insert(0, StudentFinder(files["files"]))

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from autograder import wire
+from autograder.inside import wire
 from lab3 import STUDENT_FILES
 from lab3.errors import LabError
 
@@ -32,10 +32,6 @@ TIERS: dict[Tier, str] = {
 }
 START_S = 120  # a cold import of torch from a slow disk
 GRACE_S = 0.5
-WORKER_FILES = (
-    "__init__.py", "worker.py", "walls.py", "wire.py", "probes.py", "conversion.py", "watching.py",
-    "telling.py", "experiments.py",
-)  # fmt: skip
 NEEDED = ("torch", "numpy", "pydantic", "safetensors")  # what the worker imports, with all of it
 PROCESSOR = ("/proc/cpuinfo", "/sys/devices/system/cpu/possible", "/sys/devices/system/cpu/present")
 ENVIRONMENT = {
@@ -46,7 +42,7 @@ ENVIRONMENT = {
     ":glibc.malloc.trim_threshold=8589934592:glibc.malloc.top_pad=268435456",
 }
 BOOTSTRAP = (
-    "import sys; sys.path[:0] = sys.argv[3:]; from autograder.worker import main; "
+    "import sys; sys.path[:0] = sys.argv[3:]; from autograder.inside.worker import main; "
     "main(int(sys.argv[1]), sys.argv[2] == 'walls')"
 )
 
@@ -338,12 +334,13 @@ def tier_python() -> str:
 
 def kit_files() -> dict[str, Path]:
     """Return the files of ours that a worker needs, by their place in the kit."""
-    ours = Path(__file__).parent
+    ours = Path(__file__).parents[1]
     spec = importlib.util.find_spec("lab3.errors")
     assert spec is not None
     assert spec.origin is not None
     given = Path(spec.origin).parent
-    return {f"autograder/{name}": ours / name for name in WORKER_FILES} | {
+    inside = [ours / "__init__.py", *sorted((ours / "inside").glob("*.py"))]
+    return {f"autograder/{path.relative_to(ours)}": path for path in inside} | {
         f"lab3/{path.name}": path
         for path in sorted(given.glob("*.py"))
         if path.name not in STUDENT_FILES
@@ -353,7 +350,7 @@ def kit_files() -> dict[str, Path]:
 def stage_kit(folder: Path) -> Path:
     """Copy our files into a folder, so that the kit itself need not be importable."""
     for name, path in kit_files().items():
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, folder / name)
     folder.chmod(0o755)
     return folder

@@ -8,9 +8,9 @@ import torch.ao.nn.quantized as nnq
 import torch.ao.quantization as tq
 from torch import Tensor, nn
 
-from autograder import experiments
-from autograder.telling import Answer, Stage, describe_error, number
-from autograder.watching import StubCalls
+from autograder.inside import experiments
+from autograder.inside.telling import Answer, Stage, describe_error, number
+from autograder.inside.watching import StubCalls
 
 
 def quantize(module: Any, inputs: Tensor) -> Answer:
