@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from autograder.claims import ClaimFailedError, Evidence
+from autograder.host.child import Limits, SandboxError
 from autograder.host.client import Client, NoAnswerError, Places
-from autograder.host.sandbox import Limits, Sandbox, SandboxError
+from autograder.host.sandbox import Sandbox
 from autograder.inputs import Inputs, inputs_for
 from autograder.inside.experiments import same_engine
 from autograder.material import Material, NeedsStaffError
@@ -93,6 +94,8 @@ def grade(
         kit=version("lab3-kit"),
         torch=version("torch"),
         tier=sandbox.tier,
+        walls=sandbox.walls,
+        resources=client.used,
         seed=f"{session.seeded['hidden'].seed:x}",
         data_set=material.data_set,
         accuracy_error=rubric.document.accuracy_error,

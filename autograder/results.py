@@ -72,6 +72,22 @@ class CheckResult(Data):
         return round(self.points * self.share, 2)
 
 
+class Resources(Data):
+    """What the kernel says that a submission's processes used; the most that one had, or a sum."""
+
+    cpu_s: float = 0.0
+    peak_memory_bytes: int = 0
+    output_bytes: int = 0
+
+    def and_by(self, cpu_s: float, peak_memory_bytes: int, output_bytes: int) -> "Resources":
+        """Add one more process."""
+        return Resources(
+            cpu_s=round(self.cpu_s + cpu_s, 3),
+            peak_memory_bytes=max(self.peak_memory_bytes, peak_memory_bytes),
+            output_bytes=self.output_bytes + output_bytes,
+        )
+
+
 class Grade(Data):
     """Everything about one grading. ``seed`` and the three hashes make it repeatable."""
 
@@ -81,7 +97,10 @@ class Grade(Data):
     rubric_sha256: str
     kit: str
     torch: str
-    tier: str  # the walls that stood
+    tier: str  # the walls that stood: namespaces, landlock or none
+    walls: tuple[str, ...] = ()  # what they consisted of here
+    canary: str = ""  # what the reference got on the same worker; empty when it was not graded
+    resources: Resources = Resources()
     seed: str
     data_set: str | None
     accuracy_error: float  # probability that a verdict on an accuracy threshold is wrong

@@ -68,7 +68,7 @@ def digits() -> ImageData:
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """A warm worker behind real walls, shared by the tests of one process."""
-    with Sandbox("namespaces") as warm:
+    with Sandbox(("namespaces",)) as warm:
         yield warm
 
 

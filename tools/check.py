@@ -111,22 +111,15 @@ def modified(folder: Path) -> list[float]:
 
 
 def walled() -> Sandbox:
-    """Start a worker behind walls, or without them where there can be none, and say so."""
-    from autograder.host.sandbox import Sandbox, SandboxError
+    """Start a worker behind the strongest walls there are, or without any, and say so then."""
+    from autograder.host.sandbox import WALLED, Sandbox
 
-    try:
-        sandbox = Sandbox("namespaces")
-    except SandboxError as error:
-        say(f"your code runs without walls: {error}")
-        return Sandbox("none")
-    try:
-        with spinner("starting the worker behind its walls"):
-            prepare()
-            sandbox.wait_until_ready()
-    except SandboxError as error:
-        sandbox.close()
-        say(f"your code runs without walls: {error}")
-        return Sandbox("none")
+    sandbox = Sandbox((*WALLED, "none"))
+    with spinner("starting the worker behind its walls"):
+        prepare()
+        sandbox.wait_until_ready()
+    if sandbox.tier == "none":
+        say(f"your code runs without walls\n{sandbox.why_not_stronger}")
     return sandbox
 
 

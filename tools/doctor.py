@@ -34,7 +34,9 @@ def examine(data_dir: Path) -> dict[str, Any]:
     """Return everything that ``lab3 doctor`` tells, ready for JSON."""
     import torch
 
-    from autograder.host.sandbox import TIERS, find_bwrap, why_not
+    from autograder.host import bubblewrap, cgroups
+    from autograder.host.sandbox import TIERS, why_no_landlock, why_not
+    from autograder.inside import landlock
     from lab3.data import find_files
     from lab3.engines import is_exact
     from lab3.evaluation import processor_name
@@ -61,7 +63,9 @@ def examine(data_dir: Path) -> dict[str, Any]:
             tier: f"does not work: {fault}" if (fault := why_not(tier)) else f"works: {meaning}"
             for tier, meaning in TIERS.items()
         },
-        "bubblewrap": find_bwrap() or "not installed",
+        "bubblewrap": bubblewrap.describe(),
+        "landlock": why_no_landlock() or f"version {landlock.version()}",
+        "control_groups": cgroups.describe(),
         "data_sets": {
             "digits": "inside scikit-learn",
             **{

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import ValidationError
 from typer import Argument, Option
 
-from tools.console import UserError, out, say, spinner
+from tools.console import UserError, megabytes, out, say, spinner
 from tools.grading import (
     Exact,
     RubricFile,
@@ -18,6 +18,8 @@ from tools.grading import (
     load_rubric,
     prepare,
     print_grade,
+    print_walls,
+    reference,
     write_text,
 )
 from tools.options import DataDir, Json
@@ -34,8 +36,8 @@ Walls = Annotated[
     str,
     Option(
         "--walls",
-        metavar="namespaces|limits",
-        help="What keeps the code in; limits is weaker, for computers without namespaces.",
+        metavar="namespaces|landlock",
+        help="The least that has to keep the code in; the strongest that holds here is taken.",
     ),
 ]
 
@@ -49,7 +51,7 @@ def grade(
     ] = None,
     rubric_file: RubricFile = None,
     exact: Exact = False,
-    walls: Walls = "namespaces",
+    walls: Walls = "landlock",
     as_json: Json = False,
     schema: Annotated[
         bool, Option("--schema", help="Print the JSON Schema of grade.json, and nothing else.")
@@ -78,7 +80,7 @@ def grade(
         return
     if path is None:
         raise UserError("name a submission: lab3 grade submissions/ada.zip")
-    made = grade_one(path, rubric_file, exact, tier_of(walls), data_dir)
+    made, is_well = grade_one(path, rubric_file, exact, tiers_of(walls), data_dir)
     rubric = load_rubric(rubric_file)
     folder = folder or Path("grades") / made.submission
     written = write_files(folder, made, rubric)
@@ -86,36 +88,54 @@ def grade(
         out.print_json(made.model_dump_json())
     else:
         print_grade(f"Grade of {made.submission}", made)
+        print_walls(made)
     say(f"wrote {', '.join(path.name for path in written)} to {folder}")
-    if made.undecided:
+    if not is_well:
+        say(made.canary)
+    if made.undecided or not is_well:
         sys.exit(NEEDS_STAFF)
 
 
-def tier_of(walls: str) -> Tier:
-    if walls == "namespaces":
-        return "namespaces"
-    if walls == "limits":
-        return "limits"
-    raise UserError(f"--walls {walls!r}: choose namespaces or limits (lab3 doctor says which work)")
+def tiers_of(walls: str) -> tuple[Tier, ...]:
+    """Return the tiers that are strong enough, strongest first."""
+    from autograder.host.sandbox import WALLED
+
+    for index, tier in enumerate(WALLED, 1):
+        if walls == tier:
+            return WALLED[:index]
+    raise UserError(
+        f"--walls {walls!r}: choose {' or '.join(WALLED)} (lab3 doctor says which hold)"
+    )
 
 
 def grade_one(
     path: Path,
-    rubric_file: Path | None = None,
-    is_exact: bool = False,
-    tier: Tier = "namespaces",
+    rubric_file: Path | None,
+    is_exact: bool,
+    tiers: tuple[Tier, ...],
     data_dir: Path = Path("data"),
-) -> Grade:
-    """Return the grade of one submission."""
+) -> tuple[Grade, bool]:
+    """Return the grade of one submission, and whether its worker was still well afterwards."""
     from autograder.host.sandbox import Sandbox
     from autograder.submission import open_submission
+    from autograder.workers import Verdict, Workers
 
-    with Sandbox(tier) as sandbox, open_submission(path) as submission:
+    verdicts: list[Verdict] = []
+    with Sandbox(tiers) as sandbox, open_submission(path) as submission:
         with spinner("starting the worker behind its walls"):
             prepare()
             rubric = load_rubric(rubric_file)
             sandbox.wait_until_ready()
-        return graded(submission, rubric, sandbox, data_dir, lambda _: True, is_exact)
+        if sandbox.tier == "none":
+            say(f"the code runs without walls\n{sandbox.why_not_stronger}")
+        canary = reference() if sandbox.tier != "none" else None
+        with Workers(sandbox, rubric, canary, verdicts.append) as workers:
+            with workers.serving(submission.name) as lent:
+                made = graded(submission, rubric, lent, data_dir, lambda _: True, is_exact)
+            with spinner("grading the reference on the same worker"):
+                workers.retire()
+    told = "; ".join(map(str, verdicts))
+    return made.model_copy(update={"canary": told}), all(v.is_well for v in verdicts)
 
 
 def write_files(folder: Path, made: Grade, rubric: Rubric) -> list[Path]:
@@ -166,7 +186,9 @@ def explain(
         "submission": f"{made.submission}, sha256 {made.submission_sha256}",
         "rubric": f"sha256 {made.rubric_sha256}",
         "kit": f"{made.kit}, torch {made.torch}",
-        "walls": made.tier,
+        "walls": ", ".join(made.walls) or made.tier,
+        "canary": made.canary or "not graded",
+        "used": used(made),
         "hidden inputs": f"seed {made.seed}",
         "accuracy": f"a verdict is wrong with a probability of at most {made.accuracy_error:g}",
     }
@@ -179,6 +201,15 @@ def explain(
             line = f"  holds   {observation.question}: {observation.got}"
             out.print(harmless(line), markup=False)
     print_grade(f"Grade of {made.submission}", made)
+
+
+def used(made: Grade) -> str:
+    """Say what a submission's processes used, as the kernel counted it."""
+    of = made.resources
+    return (
+        f"{of.cpu_s:.1f} s of CPU, {megabytes(of.peak_memory_bytes)} of memory at most, "
+        f"{of.output_bytes:,} bytes of output"
+    )
 
 
 def read_grade(path: Path) -> Grade:

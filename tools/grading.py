@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
+from lab3 import STUDENT_FILES
 from lab3.runlog import write_atomically
 from tools.console import Bar, out, print_table
 from tools.options import PLACES
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from autograder.results import CheckResult, Grade
     from autograder.rubric import Entry, Rubric
     from autograder.submission import Submission
+
+SOLUTION = Path(__file__).resolve().parents[1] / "solution"  # of a checkout; the wheel has none
 
 RubricFile = Annotated[
     Path | None,
@@ -34,6 +38,18 @@ def load_rubric(path: Path | None) -> Rubric:
     from autograder import grading, rubric
 
     return rubric.load(path or rubric.RUBRIC, list(grading.all_checks()))
+
+
+def reference() -> Submission | None:
+    """Return the reference solution as a submission; None where there is only the wheel."""
+    from autograder.submission import Submission
+
+    folder = SOLUTION / "lab3"
+    files = {p.name: p.read_bytes() for p in sorted(folder.glob("*.py")) if p.name in STUDENT_FILES}
+    if not files:
+        return None
+    digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
+    return Submission("reference", digest, files, {}, None, (), ())
 
 
 def prepare() -> None:
@@ -123,6 +139,13 @@ def print_grade(title: str, grade: Grade) -> None:
     out.print(summary(grade), markup=False)
     for problem in grade.problems:
         out.print(f"note: {harmless(problem)}", markup=False)
+
+
+def print_walls(grade: Grade) -> None:
+    """Print what stood between the code and this computer, and whether the worker stayed well."""
+    out.print(f"walls: {', '.join(grade.walls)}", markup=False)
+    if grade.canary:
+        out.print(f"canary: {grade.canary}", markup=False)
 
 
 def write_text(path: Path, text: str) -> None:

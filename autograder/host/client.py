@@ -15,15 +15,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from safetensors.torch import load
 from torch import Tensor
 
-from autograder.host.sandbox import (
+from autograder.host.child import (
     Child,
     Limits,
-    Sandbox,
     SandboxError,
     WorkerError,
     WorkerTimedOutError,
 )
-from autograder.results import Outcome, Place
+from autograder.host.sandbox import Sandbox
+from autograder.results import Outcome, Place, Resources
 
 Text = Annotated[str, Field(max_length=4000)]
 Whole = Annotated[int, Field(ge=-(2**31), lt=2**31)]
@@ -185,6 +185,7 @@ class Client:
         self._derived: dict[str, Any] = {}
         self._seconds = 0.0
         self._output = bytearray()
+        self.used = Resources()
 
     def __enter__(self) -> "Client":
         return self
@@ -262,26 +263,35 @@ class Client:
                 raise_for(reply.error)
             return Told(model.model_validate(reply.answer), tensors(body))
         except WorkerTimedOutError:
-            self._end_child()
+            self._lose_child()
             limit = min(self.limits.probe_s, left)
             raise NoAnswerError("timed_out", f"no answer within {limit:.3g} s") from None
         except WorkerError as error:
-            self._end_child()
+            self._lose_child()
             how = error.death or str(error)
             raise NoAnswerError("crashed", f"the process of your code {how}") from None
         except (SandboxError, NoAnswerError):
             raise
         except Exception as error:  # whatever parsing it raised: the bytes are the worker's
-            self._end_child()
+            self._lose_child()
             raise NoAnswerError("crashed", f"your code's process sent {brief(error)}") from None
         finally:
             self._seconds += time.monotonic() - began
 
+    def _lose_child(self) -> None:
+        """End a child that did what no honest one does: its worker is not trusted much longer."""
+        self.sandbox.anomalies += 1
+        self._end_child()
+
     def _end_child(self) -> None:
         if self._child:
-            self._child.close()
-            self._output += self._child.take_output()
-            self._child = None
+            child, self._child = self._child, None
+            child.close()
+            self._output += child.take_output()
+            if child.ending:
+                self.used = self.used.and_by(
+                    child.ending.cpu_s, child.ending.peak_memory_bytes, child.printed_bytes
+                )
 
 
 def raise_for(error: RaisedError) -> None:

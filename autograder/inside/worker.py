@@ -2,49 +2,172 @@
 
 The warm process imports torch once and runs no operation of it; it never holds anything secret.
 It obeys one-line JSON commands on its control socket: ``fork`` (which brings two descriptors: the
-child's channel and its output) and ``end`` (kill a child and tell how it died). A child raises its
-walls, then answers probes on its channel until the channel closes.
+child's channel and its output) and ``end`` (kill a child, and tell how it died and what it used).
+A child raises its walls, then answers probes on its channel until the channel closes.
 """
 
+import contextlib
 import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
 import os
+import platform
 import signal
 import socket
 import sys
 import time
+from dataclasses import dataclass, field
 from types import CodeType, ModuleType
 from typing import Any, NoReturn
 
-from autograder.inside import walls, wire
+from autograder.inside import attempts, sources, walls, wire
 
 MODULES = {"lab3.resnet": "resnet.py", "lab3.observer": "observer.py"}
 REQUEST_BYTES = 512 << 20  # a checkpoint is the largest thing that is sent
 
 
-def main(control_fd: int, has_walls: bool) -> None:
-    """Serve the control socket until it closes."""
-    control = socket.socket(fileno=control_fd)
-    preload()
-    baseline = walls.current_address_space_bytes() if has_walls else 0
-    control.sendall(json.dumps({"ready": True}).encode() + b"\n")
-    pending = b""
-    while True:
-        while b"\n" not in pending:
-            data, fds, _, _ = socket.recv_fds(control, 65536, 2)
-            if not data:
-                return
-            pending += data
-        line, pending = pending.split(b"\n", 1)
-        command = json.loads(line)
-        if command["do"] == "fork":
-            answer: dict[str, Any] = {"pid": fork(command["limits"], baseline, has_walls, *fds)}
-        else:
-            answer = {"death": end(command["pid"], command["grace_s"])}
-        control.sendall(json.dumps(answer).encode() + b"\n")
+@dataclass(frozen=True)
+class Plan:
+    """How the trusted side wants its worker: the JSON on the command line.
+
+    ``readable`` are the paths that a worker shut in by Landlock may read; without them it is shut
+    in by other means. ``uid`` is the user to become. ``is_lean`` leaves torch out, which proving
+    the walls doesn't need.
+    """
+
+    control: int
+    has_walls: bool
+    has_landlock: bool = False
+    readable: list[str] = field(default_factory=list)
+    uid: int | None = None
+    is_lean: bool = False
+
+
+class Worker:
+    """The warm process: what its children inherit, and which of them live."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.control = socket.socket(fileno=plan.control)
+        self.children: set[int] = set()
+        self.modules = sources.SourceFinder([])
+        self.baseline = 0
+
+    def serve(self) -> None:
+        """Shut in, get warm, and serve the control socket until it closes."""
+        if self.plan.has_walls:
+            walls.die_with_parent(walls.libc())
+        if self.plan.readable:
+            walls.shut_in(self.plan.readable)
+        self.tell({"entered": True})
+        os.chdir("/")
+        if not self.plan.is_lean:
+            preload()
+        if self.plan.has_walls:
+            if not self.plan.is_lean:
+                self.modules = preload_modules()
+            if self.plan.uid is not None:
+                walls.become(self.plan.uid)
+            self.baseline = walls.current_address_space_bytes()
+        self.tell({"ready": True})
+        try:
+            self.obey()
+        finally:
+            for pid in list(self.children):
+                self.end(pid, 0)
+
+    def obey(self) -> None:
+        pending = b""
+        while True:
+            fds: list[int] = []
+            while b"\n" not in pending:
+                data, fds, _, _ = socket.recv_fds(self.control, 65536, 2)
+                if not data:
+                    return
+                pending += data
+            line, pending = pending.split(b"\n", 1)
+            command = json.loads(line)
+            if command["do"] == "fork":
+                self.tell({"pid": self.fork(command["limits"], *fds)})
+            else:
+                self.tell(self.end(command["pid"], command["grace_s"]))
+
+    def tell(self, answer: dict[str, Any]) -> None:
+        self.control.sendall(json.dumps(answer).encode() + b"\n")
+
+    def fork(self, limits: dict[str, int], channel: int, output: int) -> int:
+        """Fork a child that serves ``channel``, and return its process id."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            self.be_child(limits, channel, output)
+        os.close(channel)
+        os.close(output)
+        self.children.add(pid)
+        return pid
+
+    def be_child(self, limits: dict[str, int], channel: int, output: int) -> NoReturn:
+        """Live and die as a child; never return to the warm process's code."""
+        status = 1
+        try:
+            os.setsid()
+            nothing, end = os.pipe()
+            os.close(end)
+            kept = 3
+            for target, source in ((0, nothing), (1, output), (2, output)):
+                os.dup2(source, target)
+            os.dup2(channel, kept) if channel != kept else None
+            os.closerange(kept + 1, 65536)
+            sys.stdin = open(0, closefd=False)  # noqa: SIM115
+            if self.plan.has_walls:
+                use_no_files(self.modules)
+                space = self.baseline + limits["memory_bytes"]
+                inside = {**limits, "address_space_bytes": space}
+                walls.raise_walls(inside, self.plan.has_landlock)
+            serve(kept)
+            status = 0
+        except wire.FrameError:
+            status = 0
+        except BaseException as error:
+            os.write(2, f"the worker failed: {type(error).__name__}: {error}\n".encode())
+        finally:
+            os._exit(status)
+
+    def end(self, pid: int, grace_s: float) -> dict[str, Any]:
+        """Let a child die within ``grace_s``, else kill it.
+
+        Returns its ``exit`` code or ``signal``, and the seconds of CPU and bytes of memory that it
+        used at most.
+        """
+        deadline = time.monotonic() + grace_s
+        done, status, usage = os.wait4(pid, os.WNOHANG)
+        while not done and time.monotonic() < deadline:
+            time.sleep(0.002)
+            done, status, usage = os.wait4(pid, os.WNOHANG)
+        if not done:
+            os.kill(pid, signal.SIGKILL)
+            _, status, usage = os.wait4(pid, 0)
+        self.children.discard(pid)
+        code = os.waitstatus_to_exitcode(status)
+        kilobyte = 1 if sys.platform == "darwin" else 1024
+        return {
+            **({"exit": code} if code >= 0 else {"signal": -code}),
+            "cpu_s": usage.ru_utime + usage.ru_stime,
+            "peak_memory_bytes": usage.ru_maxrss * kilobyte,
+        }
+
+
+def main(plan: str) -> None:
+    """Serve as a plan, in JSON, says."""
+    worker = Worker(Plan(**json.loads(plan)))
+    with contextlib.suppress(BrokenPipeError):  # the grader has gone
+        try:
+            worker.serve()
+        except walls.WallError as error:
+            worker.tell({"fault": str(error)})
 
 
 def preload() -> None:
@@ -66,69 +189,49 @@ def preload() -> None:
     gc.set_threshold(50_000, 20, 20)  # a child lives for a second or two
 
 
+def preload_modules() -> sources.SourceFinder:
+    """Load and read all that children would open files for."""
+    import torch
+
+    torch.seed = torch.random.seed = draw_seed
+    torch.cpu._is_avx2_supported()  # reads from files what the processor is
+    here = platform.uname()
+    hidden = platform.uname_result(here.system, "worker", "", "", here.machine)
+    platform._uname_cache = hidden  # type: ignore[attr-defined]
+    sources.load_compiled()
+    found = sources.SourceFinder([folder for folder in sys.path if os.path.isdir(folder)])
+    gc.freeze()
+    return found
+
+
+def draw_seed() -> int:
+    """Stand for ``torch.seed``, which opens a device."""
+    import torch
+
+    seed = int.from_bytes(os.urandom(8), "little") >> 1
+    torch.manual_seed(seed)
+    return seed
+
+
+def use_no_files(modules: sources.SourceFinder) -> None:
+    """Import from memory from now on."""
+    here = [finder for finder in sys.meta_path if finder is not importlib.machinery.PathFinder]
+    sys.meta_path[:] = [*here, modules]
+
+
 def ignore_threads(nthreads: int) -> None:
     """Stand for ``torch.set_num_threads`` in a child."""
 
 
-def fork(limits: dict[str, int], baseline: int, has_walls: bool, channel: int, output: int) -> int:
-    """Fork a child that serves ``channel``, and return its process id."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
-        be_child(limits, baseline, has_walls, channel, output)
-    os.close(channel)
-    os.close(output)
-    return pid
-
-
-def be_child(
-    limits: dict[str, int], baseline: int, has_walls: bool, channel: int, output: int
-) -> NoReturn:
-    """Live and die as a child; never return to the warm process's code."""
-    status = 1
-    try:
-        os.setsid()
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        kept = 3
-        os.dup2(channel, kept) if channel != kept else None
-        os.closerange(kept + 1, 65536)
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115
-        if has_walls:
-            space = baseline + limits["memory_bytes"]
-            walls.raise_walls({**limits, "address_space_bytes": space})
-        serve(kept)
-        status = 0
-    except wire.FrameError:
-        status = 0
-    except BaseException as error:
-        os.write(2, f"the worker failed: {type(error).__name__}: {error}\n".encode())
-    finally:
-        os._exit(status)
-
-
-def end(pid: int, grace_s: float) -> dict[str, int]:
-    """Let a child die within ``grace_s``, else kill it; return ``exit`` code or ``signal``."""
-    deadline = time.monotonic() + grace_s
-    done, status = os.waitpid(pid, os.WNOHANG)
-    while not done and time.monotonic() < deadline:
-        time.sleep(0.002)
-        done, status = os.waitpid(pid, os.WNOHANG)
-    if not done:
-        os.kill(pid, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
-    code = os.waitstatus_to_exitcode(status)
-    return {"exit": code} if code >= 0 else {"signal": -code}
-
-
 def serve(channel: int) -> None:
     """Answer frames until the other side closes: first the student's files, then probes."""
+    first, _ = wire.read_frame(channel, REQUEST_BYTES)
+    if "baits" in first:
+        wire.write_frame(channel, {"broken": attempts.broken_promises(first["baits"])})
+        return
     from autograder.inside import experiments, probes
 
-    files, _ = wire.read_frame(channel, REQUEST_BYTES)
-    sys.meta_path.insert(0, StudentFinder(files["files"]))
+    sys.meta_path.insert(0, StudentFinder(first["files"]))
     with experiments.same_engine():
         while True:
             request, body = wire.read_frame(channel, REQUEST_BYTES)

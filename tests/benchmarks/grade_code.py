@@ -25,7 +25,7 @@ def main() -> None:
     cores = psutil.Process().cpu_affinity()
     psutil.Process().cpu_affinity(cores[:1])  # the worker inherits it
     seconds = []
-    with Sandbox("namespaces") as sandbox:
+    with Sandbox() as sandbox:
         sandbox.wait_until_ready()
         for run in range(WARMUP + RUNS):
             # Another text gives another seed, as another student would have.

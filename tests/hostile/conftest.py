@@ -8,7 +8,8 @@ from types import FrameType
 
 import pytest
 
-from autograder.host.sandbox import Limits, Sandbox, SandboxError, WorkerError
+from autograder.host.child import Limits, SandboxError, WorkerError
+from autograder.host.sandbox import Sandbox
 from tests.hostile.attacks import SECRET_PREFIX
 
 SECRET = f"{SECRET_PREFIX}5a1f0c77"  # in the environment of the grader, and in a file
@@ -36,7 +37,7 @@ def no_longer_than(seconds: float) -> Iterator[None]:
 def warm() -> Iterator[list[Sandbox]]:
     """The sandbox in use; its grader has a secret in its environment from the beginning."""
     os.environ["LAB3_CANARY"] = SECRET
-    held = [Sandbox("namespaces")]
+    held = [Sandbox(("namespaces",))]
     yield held
     held[0].close()
     del os.environ["LAB3_CANARY"]
@@ -51,4 +52,4 @@ def sandbox(warm: list[Sandbox]) -> Iterator[Sandbox]:
             warm[0].fork({}, Limits(probe_s=4)).close()
     except (OSError, SandboxError, WorkerError, pytest.fail.Exception):
         warm[0].close()
-        warm[0] = Sandbox("namespaces")
+        warm[0] = Sandbox(("namespaces",))

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import torch
 
+from autograder.host.child import Limits
 from autograder.host.client import Client, NoAnswerError, Scales
-from autograder.host.sandbox import Limits, Sandbox
+from autograder.host.sandbox import Sandbox
 from tests.conftest import SOLVED
 from tests.hostile.conftest import no_longer_than
 

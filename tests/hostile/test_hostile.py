@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from autograder import grading
-from autograder.host.sandbox import Limits, Sandbox
+from autograder.host.child import Limits
+from autograder.host.sandbox import Sandbox
 from autograder.material import Material
 from autograder.results import Grade, Outcome
 from autograder.rubric import Rubric
@@ -60,7 +61,7 @@ def graded(
 @cache
 def earned_by(base: str) -> float:
     """Return what the files of an attack earn without it."""
-    with Sandbox("namespaces") as apart:
+    with Sandbox(("namespaces",)) as apart:
         return graded(apart, BASES[base]).earned
 
 
@@ -224,7 +225,7 @@ def test_two_submissions_at_once_do_not_disturb_each_other(warm: list[Sandbox]) 
     """One worker serves one submission after the other, and others have workers of their own."""
     files = both("die", "import os; os.kill(os.getppid(), 0)\nos._exit(0)", "skeleton").files
     grades: list[Grade] = []
-    with no_longer_than(60), Sandbox("namespaces") as other:
+    with no_longer_than(60), Sandbox(("namespaces",)) as other:
         other.wait_until_ready()
         worse = threading.Thread(target=lambda: other.fork(files, Limits()).close())
         worse.start()
@@ -237,8 +238,9 @@ def test_two_submissions_at_once_do_not_disturb_each_other(warm: list[Sandbox]) 
 ABANDONED = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
-from autograder.host.sandbox import Limits, Sandbox
-sandbox = Sandbox("namespaces")
+from autograder.host.child import Limits
+from autograder.host.sandbox import Sandbox
+sandbox = Sandbox(("namespaces",))
 child = sandbox.fork({"observer.py": sys.argv[2].encode()}, Limits())
 print(sandbox._process.pid, flush=True)
 try:

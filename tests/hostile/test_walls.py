@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from autograder.host.sandbox import Limits, Sandbox, kit_files
+from autograder.host.child import Limits
+from autograder.host.contents import kit_files
+from autograder.host.sandbox import Sandbox
 from autograder.inside import walls
 from tests.conftest import ROOT, SOLVED
 from tests.hostile.conftest import no_longer_than
@@ -191,7 +193,7 @@ def answers_of(sandbox: Sandbox) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def children() -> Iterator[dict[str, dict[str, Any]]]:
-    with no_longer_than(120), Sandbox("namespaces") as sandbox:
+    with no_longer_than(120), Sandbox(("namespaces",)) as sandbox:
         first = answers_of(sandbox)
         for _ in range(2):  # a child that computes, and one that dies
             sandbox.fork(SOLVED, Limits()).close()
@@ -234,7 +236,7 @@ def test_little_is_visible(children: dict[str, dict[str, Any]], child: str) -> N
 
 def test_siblings_cannot_reach_each_other() -> None:
     code = PROLOGUE + "print(os.getpid())"
-    with no_longer_than(60), Sandbox("namespaces") as sandbox:
+    with no_longer_than(60), Sandbox(("namespaces",)) as sandbox:
         victim = sandbox.fork({"observer.py": code.encode()}, Limits())
         victim.ask("places", {}, b"", 1 << 20, 20)
         pid = int(victim.take_output())

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from autograder.host.child import Child, Limits
 from autograder.host.client import (
     Answer,
     Block,
@@ -25,7 +26,6 @@ from autograder.host.client import (
     QatAnswer,
     Scales,
 )  # fmt: skip
-from autograder.host.sandbox import Child, Limits
 from autograder.inside import wire
 from tests.hostile.conftest import no_longer_than
 

@@ -1,0 +1,195 @@
+"""One submission's process, seen from outside: asked within time, its output collected."""
+
+import contextlib
+import os
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from autograder.inside import wire
+from lab3.errors import LabError
+
+GRACE_S = 0.5
+
+
+class SandboxError(LabError):
+    """The walls don't stand, or the warm process is gone: never the student's fault."""
+
+
+class WorkerError(Exception):
+    """A child gave no answer; ``death`` tells how it died, when it did."""
+
+    def __init__(self, text: str, death: str | None = None) -> None:
+        super().__init__(text)
+        self.death = death
+
+
+class WorkerTimedOutError(WorkerError):
+    """A child took too long."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission's code may use; the times are wall-clock seconds."""
+
+    probe_s: float = 20
+    submission_s: float = 120
+    cpu_s: int = 180
+    memory_bytes: int = 3 << 30
+    files: int = 64
+    output_bytes: int = 64 << 10
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a child died, and what the kernel says it used: seconds of CPU, bytes of memory."""
+
+    death: str
+    cpu_s: float
+    peak_memory_bytes: int
+
+
+class Warden(Protocol):
+    """Who can end a child."""
+
+    def end(self, pid: int, grace_s: float) -> Ending: ...
+
+
+class Child:
+    """One submission's process: asks it probes, within time, and collects what it prints."""
+
+    def __init__(
+        self, warden: Warden, pid: int, channel: socket.socket, output: int, limits: Limits
+    ) -> None:
+        self._warden, self._pid, self._limits = warden, pid, limits
+        self._channel, self._output = channel, output
+        channel.setblocking(False)
+        os.set_blocking(output, False)
+        self._id = 0
+        self._spare: int | None = None
+        self.output = bytearray()
+        self.printed_bytes = 0
+        self.is_alive = True
+        self.ending: Ending | None = None
+
+    def send(self, header: dict[str, Any], body: bytes = b"") -> None:
+        """Send a frame that asks for no answer."""
+        self._exchange(wire.pack(header, body), None, time.monotonic() + self._limits.probe_s)
+
+    def ask(
+        self,
+        probe: str,
+        arguments: dict[str, Any],
+        body: bytes,
+        answer_bytes: int,
+        timeout_s: float,
+    ) -> tuple[bytes, bytes, int]:
+        """Return the header and body of a probe's answer, unchecked, and the id it must carry.
+
+        ``answer_bytes`` limits the body. Raises WorkerError, and the child is gone then.
+        """
+        self._id += 1
+        header = {"id": self._id, "probe": probe, "arguments": arguments}
+        return (*self.converse(header, body, answer_bytes, timeout_s), self._id)
+
+    def converse(
+        self, header: dict[str, Any], body: bytes, answer_bytes: int, timeout_s: float
+    ) -> tuple[bytes, bytes]:
+        """Send a frame and return the header and body of the next one, unchecked."""
+        reader = wire.FrameReader(body_bytes=answer_bytes)
+        deadline = time.monotonic() + min(self._limits.probe_s, timeout_s)
+        self._exchange(wire.pack(header, body), reader, deadline)
+        return reader.frame
+
+    def _exchange(
+        self, pieces: list[memoryview], reader: wire.FrameReader | None, deadline: float
+    ) -> None:
+        """Write all pieces and read a frame, both as far as the child goes along."""
+        channel = self._channel.fileno()
+        try:
+            is_done = False
+            while pieces or (reader and not is_done):
+                reading = [self._output] + ([channel] if reader else [])
+                ready, writable = wire.wait(reading, [channel] if pieces else [], deadline)
+                if self._output in ready:
+                    self._drain()
+                if writable:
+                    self._write(pieces)
+                if channel in ready and reader:
+                    data = self._read(reader.missing)
+                    if pieces and data:
+                        raise wire.FrameError("it answered before it was asked")
+                    is_done = reader.feed(data)
+        except wire.FrameTimeoutError:
+            self.close(0)
+            raise WorkerTimedOutError("no answer in time") from None
+        except (wire.FrameError, OSError) as error:
+            death = self.close(GRACE_S)
+            raise WorkerError(str(error), death) from None
+
+    def take_output(self) -> bytes:
+        """Return what the child has printed since the last call."""
+        if self.is_alive:
+            self._drain()
+        taken = bytes(self.output)
+        self.output.clear()
+        return taken
+
+    def _write(self, pieces: list[memoryview]) -> None:
+        with contextlib.suppress(BlockingIOError):
+            sent = self._channel.send(pieces[0][: wire.CHUNK_BYTES])
+            pieces[0] = pieces[0][sent:]
+        if not pieces[0]:
+            del pieces[0]
+
+    def _read(self, most: int) -> bytes:
+        try:
+            data = self._channel.recv(min(most, wire.CHUNK_BYTES))
+        except BlockingIOError:
+            return b""
+        if not data:
+            raise wire.PeerGoneError("the process has gone")
+        return data
+
+    def _drain(self) -> None:
+        """Take what the child has printed; keep only so much of it, and stop a flood."""
+        try:
+            data = os.read(self._output, 65536)
+        except BlockingIOError:
+            return
+        if not data:  # it closed its output, which is its business: wait for the answer only
+            self._output_closed()
+            return
+        self._keep(data)
+        if self.printed_bytes > 256 * self._limits.output_bytes:
+            raise wire.FrameError(f"it printed more than {self.printed_bytes:,} bytes")
+
+    def _keep(self, data: bytes) -> None:
+        self.printed_bytes += len(data)
+        self.output += data[: max(0, self._limits.output_bytes - len(self.output))]
+
+    def _output_closed(self) -> None:
+        if self._spare is not None:
+            return
+        read, self._spare = os.pipe()  # never closed by a child, so that it has nothing to read
+        os.set_blocking(read, False)
+        os.dup2(read, self._output)
+        os.close(read)
+
+    def close(self, grace_s: float = 0) -> str | None:
+        """End the child and tell how it died; None when that is known already."""
+        if not self.is_alive:
+            return None
+        self.is_alive = False
+        try:
+            self.ending = self._warden.end(self._pid, grace_s)
+            with contextlib.suppress(BlockingIOError):
+                while data := os.read(self._output, 65536):
+                    self._keep(data)
+        finally:
+            self._channel.close()
+            os.close(self._output)
+            if self._spare is not None:
+                os.close(self._spare)
+        return self.ending.death

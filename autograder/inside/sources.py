@@ -1,0 +1,91 @@
+"""Modules from memory: a child that may open no file still imports what an honest one needs.
+
+The warm process reads the source of everything that can be imported and loads what is compiled;
+its children find it all there. So none of them has to touch a file, whose locks, times and place
+in the page cache it would share with others.
+"""
+
+import contextlib
+import importlib
+import importlib.abc
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
+from types import CodeType, ModuleType
+from typing import Any, NamedTuple
+
+# Test suites, programs with windows, and what other packages bring along to build themselves.
+LEFT_OUT = {
+    "__pycache__", "test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip",
+    "site-packages", "dist-packages", "include",
+}  # fmt: skip
+# Compiled modules of the standard library that take over a terminal or a window, or test Python.
+NOT_LOADED = ("_test", "_xx", "xx", "_tkinter", "readline", "_curses", "nis", "ossaudiodev")
+COMPILED_PARTS = ("numpy.ctypeslib", "numpy.fft", "numpy.linalg", "numpy.random")
+
+
+class Source(NamedTuple):
+    path: str
+    content: bytes
+    is_package: bool
+
+
+class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    """Finds modules among sources that were read before."""
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        self._sources: dict[str, Source] = {}
+        for folder in folders:
+            self._read(folder, "")
+
+    def _read(self, folder: str, prefix: str) -> None:
+        """Read a folder's modules, and those of the packages in it; a name counts once."""
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            return
+        for entry in entries:
+            if entry.name.endswith(".py") and entry.is_file():
+                is_package = entry.name == "__init__.py"
+                name = prefix[:-1] if is_package else prefix + entry.name[:-3]
+                if name not in self._sources:
+                    with open(entry.path, "rb") as file:
+                        self._sources[name] = Source(entry.path, file.read(), is_package)
+            elif entry.name.isidentifier() and entry.name not in LEFT_OUT and entry.is_dir():
+                self._read(entry.path, f"{prefix}{entry.name}.")
+
+    def find_spec(self, fullname: str, _path: Any, _target: Any = None) -> ModuleSpec | None:
+        source = self._sources.get(fullname)
+        if source is None:
+            return None
+        spec = ModuleSpec(fullname, self, origin=source.path, is_package=source.is_package)
+        spec.has_location = True
+        if source.is_package:
+            spec.submodule_search_locations = [os.path.dirname(source.path)]
+        return spec
+
+    def get_source(self, fullname: str) -> str:
+        return importlib.util.decode_source(self._sources[fullname].content)
+
+    def get_code(self, fullname: str) -> CodeType:
+        source = self._sources[fullname]
+        return compile(source.content, source.path, "exec", dont_inherit=True)
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(self.get_code(module.__name__), module.__dict__)
+
+
+def load_compiled() -> None:
+    """Import every compiled module that could be asked for: no child can load one."""
+    for folder in sys.path:
+        if os.path.basename(folder) != "lib-dynload":
+            continue
+        for file in sorted(os.listdir(folder)):
+            name = file.split(".")[0]
+            if file.endswith(tuple(EXTENSION_SUFFIXES)) and not name.startswith(NOT_LOADED):
+                with contextlib.suppress(ImportError):
+                    importlib.import_module(name)
+    for name in COMPILED_PARTS:
+        importlib.import_module(name)
