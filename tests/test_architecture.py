@@ -50,7 +50,7 @@ def test_the_worker_knows_nothing_of_checks_points_or_answers() -> None:
 
 
 def test_what_the_sandbox_shows_is_one_folder_and_the_given_files() -> None:
-    from autograder.host.sandbox import kit_files
+    from autograder.host.contents import kit_files
 
     shown = {path.resolve() for path in kit_files().values()}
     given = {path for path in shown if (ROOT / "assignment" / "lab3") in path.parents}

@@ -78,7 +78,8 @@ def test_a_regrade_is_identical(lab3: Command, student: Path, tmp_path: Path) ->
         made = json.loads((tmp_path / out / "grade.json").read_text())
         for result in made["results"]:
             result["seconds"] = 0
-        grades.append(made | {"seconds": 0})
+        assert made["resources"].keys() == {"cpu_s", "peak_memory_bytes", "output_bytes"}
+        grades.append(made | {"seconds": 0, "resources": {}})
     assert grades[0] == grades[1]
     failed = {r["check"] for r in grades[0]["results"] if r["outcome"] == "failed"}
     assert failed & set(CODE_CHECKS) == {"observer.nearest_exponent"}

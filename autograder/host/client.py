@@ -270,7 +270,10 @@ class Client:
             self._lose_child()
             how = error.death or str(error)
             raise NoAnswerError("crashed", f"the process of your code {how}") from None
-        except (SandboxError, NoAnswerError):
+        except SandboxError:
+            self.sandbox.anomalies += 1
+            raise
+        except NoAnswerError:
             raise
         except Exception as error:  # whatever parsing it raised: the bytes are the worker's
             self._lose_child()

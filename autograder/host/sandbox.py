@@ -41,7 +41,7 @@ ENVIRONMENT = {
 SCM_CREDENTIALS, CREDENTIALS_BYTES = 2, 28  # struct ucred behind its header
 BOOTSTRAP = (
     "import sys; sys.path[:0] = sys.argv[2:]; from autograder.inside.worker import main; "
-    "main(sys.argv[1])"
+    "main(int(sys.argv[1]))"
 )
 
 
@@ -82,7 +82,6 @@ class WorkerProcess:
         """Start the process; its group, its user and what it may read are known then."""
         folder = Path(self._folder.name)
         plan: dict[str, Any] = {
-            "control": theirs.fileno(),
             "has_walls": self.tier != "none",
             "has_landlock": self.tier != "none" and why_no_landlock() is None,
             "is_lean": is_lean,
@@ -110,12 +109,11 @@ class WorkerProcess:
     ) -> "subprocess.Popen[bytes]":
         self.uid = container.outside
         worker = [str(contents.python()), "-I", "-S", "-B", "-X", "utf8", "-c", BOOTSTRAP]
-        told = json.dumps({**plan, "uid": container.inside})
         processes.adopt_orphans()
         started = subprocess.Popen(
             [
                 *(self._group.prefix if self._group else ()),
-                *container.arguments, *worker, told, *container.paths,
+                *container.arguments, *worker, str(theirs.fileno()), *container.paths,
             ],
             stdin=subprocess.PIPE,  # closed at once: a device of the computer stays outside
             stdout=self._log,
@@ -135,6 +133,10 @@ class WorkerProcess:
             raise
         finally:
             container.close()
+        # Not on the command line, which children could read: it has paths of this computer.
+        told = json.dumps({**plan, "uid": container.inside}).encode()
+        with contextlib.suppress(BrokenPipeError):  # why it has gone is told by _receive
+            self._control.sendall(told + b"\n")
         return started
 
     @property

@@ -13,13 +13,14 @@ import resource
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from autograder.inside.walls import libc
 
 PTRACE_SEIZE, PTRACE_DETACH = 0x4206, 17
 PR_GET_NO_NEW_PRIVS = 39
 MAP_NORESERVE = 0x4000
+CLONE_NEWUSER = 0x10000000
 ATTEMPTS: dict[str, list[Callable[["Baits"], bool]]] = {}
 
 
@@ -54,13 +55,6 @@ def broken_promises(baits: Baits) -> dict[str, list[str]]:
                 if attempt(baits):
                     broken.setdefault(promise, []).append(attempt.__name__)
     return broken
-
-
-def system_call(number: int, *arguments: Any) -> int:
-    result: int = libc().syscall(ctypes.c_long(number), *map(ctypes.c_long, arguments))
-    if result < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return result
 
 
 @against("files")
@@ -162,23 +156,6 @@ def make_a_datagram_socket(_: Baits) -> bool:
         return True
 
 
-@against("new processes")
-def fork_a_process(_: Baits) -> bool:
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0)
-    os.waitpid(pid, 0)
-    return True
-
-
-@against("new processes")
-def start_a_thread(_: Baits) -> bool:
-    thread = threading.Thread(target=int)
-    thread.start()
-    thread.join()
-    return True
-
-
 @against("privileges")
 def become_root(_: Baits) -> bool:
     """Be root, or become it again: what a uid is inside says nothing, what it can regain does."""
@@ -194,7 +171,7 @@ def gain_privileges(_: Baits) -> bool:
 @against("privileges")
 def make_a_namespace(_: Baits) -> bool:
     """Make one of users, in which a process has every capability."""
-    return system_call(272 if os.uname().machine == "x86_64" else 97, 0x10000000) == 0
+    return bool(libc().unshare(CLONE_NEWUSER) == 0)
 
 
 @against("limits")
@@ -209,7 +186,24 @@ def take_more_memory(_: Baits) -> bool:
 
 @against("limits")
 def raise_a_limit(_: Baits) -> bool:
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
     if hard != resource.RLIM_INFINITY:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard + 1))
+        resource.setrlimit(resource.RLIMIT_CORE, (hard, hard + 1))
+    return True
+
+
+@against("new processes")
+def fork_a_process(_: Baits) -> bool:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return True
+
+
+@against("new processes")
+def start_a_thread(_: Baits) -> bool:
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
     return True

@@ -72,5 +72,5 @@ def call(number: int, *arguments: Any) -> int:
     result: int = library.syscall(ctypes.c_long(number), *passed)
     if result < 0:
         error = ctypes.get_errno()
-        raise OSError(error, f"Landlock: {os.strerror(error)}")
+        raise OSError(error, os.strerror(error))
     return result

@@ -30,14 +30,13 @@ REQUEST_BYTES = 512 << 20  # a checkpoint is the largest thing that is sent
 
 @dataclass(frozen=True)
 class Plan:
-    """How the trusted side wants its worker: the JSON on the command line.
+    """How the trusted side wants its worker: the first line on the control socket.
 
     ``readable`` are the paths that a worker shut in by Landlock may read; without them it is shut
     in by other means. ``uid`` is the user to become. ``is_lean`` leaves torch out, which proving
     the walls doesn't need.
     """
 
-    control: int
     has_walls: bool
     has_landlock: bool = False
     readable: list[str] = field(default_factory=list)
@@ -48,9 +47,8 @@ class Plan:
 class Worker:
     """The warm process: what its children inherit, and which of them live."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.control = socket.socket(fileno=plan.control)
+    def __init__(self, control: socket.socket, plan: Plan) -> None:
+        self.control, self.plan = control, plan
         self.children: set[int] = set()
         self.modules = sources.SourceFinder([])
         self.baseline = 0
@@ -61,6 +59,7 @@ class Worker:
             walls.die_with_parent(walls.libc())
         if self.plan.readable:
             walls.shut_in(self.plan.readable)
+            self.plan.readable.clear()  # no child learns paths of this computer from it
         self.tell({"entered": True})
         os.chdir("/")
         if not self.plan.is_lean:
@@ -160,9 +159,17 @@ class Worker:
         }
 
 
-def main(plan: str) -> None:
-    """Serve as a plan, in JSON, says."""
-    worker = Worker(Plan(**json.loads(plan)))
+def main(control_fd: int) -> None:
+    """Serve the control socket, as its first line says."""
+    control = socket.socket(fileno=control_fd)
+    line = b""
+    while not line.endswith(b"\n"):
+        data = control.recv(65536)
+        if not data:
+            return
+        line += data
+    worker = Worker(control, Plan(**json.loads(line)))
+    del line, data
     with contextlib.suppress(BrokenPipeError):  # the grader has gone
         try:
             worker.serve()

@@ -1,16 +1,18 @@
-"""A sandbox that is replaced when an attack broke it, and an alarm for a grader that hangs."""
+"""Graders at several places, replaced when an attack broke one; an alarm for what hangs."""
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import FrameType
 
 import pytest
 
-from autograder.host.child import Limits, SandboxError, WorkerError
+from autograder.host import sandbox as sandboxes
 from autograder.host.sandbox import Sandbox
 from tests.hostile.attacks import SECRET_PREFIX
+from tests.making import machines
+from tests.making.graders import PLACES, Grader, GraderGoneError
 
 SECRET = f"{SECRET_PREFIX}5a1f0c77"  # in the environment of the grader, and in a file
 
@@ -33,23 +35,44 @@ def no_longer_than(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+@cache
+def why_not(place: str) -> str | None:
+    """Return why there can be no grader of a place here, or None."""
+    if place == "namespaces":
+        return sandboxes.why_not("namespaces")
+    if fault := sandboxes.why_no_landlock():
+        return fault
+    return machines.why_not(PLACES[place])
+
+
 @pytest.fixture(scope="session")
-def warm() -> Iterator[list[Sandbox]]:
-    """The sandbox in use; its grader has a secret in its environment from the beginning."""
-    os.environ["LAB3_CANARY"] = SECRET
-    held = [Sandbox(("namespaces",))]
-    yield held
-    held[0].close()
-    del os.environ["LAB3_CANARY"]
+def graders() -> Iterator[dict[str, Grader]]:
+    """The graders that run, by place; each has a secret in its environment."""
+    running: dict[str, Grader] = {}
+    yield running
+    for grader in running.values():
+        grader.stop()
 
 
-@pytest.fixture
-def sandbox(warm: list[Sandbox]) -> Iterator[Sandbox]:
-    """A warm sandbox; a broken one is not handed on to the next test."""
-    yield warm[0]
+@pytest.fixture(params=PLACES)
+def grader(request: pytest.FixtureRequest, graders: dict[str, Grader]) -> Iterator[Grader]:
+    """A warm grader; a broken one is not handed on to the next test."""
+    place: str = request.param
+    if fault := why_not(place):
+        pytest.skip(f"no grader with {place} here: {fault}")
+    if place not in graders:
+        graders[place] = Grader(place, LAB3_CANARY=SECRET)
+    yield graders[place]
     try:
-        with no_longer_than(5):
-            warm[0].fork({}, Limits(probe_s=4)).close()
-    except (OSError, SandboxError, WorkerError, pytest.fail.Exception):
-        warm[0].close()
-        warm[0] = Sandbox(("namespaces",))
+        with no_longer_than(20):
+            assert graders[place].say("print('well')") == ["well\n"]
+    except (GraderGoneError, RuntimeError, AssertionError, pytest.fail.Exception):
+        graders[place].process.kill()
+        graders.pop(place).stop()
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """A warm worker behind the strongest walls there are."""
+    with Sandbox() as warm:
+        yield warm

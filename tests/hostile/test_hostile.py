@@ -1,68 +1,36 @@
-"""Each attack is graded, and then an honest submission on the same warm process."""
+"""Each attack is graded, and then an honest submission on the same warm process.
 
-import dataclasses
+Attacks on the walls are made at every place: in a container, and with Landlock where namespaces
+are refused, as root and as an ordinary user. All others take turns at the places in the quick part
+of the suite, and are made at every place in the whole.
+"""
+
 import hashlib
 import socket
-import subprocess
-import sys
-import threading
 import time
-import warnings
-from functools import cache
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import psutil
 import pytest
 
 from autograder import grading
-from autograder.host.child import Limits
-from autograder.host.sandbox import Sandbox
-from autograder.material import Material
 from autograder.results import Grade, Outcome
-from autograder.rubric import Rubric
-from tests.conftest import ROOT, RUBRIC, SOLVED, handed_in
-from tests.hostile.attacks import ATTACKS, BASES, SNOOPS, Attack, both
-from tests.hostile.conftest import SECRET, no_longer_than
+from tests.conftest import ROOT, SOLVED
+from tests.hostile.attacks import ATTACKS, BASES, BOMBS, SNOOPS, Attack, both
+from tests.hostile.conftest import SECRET, no_longer_than, why_not
+from tests.making.graders import PLACES, Grader, Patience, grader_at
 
 OUTCOMES = set(get_args(Outcome)) - {"grader_error"}
+HURRIED = Patience(probe_s=1.5, submission_s=3)
+EARNED: dict[str, float] = {}
 
 
-def hurried(rubric: Rubric, probe_s: float, submission_s: float) -> Rubric:
-    """Return a rubric with less patience."""
-    limits = rubric.document.limits.model_copy(
-        update={"probe_s": probe_s, "submission_s": submission_s}
-    )
-    document = rubric.document.model_copy(update={"limits": limits})
-    return dataclasses.replace(rubric, document=document)
-
-
-ENDLESS = hurried(RUBRIC, probe_s=1.5, submission_s=3)
-
-
-def graded(
-    sandbox: Sandbox,
-    files: dict[str, bytes],
-    rubric: Rubric = RUBRIC,
-    groups: tuple[str, ...] = grading.CODE_GROUPS,
-) -> Grade:
-    """Grade code by the checks of some groups, but not the full ResNet-50."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as where grades are made: a warning is no verdict
-        return grading.grade(
-            handed_in(files),
-            rubric,
-            sandbox,
-            Material(thresholds=rubric.document.thresholds),
-            lambda entry: entry.check.split(".")[0] in groups and entry.check != "ptq.full_size",
-        )
-
-
-@cache
-def earned_by(base: str) -> float:
-    """Return what the files of an attack earn without it."""
-    with Sandbox(("namespaces",)) as apart:
-        return graded(apart, BASES[base]).earned
+def earned_by(base: str, grader: Grader) -> float:
+    """Return what the files of an attack earn without it, wherever they are graded."""
+    if base not in EARNED:
+        EARNED[base] = grader.grade(BASES[base], grading.CODE_GROUPS).earned
+    return EARNED[base]
 
 
 def state_of(folder: Path) -> dict[str, tuple[int, int, int, str]]:
@@ -90,10 +58,9 @@ def devices() -> list[tuple[int, int, int]]:
     return [(state.st_mode, state.st_uid, state.st_gid) for state in states]
 
 
-def processes(sandbox: Sandbox) -> set[int]:
-    """Return the ids of all processes of a sandbox: its warm process and its children."""
-    root = psutil.Process(sandbox._process.pid)
-    return {process.pid for process in [root, *root.children(recursive=True)]}
+def processes(grader: Grader) -> set[int]:
+    """Return the ids of all processes below a grader, zombies among them."""
+    return {process.pid for process in psutil.Process(grader.process.pid).children(recursive=True)}
 
 
 def all_text(grade: Grade) -> str:
@@ -137,49 +104,63 @@ LONG = {
 }  # fmt: skip
 
 
-def at_its_pace(attack: Attack) -> object:
-    """Mark the variations of a kind as slow; one of each kind stays."""
-    is_slow = (
+WALLS = {attack.name for attack in (*BOMBS, *SNOOPS)}  # what those try to get through or over
+
+
+def at_its_pace(attack: Attack) -> bool:
+    """Tell whether an attack is one of the quick ones: one of each kind."""
+    return not (
         attack.name in LONG
         or (attack.name.startswith("report: ") and attack.name not in FORGERS)
         or (attack.name.startswith("frame: ") and attack.name not in FRAMES)
         or (attack.is_endless and attack.name not in ENDLESS_ONES)
         or (not attack.is_endless and attack.name.endswith(OTHER_PLACES))
     )
-    return pytest.param(attack, id=attack.name, marks=[pytest.mark.slow] if is_slow else [])
 
 
-@pytest.mark.parametrize("attack", [at_its_pace(attack) for attack in ATTACKS])
+def everywhere(attacks: list[Attack]) -> list[Any]:
+    """Return each attack with each place; what is not quick, or not its turn, is marked slow."""
+    found = []
+    for turn, attack in enumerate(attacks):
+        for index, place in enumerate(PLACES):
+            is_its_turn = attack.name in WALLS or index == turn % len(PLACES)
+            marks = [] if is_its_turn and at_its_pace(attack) else [pytest.mark.slow]
+            found.append(pytest.param(attack, place, id=f"{attack.name}-{place}", marks=marks))
+    return found
+
+
+@pytest.mark.parametrize(("attack", "grader"), everywhere(ATTACKS), indirect=["grader"])
 def test_an_attack_earns_nothing_and_harms_nothing(
-    attack: Attack, sandbox: Sandbox, canary: Path
+    attack: Attack, grader: Grader, canary: Path
 ) -> None:
     with no_longer_than(120):
-        honest = earned_by(attack.base)
-        sandbox.wait_until_ready()
-        before = processes(sandbox), state_of(canary), rights_of(ROOT / "autograder"), devices()
-        grade = graded(sandbox, attack.files, ENDLESS if attack.is_endless else RUBRIC)
+        honest = earned_by(attack.base, grader)
+        grader.walls()  # it is warm now
+        before = processes(grader), state_of(canary), rights_of(ROOT / "autograder"), devices()
+        patience = HURRIED if attack.is_endless else None
+        grade = grader.grade(attack.files, grading.CODE_GROUPS, patience)
         odd = [r for r in grade.results if r.outcome not in OUTCOMES]
         assert not odd, [(r.check, r.said) for r in odd]
         gained = [r.check for r in grade.results if r.outcome == "passed"]
         assert grade.earned <= honest, gained
-        after = processes(sandbox), state_of(canary), rights_of(ROOT / "autograder"), devices()
+        after = processes(grader), state_of(canary), rights_of(ROOT / "autograder"), devices()
         assert after == before
         assert SECRET not in all_text(grade)
-        following = graded(sandbox, SOLVED, RUBRIC, ("observer",))
+        following = grader.grade(SOLVED, ("observer",))
         assert {r.outcome for r in following.results} == {"passed"}
 
 
 @pytest.mark.parametrize("attack", SNOOPS, ids=lambda attack: attack.name)
-def test_a_snoop_finds_nothing(attack: Attack, sandbox: Sandbox, canary: Path) -> None:
+def test_a_snoop_finds_nothing(attack: Attack, grader: Grader, canary: Path) -> None:
     with no_longer_than(120):
-        grade = graded(sandbox, attack.files)
+        grade = grader.grade(attack.files, grading.CODE_GROUPS)
         output = "".join(r.output for r in grade.results)
         assert "FOUND" not in output
         assert str(ROOT) not in all_text(grade)
         assert str(canary.parent) not in all_text(grade)
 
 
-def test_no_connection_reaches_this_computer(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_no_connection_reaches_this_computer(grader: Grader, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as inet, socket.socket(socket.AF_UNIX) as unix:
         path = tmp_path / "listener"
         unix.bind(str(path))
@@ -207,7 +188,7 @@ def test_no_connection_reaches_this_computer(sandbox: Sandbox, tmp_path: Path) -
         for listener in (inet, unix):
             listener.settimeout(0.2)
         with no_longer_than(120):
-            grade = graded(sandbox, attack.files)
+            grade = grader.grade(attack.files, grading.CODE_GROUPS)
         for listener in (inet, unix):
             try:
                 listener.accept()
@@ -221,54 +202,77 @@ def test_no_connection_reaches_this_computer(sandbox: Sandbox, tmp_path: Path) -
         assert grade.earned == grade.points
 
 
-def test_two_submissions_at_once_do_not_disturb_each_other(warm: list[Sandbox]) -> None:
+def test_a_grade_tells_which_walls_stood(grader: Grader) -> None:
+    tier, walls, uid = grader.walls()
+    assert tier == ("namespaces" if grader.place == "namespaces" else "landlock")
+    assert ("namespaces" in walls) == (tier == "namespaces")
+    assert "another user" in walls or uid != 0
+    grade = grader.grade(SOLVED, ("observer",))
+    assert (grade.tier, grade.walls) == (tier, walls)
+    assert 0 < grade.resources.cpu_s < 100
+    assert 1 << 20 < grade.resources.peak_memory_bytes < 4 << 30
+    assert grade.resources.output_bytes == 0
+
+
+def test_a_hoard_and_a_flood_stand_in_the_grade(grader: Grader) -> None:
+    honest = grader.grade(SOLVED, ("observer",)).resources
+    code = "hoard = b'x' * (1 << 29)\nprint('x' * 99_999)"
+    used = grader.grade(both("hoard", code).files, ("observer",)).resources
+    assert used.peak_memory_bytes > honest.peak_memory_bytes + (1 << 28)
+    assert used.output_bytes >= 99_999
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_two_graders_at_once_do_not_disturb_each_other(place: str, grader: Grader) -> None:
     """One worker serves one submission after the other, and others have workers of their own."""
-    files = both("die", "import os; os.kill(os.getppid(), 0)\nos._exit(0)", "skeleton").files
-    grades: list[Grade] = []
-    with no_longer_than(60), Sandbox(("namespaces",)) as other:
-        other.wait_until_ready()
-        worse = threading.Thread(target=lambda: other.fork(files, Limits()).close())
-        worse.start()
-        grades.append(graded(warm[0], SOLVED))
-        worse.join()
-        grades.append(graded(other, SOLVED))
-    assert all(grade.earned == grade.points for grade in grades)
+    if fault := why_not(place):
+        pytest.skip(fault)
+    worse = both("die", "import os; os.kill(os.getppid(), 0)\nos._exit(0)", "skeleton").files
+    with no_longer_than(60), grader_at(place) as other:
+        other.grade(worse, ("observer",))
+        for each in (grader, other):
+            grade = each.grade(SOLVED, ("observer",))
+            assert grade.earned == grade.points
 
 
-ABANDONED = """
-import sys, time
-sys.path.insert(0, sys.argv[1])
-from autograder.host.child import Limits
-from autograder.host.sandbox import Sandbox
-sandbox = Sandbox(("namespaces",))
-child = sandbox.fork({"observer.py": sys.argv[2].encode()}, Limits())
-print(sandbox._process.pid, flush=True)
-try:
-    child.ask("scales", {"calls": []}, b"", 1 << 20, 60)
-except BaseException as error:
-    print(error, flush=True)
-"""
+ENDLESS = "import ctypes\nctypes.CDLL(None).prctl(1, 0, 0, 0, 0)\nwhile True: pass"
 
 
-def test_everything_dies_with_a_grader_that_is_killed() -> None:
-    """Also a child that asked not to die with its parent."""
-    attack = "import ctypes\nctypes.CDLL(None).prctl(1, 0, 0, 0, 0)\nwhile True: pass"
-    grader = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", ABANDONED, str(ROOT), attack],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={"PYTHONPATH": str(ROOT / "assignment")},
-    )
-    assert grader.stdout is not None
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("is_warm", [True, False], ids=["warm", "starting"])
+def test_everything_dies_with_a_grader_that_is_killed(place: str, is_warm: bool) -> None:
+    """Also a child that asked not to die with its parent, and a worker that is still importing."""
+    if fault := why_not(place):
+        pytest.skip(fault)
     with no_longer_than(60):
-        root = psutil.Process(int(grader.stdout.readline()))
-        deadline = time.monotonic() + 20
-        while len(root.children(recursive=True)) < 3 and time.monotonic() < deadline:
-            time.sleep(0.1)  # until the child runs beside its warm process
-        family = [root, *root.children(recursive=True)]
-        assert len(family) >= 4
-        grader.kill()
-        grader.wait()
+        grader = Grader(place)
+        root = psutil.Process(grader.process.pid)
+        if is_warm:
+            grader.hold(ENDLESS)
+        else:
+            deadline = time.monotonic() + 30
+            while not root.children(recursive=True) and time.monotonic() < deadline:
+                time.sleep(0.05)
+        family = root.children(recursive=True)
+        assert len(family) >= (2 if is_warm else 1)
+        grader.process.kill()
+        grader.process.wait()
         _, alive = psutil.wait_procs(family, timeout=10)
-        grader.stdout.close()
-    assert not alive
+        grader.stop()
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_nothing_is_left_behind_where_init_does_not_reap(grader: Grader) -> None:
+    """Neither by gradings, nor by crashes and hangs, nor by a worker that is replaced or gone."""
+    with no_longer_than(120):
+        grader.walls()
+        alive = len(processes(grader))
+        for code in ("import os; os._exit(3)", "import os; os.abort()", "while True: pass"):
+            grader.grade(both("x", code).files, ("observer",), HURRIED)
+        assert len(processes(grader)) == alive
+        grader.renew()
+        grader.walls()
+        assert len(processes(grader)) == alive
+        grader.close()
+        assert not processes(grader)
+        grader.process.kill()  # a closed one is of no use to others

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder.host.child import Child, Limits
+from autograder.host.child import Child, Ending, Limits
 from autograder.host.client import (
     Answer,
     Block,
@@ -43,6 +43,7 @@ class FakeSandbox:
     def __init__(self, said: bytes, is_gone: bool) -> None:
         self.said, self.is_gone = said, is_gone
         self.peers: list[socket.socket] = []
+        self.anomalies = 0
 
     def fork(self, _files: dict[str, bytes], limits: Limits) -> Child:
         ours, theirs = socket.socketpair()
@@ -52,10 +53,10 @@ class FakeSandbox:
         if self.is_gone:
             theirs.shutdown(socket.SHUT_WR)
         self.peers.append(theirs)
-        return Child(self, 1, ours, read, limits)  # type: ignore[arg-type]
+        return Child(self, 1, ours, read, limits)
 
-    def end(self, _pid: int, _grace_s: float) -> str:
-        return "was ended by signal 9"
+    def end(self, _pid: int, _grace_s: float) -> Ending:
+        return Ending("was ended by signal 9", 0.1, 1 << 20)
 
     def close(self) -> None:
         for peer in self.peers:

@@ -1,0 +1,90 @@
+"""Workers are replaced in time, and the reference tells whether one stayed well."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from autograder.host.sandbox import Sandbox
+from autograder.results import Grade
+from autograder.workers import Verdict, Workers
+from tests.conftest import RUBRIC, SOLVED, grade_code, handed_in
+from tests.hostile.attacks import SKELETON
+from tools.grade import grade_one
+
+CRASHING = {**SOLVED, "observer.py": b"import os\nos._exit(1)\n"}
+BROKEN = {**SOLVED, "observer.py": b"raise ValueError\n"}  # wrong, and no anomaly
+
+
+@contextmanager
+def workers(
+    canary: dict[str, bytes] | None, verdicts: list[Verdict], renew_after: int = 25
+) -> Iterator[Workers]:
+    submission = handed_in(canary) if canary else None
+    with Workers(Sandbox(), RUBRIC, submission, verdicts.append, renew_after) as made:
+        yield made
+
+
+def serve(made: Workers, name: str, files: dict[str, bytes]) -> tuple[int, Grade]:
+    """Return the process id of the worker that served a submission, and the grade."""
+    with made.serving(name) as sandbox:
+        return sandbox._worker._process.pid, grade_code(sandbox, files)
+
+
+def test_a_worker_is_replaced_after_an_anomaly_and_after_so_many() -> None:
+    verdicts: list[Verdict] = []
+    with workers(None, verdicts, renew_after=3) as made:
+        served = [
+            serve(made, name, files)[0]
+            for name, files in (
+                ("a", SOLVED), ("wrong", BROKEN), ("crashing", CRASHING),
+                ("b", SOLVED), ("c", SOLVED), ("d", SOLVED), ("e", SOLVED),
+            )
+        ]  # fmt: skip
+    first, after_crash, after_three = served[0], served[3], served[6]
+    assert served == [first] * 3 + [after_crash] * 3 + [after_three]
+    assert len({first, after_crash, after_three}) == 3
+    assert not verdicts
+
+
+def test_the_reference_gets_full_points_after_hostile_submissions() -> None:
+    verdicts: list[Verdict] = []
+    with workers(SOLVED, verdicts) as made:
+        serve(made, "ada", BROKEN)
+        serve(made, "bob", CRASHING)
+        _, grade = serve(made, "eve", SOLVED)
+    assert grade.earned == grade.points
+    assert [verdict.submissions for verdict in verdicts] == [("ada", "bob"), ("eve",)]
+    assert all(v.is_well and str(v) == "the reference got 70 of 70 points" for v in verdicts)
+
+
+def test_staff_is_told_when_the_reference_loses_points() -> None:
+    verdicts: list[Verdict] = []
+    with workers({**SOLVED, "observer.py": SKELETON["observer.py"]}, verdicts) as made:
+        serve(made, "ada", BROKEN)
+        serve(made, "bob", BROKEN)
+    (verdict,) = verdicts
+    assert not verdict.is_well
+    assert "observer.lower_clamp" in str(verdict)
+    assert "do not trust the grades of ada, bob" in str(verdict)
+
+
+def test_a_worker_that_died_is_told_and_replaced() -> None:
+    verdicts: list[Verdict] = []
+    with workers(SOLVED, verdicts) as made:
+        pid, _ = serve(made, "ada", BROKEN)
+        os.kill(pid, 9)
+        _, lost = serve(made, "bob", SOLVED)
+        _, found = serve(made, "eve", SOLVED)
+    assert {result.outcome for result in lost.results} == {"grader_error"}
+    assert found.earned == found.points
+    assert [verdict.is_well for verdict in verdicts] == [False, True]
+
+
+def test_a_grade_names_its_canary(monkeypatch: pytest.MonkeyPatch, student: object) -> None:
+    monkeypatch.setattr("tools.grade.reference", lambda: handed_in(SKELETON))
+    grade, is_well = grade_one(student, None, False, ("namespaces", "landlock"))  # type: ignore[arg-type]
+    assert not is_well
+    assert "do not trust the grades of student" in grade.canary
+    assert grade.earned > 0
