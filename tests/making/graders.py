@@ -18,9 +18,11 @@ from tests.making import machines
 
 PLACES = {  # name: how the computer is made into it
     "namespaces": "",
+    "namespaces, PyPI's bubblewrap": "",
     "Landlock, root": "no-namespaces",
     "Landlock, ordinary user": "no-namespaces,ordinary-user",
 }
+NO_PROGRAMS = "/nonexistent"  # where the system's bubblewrap is not found
 LENGTH = struct.Struct("<Q")
 
 
@@ -33,12 +35,13 @@ class Grader:
 
     def __init__(self, place: str, **environment: str) -> None:
         self.place = place
+        programs = NO_PROGRAMS if "PyPI" in place else os.environ["PATH"]
         self.process = subprocess.Popen(
             machines.there(PLACES[place], [sys.executable, "-W", "ignore", "-m", __name__]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=machines.ROOT,
-            env={"PATH": os.environ["PATH"], "HOME": "/", "OMP_NUM_THREADS": "1", **environment},
+            env={"PATH": programs, "HOME": "/", "OMP_NUM_THREADS": "1", **environment},
         )
 
     def __getattr__(self, name: str) -> Any:
