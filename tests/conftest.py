@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from autograder import grading, rubric
-from autograder.host.sandbox import Sandbox
+from autograder.host.sandbox import WALLED, Sandbox, why_not
 from autograder.material import Material
 from autograder.results import Grade
 from autograder.submission import Submission
 from lab3.data import ImageData, load_data
+from tests.making import warm
 from tools.workspace import use_code
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,12 +26,19 @@ use_code(SOLUTION)
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def run_lab3(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own, as a user would."""
+def run_lab3(
+    *arguments: object, cwd: Path, fresh: bool = False, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, as a user would.
+
+    A ``fresh`` one imports everything itself: where given files of ``lab3`` are changed as well.
+    """
+    if not (fresh or environment):
+        return warm.run([*map(str, arguments)], cwd)
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tools", *map(str, arguments)],
         cwd=cwd,
-        env={**os.environ, "COLUMNS": "100", **environment},
+        env={**os.environ, "COLUMNS": warm.COLUMNS, **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -68,7 +76,7 @@ def digits() -> ImageData:
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """A warm worker behind real walls, shared by the tests of one process."""
-    with Sandbox(("namespaces",)) as warm:
+    with Sandbox() as warm:
         yield warm
 
 
@@ -101,3 +109,12 @@ def change(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell which walls the tests found on this computer."""
+    for tier in WALLED:
+        fault = why_not(tier)
+        terminalreporter.write_line(
+            f"walls: {tier}: {f'not tested: {fault}' if fault else 'stood'}"
+        )

@@ -79,7 +79,7 @@ def test_images_of_224_pixels_are_warned_of(student: Path) -> None:
            "F.interpolate(images.view(-1, 1, 28, 28), size=224)")  # fmt: skip
     done = run_lab3(
         "train", "--dataset", "fashion-mnist", "--data-dir", "files", "--arch", "resnet14",
-        "--width", 4, "--epochs", 1, "--batch-size", 2, cwd=student,
+        "--width", 4, "--epochs", 1, "--batch-size", 2, cwd=student, fresh=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "the images are 224x224" in done.stderr

@@ -753,9 +753,71 @@ SNOOPS = [
     """),
 ]  # fmt: skip
 
+REACHES = [  # for other people's files and processes, by the paths and numbers they usually have
+    *(
+        Attack(f"the solution borrowed from {place}", "skeleton", *(f"""
+            import glob
+            for path in glob.glob({pattern!r}) + [{pattern!r}]:
+                try:
+                    exec(compile(open(path).read(), "lab3/{name}", "exec"), globals())
+                    print("using", path)
+                except OSError as error:
+                    print(path, error)
+            """ for name, pattern in (
+                (name, f"{top}/solution/lab3/{name}") for name in ("resnet.py", "observer.py"))))
+        for place, top in (("the kit", str(ROOT)), ("a home", "/home/*"), ("next to it", ".."))
+    ),
+    both("files left behind", """
+        import os
+        left = 0
+        for top in ("/tmp", "/var/tmp", "/dev/shm", "/run", ".", os.path.dirname(__file__) or "."):
+            try:
+                os.mkdir(f"{top}/lab3-left")
+                for index in range(2000):
+                    os.close(os.open(f"{top}/lab3-left/{index}", os.O_CREAT | os.O_WRONLY))
+                    left += 1
+            except OSError as error:
+                print(error)
+        print("LEFT", left)
+        """),
+    both("other submissions and the kit", f"""
+        import os
+        for top in ({str(ROOT)!r}, "/tmp", "/home"):
+            for folder, _, names in os.walk(top):
+                for name in names:
+                    if "hostile-prey" in name or name == "rubric.toml":
+                        print("REACHED", folder, name)
+        for path in ({str(ROOT / "autograder" / "rubric.toml")!r}, {str(ROOT / "README.md")!r}):
+            for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR):
+                try:
+                    os.close(os.open(path, flags))
+                    print("REACHED", path, flags)
+                except OSError as error:
+                    print(error)
+        """),
+    both("the grader's memory", """
+        import ctypes, os
+        libc = ctypes.CDLL(None, use_errno=True)
+        here = (ctypes.c_size_t * 2)(ctypes.addressof(ctypes.create_string_buffer(8)), 8)
+        for pid in {1, 2, os.getppid(), *range(max(2, os.getppid() - 40), os.getppid())}:
+            try:
+                os.close(os.open(f"/proc/{pid}/mem", os.O_RDWR))
+                print("REACHED", pid)
+            except OSError:
+                pass
+            for call in (libc.process_vm_readv, libc.process_vm_writev):
+                call(pid, here, 1, (ctypes.c_size_t * 2)(id(None), 0), 1, 0)
+                if not ctypes.get_errno():
+                    print("REACHED", pid, call)
+            if libc.ptrace(0x4206, pid, 0, 0) == 0:
+                print("REACHED", pid, "trace")
+        """),
+]  # fmt: skip
+
 ATTACKS = [
     *FLOODS,
     *BOMBS,
+    *REACHES,
     *DYING,
     *FRAMES,
     *MALFORMED,

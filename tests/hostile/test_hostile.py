@@ -7,6 +7,7 @@ of the suite, and are made at every place in the whole.
 
 import hashlib
 import socket
+import threading
 import time
 from pathlib import Path
 from typing import Any, get_args
@@ -15,9 +16,11 @@ import psutil
 import pytest
 
 from autograder import grading
+from autograder.host.child import Limits, SandboxError
+from autograder.host.sandbox import Sandbox
 from autograder.results import Grade, Outcome
 from tests.conftest import ROOT, SOLVED
-from tests.hostile.attacks import ATTACKS, BASES, BOMBS, SNOOPS, Attack, both
+from tests.hostile.attacks import ATTACKS, BASES, BOMBS, REACHES, SNOOPS, Attack, both
 from tests.hostile.conftest import SECRET, no_longer_than, why_not
 from tests.making.graders import PLACES, Grader, Patience, grader_at
 
@@ -104,7 +107,7 @@ LONG = {
 }  # fmt: skip
 
 
-WALLS = {attack.name for attack in (*BOMBS, *SNOOPS)}  # what those try to get through or over
+WALLS = {attack.name for attack in (*BOMBS, *REACHES)}  # what those try to get through or over
 
 
 def at_its_pace(attack: Attack) -> bool:
@@ -146,6 +149,9 @@ def test_an_attack_earns_nothing_and_harms_nothing(
         after = processes(grader), state_of(canary), rights_of(ROOT / "autograder"), devices()
         assert after == before
         assert SECRET not in all_text(grade)
+        said = "".join(result.output for result in grade.results)
+        assert "REACHED" not in said
+        assert "LEFT" not in said or "LEFT 0" in said
         following = grader.grade(SOLVED, ("observer",))
         assert {r.outcome for r in following.results} == {"passed"}
 
@@ -233,6 +239,26 @@ def test_two_graders_at_once_do_not_disturb_each_other(place: str, grader: Grade
         for each in (grader, other):
             grade = each.grade(SOLVED, ("observer",))
             assert grade.earned == grade.points
+
+
+def test_a_sandbox_serves_the_thread_that_made_it() -> None:
+    """Replies of two threads would be told apart by nobody."""
+    faults: list[Exception] = []
+
+    def use() -> None:
+        for call in (lambda: sandbox.fork({}, Limits()), sandbox.renew, sandbox.wait_until_ready):
+            try:
+                call()
+            except SandboxError as error:
+                faults.append(error)
+
+    with Sandbox(is_lean=True) as sandbox:
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+        assert len(faults) == 3
+        assert all("serves one thread of one process" in str(fault) for fault in faults)
+        sandbox.wait_until_ready()
 
 
 ENDLESS = "import ctypes\nctypes.CDLL(None).prctl(1, 0, 0, 0, 0)\nwhile True: pass"

@@ -6,15 +6,14 @@ arguments), and answers with what the function returned or raised. Both ends are
 
 import contextlib
 import os
-import pickle
-import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from tests.making import machines
+from tests.making.pipes import read, write
 
 PLACES = {  # name: how the computer is made into it
     "namespaces": "",
@@ -23,7 +22,6 @@ PLACES = {  # name: how the computer is made into it
     "Landlock, ordinary user": "no-namespaces,ordinary-user",
 }
 NO_PROGRAMS = "/nonexistent"  # where the system's bubblewrap is not found
-LENGTH = struct.Struct("<Q")
 
 
 class GraderGoneError(Exception):
@@ -71,19 +69,6 @@ class Grader:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-
-
-def write(file: IO[bytes], value: object) -> None:
-    data = pickle.dumps(value)
-    file.write(LENGTH.pack(len(data)) + data)
-    file.flush()
-
-
-def read(file: IO[bytes]) -> Any:
-    head = file.read(LENGTH.size)
-    if len(head) < LENGTH.size:
-        raise EOFError
-    return pickle.loads(file.read(LENGTH.unpack(head)[0]))
 
 
 @dataclass(frozen=True)

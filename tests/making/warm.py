@@ -1,0 +1,100 @@
+"""Commands in processes forked from a warm one, which has imported PyTorch and run nothing of it.
+
+Each is a process of its own, as for a user, without the two seconds that importing takes. Where
+the process itself is the point (signals, what is imported, other environments), tests start a
+real one.
+"""
+
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.making.pipes import read, write
+
+COLUMNS = "100"
+PRELOADED = (
+    "torch", "torch.ao.quantization", "torch._dynamo", "torchvision.transforms.v2",
+    "sklearn.datasets", "matplotlib.pyplot", "markdown", "nh3", "autograder.grading", "tools.cli",
+)  # fmt: skip
+
+
+@cache
+def server() -> "subprocess.Popen[bytes]":
+    """Start the warm process; it ends when its input does."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "COLUMNS": COLUMNS, "MPLBACKEND": "agg"},
+    )
+
+
+def run(arguments: Sequence[str], cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """Run ``lab3`` with these arguments in a folder, and return what it printed."""
+    warm = server()
+    assert warm.stdin is not None
+    assert warm.stdout is not None
+    write(warm.stdin, ([*arguments], str(cwd)))
+    code, out, err = read(warm.stdout)
+    return subprocess.CompletedProcess(["lab3", *arguments], code, out, err)
+
+
+def answer(arguments: list[str], cwd: str) -> tuple[int, str, str]:
+    """Fork a process that runs the command, and wait for it."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            os._exit(exit_code(arguments, cwd))
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode())
+    return code, *texts
+
+
+def exit_code(arguments: list[str], cwd: str) -> int:
+    """Run the command in this process, and return what it would exit with."""
+    from tools import cli
+
+    os.chdir(cwd)
+    sys.argv = ["lab3", *arguments]
+    code: Any = 0
+    try:
+        cli.main()
+    except SystemExit as end:
+        code = end.code or 0
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code if isinstance(code, int) else 1
+
+
+def serve() -> None:
+    for name in PRELOADED:
+        importlib.import_module(name)
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    while True:
+        try:
+            arguments, cwd = read(requests)
+        except EOFError:
+            return
+        write(answers, answer(arguments, cwd))
+
+
+if __name__ == "__main__":
+    serve()
