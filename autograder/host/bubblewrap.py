@@ -86,6 +86,7 @@ class Container:
     outside: int | None = None
     report: tuple[int, int] | None = None
     wait: tuple[int, int] | None = None
+    first_pid: int | None = None
 
     @property
     def far_ends(self) -> list[int]:
@@ -98,27 +99,27 @@ class Container:
             os.close(fd)
         self.report = self.wait = None
 
-    def first_process(self) -> int | None:
-        """Return the first process of the container that was just started, once it has its users.
+    def await_start(self) -> None:
+        """Learn the first process of the container that was just started, and give it its users.
 
-        None when it did not come to be. Raises MappingError.
+        There is none when the container did not come to be. Raises MappingError.
         """
         if self.report is None:
-            return None
+            return
         read, written = self.report
         os.close(written)
         self.report = None
         with os.fdopen(read, "rb") as report:
             told = report.read()
-        pid: int | None = json.loads(told)["child-pid"] if told.strip() else None
-        if self.wait and pid is not None:
+        self.first_pid = json.loads(told)["child-pid"] if told.strip() else None
+        if self.wait and self.first_pid is not None:
             for tool, own in (("newuidmap", os.geteuid()), ("newgidmap", os.getegid())):
                 users = ["0", str(own), "1", str(self.inside), str(self.outside), "1"]
-                done = subprocess.run([tool, str(pid), *users], capture_output=True, check=False)
+                command = [tool, str(self.first_pid), *users]
+                done = subprocess.run(command, capture_output=True, check=False)
                 if done.returncode:
                     raise MappingError(done.stderr.decode(errors="replace").strip())
             os.write(self.wait[1], b"x")
-        return pid
 
 
 def container(folder: Path, may_map: bool = True) -> Container:

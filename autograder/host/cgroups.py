@@ -89,12 +89,23 @@ def make() -> Group | None:
                 break
     if folders:
         files = [str(folder / "cgroup.procs") for folder in folders]
-        return Group(("/bin/sh", "-c", ENTER, "sh", *files, "--"), tuple(limited), tuple(folders))
-    return (
-        Group(systemd_prefix(), tuple(w for w, _, _ in CONTROLLERS.values()))
-        if systemd_prefix()
-        else None
-    )
+        prefix = ("/bin/sh", "-c", ENTER, "sh", *files, "--")
+        group = Group(prefix, tuple(limited), tuple(folders))
+        if can_be_entered(prefix):
+            return group
+        group.remove()
+    if prefix := systemd_prefix():
+        return Group(prefix, tuple(what for what, _, _ in CONTROLLERS.values()))
+    return None
+
+
+def can_be_entered(prefix: tuple[str, ...]) -> bool:
+    """Tell whether a program starts behind a prefix."""
+    try:
+        done = subprocess.run([*prefix, "true"], capture_output=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def make_below(parent: Path, hierarchy: Hierarchy) -> tuple[Path | None, list[str]]:
@@ -166,11 +177,7 @@ def systemd_prefix() -> tuple[str, ...]:
     limits = (f"MemoryMax={MEMORY_BYTES}", f"TasksMax={PROCESSES}", "CPUQuota=100%")
     given = (f"--property={limit}" for limit in limits)
     prefix = ("systemd-run", *whose, "--scope", "--quiet", "--collect", *given, "--")
-    try:
-        done = subprocess.run([*prefix, "true"], capture_output=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
-    return prefix if done.returncode == 0 else ()
+    return prefix if can_be_entered(prefix) else ()
 
 
 def describe() -> str:

@@ -7,6 +7,7 @@ import os
 import pwd
 import random
 import shutil
+import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,8 +24,28 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def below(pid: int) -> list[int]:
+    """Return the ids of all processes below one."""
+    try:
+        return [process.pid for process in psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def kill(pids: Iterable[int]) -> None:
+    """Kill processes and wait for them, as far as they are ours.
+
+    Those of another user can't be killed: they die with their parent.
+    """
+    pids = list(pids)
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    reap(pids)
+
+
 def reap(pids: Iterable[int]) -> None:
-    """Wait for processes that have been killed, as far as they are ours."""
+    """Wait for processes that have ended or been killed, as far as they are ours."""
     for pid in pids:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, 0)

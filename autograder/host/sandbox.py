@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -13,8 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
-
-import psutil
 
 from autograder.host import bubblewrap, cgroups, contents, processes, proof
 from autograder.host.child import Child, Ending, Limits, SandboxError, WorkerError
@@ -126,13 +125,14 @@ class WorkerProcess:
         assert started.stdin is not None
         started.stdin.close()
         try:
-            self._first = container.first_process()
+            container.await_start()
         except bubblewrap.MappingError:
-            started.kill()
+            processes.kill([started.pid, *processes.below(started.pid)])
             started.wait()
             raise
         finally:
             container.close()
+        self._first = container.first_pid
         # Not on the command line, which children could read: it has paths of this computer.
         told = json.dumps({**plan, "uid": container.inside}).encode()
         with contextlib.suppress(BrokenPipeError):  # why it has gone is told by _receive
@@ -212,16 +212,10 @@ class WorkerProcess:
         """End the warm process and with it every child, and leave nothing of them behind."""
         self._control.close()  # it kills and reaps its children then, and goes
         try:
-            self._process.wait(END_S)
+            self._process.wait(END_S if self.is_proved else 0)  # one that imports hears nothing
         except subprocess.TimeoutExpired:
-            family = family_of(self._process.pid)
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            for pid in family:  # refused for another user's: these die with their parent
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, 9)
+            processes.kill([self._process.pid, *processes.below(self._process.pid)])
             self._process.wait()
-            processes.reap(family)
         if self._first is not None:
             processes.reap([self._first])
         if self.tier != "namespaces":  # there, the numbers are those of another namespace
@@ -356,22 +350,14 @@ class Sandbox:
             )
 
 
-def family_of(pid: int) -> list[int]:
-    """Return the ids of all processes below one."""
-    try:
-        return [process.pid for process in psutil.Process(pid).children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
 def why_no_landlock() -> str | None:
     """Return why the kernel's Landlock can't be used, or None when it can."""
+    if sys.platform != "linux":
+        return "Landlock is a part of Linux"
     try:
         landlock.version()
     except OSError as error:
         return f"Landlock can't be used: {error.strerror}"
-    except AttributeError:  # the C library has no such call
-        return "Landlock is a part of Linux"
     return None
 
 
