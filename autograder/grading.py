@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 from autograder.claims import ClaimFailedError, Evidence
+from autograder.expected.inputs import Inputs, inputs_for
 from autograder.host.child import Limits, SandboxError
 from autograder.host.client import Client, NoAnswerError, Places
 from autograder.host.sandbox import Sandbox
-from autograder.inputs import Inputs, inputs_for
 from autograder.inside.experiments import same_engine
 from autograder.material import Material, NeedsStaffError
 from autograder.results import CheckResult, Grade, Outcome, Place, Visibility
 from autograder.rubric import Entry, Rubric
-from autograder.submission import Submission
+from autograder.submissions.reading import Submission
 
 CHECKS = Path(__file__).with_name("checks")
 GROUPS = ("observer", "forward", "fusion", "ptq", "qat", "runs", "accuracy")

@@ -12,11 +12,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from autograder import checkpoints, reference
+from autograder.expected import checkpoints, reference
+from autograder.expected.sequential import SequentialTest, refutes_at_least, refutes_at_most
 from autograder.host.client import Checkpoint, Client, NoAnswerError
 from autograder.rubric import Thresholds
-from autograder.sequential import SequentialTest, refutes_at_least, refutes_at_most
-from autograder.submission import Run
+from autograder.submissions.reading import Run
 from lab3.data import ImageData, load_data
 from lab3.engines import use_fastest_engine
 from lab3.errors import LabError

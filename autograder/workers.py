@@ -16,7 +16,7 @@ from autograder.host.sandbox import Sandbox
 from autograder.material import Material
 from autograder.messages import number
 from autograder.rubric import Entry, Rubric
-from autograder.submission import Submission
+from autograder.submissions.reading import Submission
 
 RENEW_AFTER = 25  # submissions
 

@@ -14,7 +14,7 @@ from autograder import grading, rubric
 from autograder.host.sandbox import WALLED, Sandbox, why_not
 from autograder.material import Material
 from autograder.results import Grade
-from autograder.submission import Submission
+from autograder.submissions.reading import Submission
 from lab3.data import ImageData, load_data
 from tests.making import warm
 from tools.workspace import use_code

@@ -45,7 +45,7 @@ def test_the_worker_knows_nothing_of_checks_points_or_answers() -> None:
         for path in (ROOT / "autograder").iterdir()
         if path.name not in ("__init__.py", "inside", "__pycache__")
     ]
-    assert "autograder.reference" in others
+    assert "autograder.expected" in others
     assert not offenders(UNTRUSTED, *others, "tools", "solution")
 
 

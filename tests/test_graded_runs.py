@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder import grading
+from autograder.expected.sequential import refutes_at_least, refutes_at_most
 from autograder.host.sandbox import Sandbox
 from autograder.material import Material, bounds
 from autograder.results import CheckResult, Grade
 from autograder.rubric import Rubric, Thresholds, Tier
-from autograder.sequential import refutes_at_least, refutes_at_most
-from autograder.submission import open_submission
+from autograder.submissions.reading import open_submission
 from lab3.data import load_data
 from lab3.runlog import read_log
 from tests.conftest import RUBRIC, SOLUTION, SOLVED

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.diagnoses import clamped, linear_nearest
-from autograder.inputs import inputs_for
+from autograder.expected.diagnoses import clamped, linear_nearest
+from autograder.expected.inputs import inputs_for
 from autograder.inside import experiments
 
 MISTAKES: dict[str, Callable[[float], float]] = {

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from autograder.sequential import SequentialTest, is_consistent, needed, rejection_limit
+from autograder.expected.sequential import SequentialTest, is_consistent, needed, rejection_limit
 
 Verdicts = tuple[bool | None, ...]
 

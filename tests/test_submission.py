@@ -21,8 +21,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.entries import Limits, SubmissionError
-from autograder.submission import Submission, open_submission
+from autograder.submissions.entries import Limits, SubmissionError
+from autograder.submissions.reading import Submission, open_submission
 from tests.conftest import ROOT
 
 Files = dict[str, bytes]

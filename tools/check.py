@@ -56,7 +56,7 @@ def check(
 
         lab3 check --accuracy --html check.html
     """
-    from autograder.submission import open_submission
+    from autograder.submissions.reading import open_submission
 
     folder = find_folder(code)
     with walled() as sandbox:

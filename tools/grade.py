@@ -117,7 +117,7 @@ def grade_one(
 ) -> tuple[Grade, bool]:
     """Return the grade of one submission, and whether its worker was still well afterwards."""
     from autograder.host.sandbox import Sandbox
-    from autograder.submission import open_submission
+    from autograder.submissions.reading import open_submission
     from autograder.workers import Verdict, Workers
 
     verdicts: list[Verdict] = []

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from autograder.host.sandbox import Sandbox
     from autograder.results import CheckResult, Grade
     from autograder.rubric import Entry, Rubric
-    from autograder.submission import Submission
+    from autograder.submissions.reading import Submission
 
 SOLUTION = Path(__file__).resolve().parents[1] / "solution"  # of a checkout; the wheel has none
 
@@ -42,7 +42,7 @@ def load_rubric(path: Path | None) -> Rubric:
 
 def reference() -> Submission | None:
     """Return the reference solution as a submission; None where there is only the wheel."""
-    from autograder.submission import Submission
+    from autograder.submissions.reading import Submission
 
     folder = SOLUTION / "lab3"
     files = {p.name: p.read_bytes() for p in sorted(folder.glob("*.py")) if p.name in STUDENT_FILES}
@@ -75,7 +75,7 @@ def graded(
 ) -> Grade:
     """Return the grade of a submission, with a progress bar."""
     from autograder import grading
-    from autograder.inputs import inputs_for
+    from autograder.expected.inputs import inputs_for
     from autograder.material import Material
 
     document = rubric.document

@@ -3,10 +3,10 @@
 from typing import Any
 
 from autograder.claims import ClaimFailedError, Evidence, about
+from autograder.expected.sequential import needed
 from autograder.host.client import Client
 from autograder.material import KINDS, SLACK, Kind, Material
 from autograder.rubric import Thresholds
-from autograder.sequential import needed
 
 
 def thresholds_of(material: Material) -> Thresholds:

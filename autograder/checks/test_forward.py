@@ -7,11 +7,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from autograder import reference, trials
 from autograder.claims import Evidence, about
-from autograder.diagnoses import diagnose_block, diagnose_int8_error
+from autograder.expected import reference, trials
+from autograder.expected.diagnoses import diagnose_block, diagnose_int8_error
+from autograder.expected.inputs import WIDTH, Inputs
 from autograder.host.client import Addition, Block, Client, Converted, Network, NoAnswerError, same
-from autograder.inputs import WIDTH, Inputs
 from autograder.inside import experiments
 
 BLOCK = "QuantizableBottleneck.forward"

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from autograder import reference, trials
 from autograder.checks.test_forward import TOLERANCE, compare
 from autograder.claims import Evidence, about
-from autograder.diagnoses import diagnose_fusion_error
+from autograder.expected import reference, trials
+from autograder.expected.diagnoses import diagnose_fusion_error
+from autograder.expected.inputs import SMALL, WIDTH, Inputs
 from autograder.host.client import Client, Fused, Network, NoAnswerError, same
-from autograder.inputs import SMALL, WIDTH, Inputs
 from autograder.inside.experiments import (
     FIXED_SCALE,
     FIXED_ZERO_POINT,

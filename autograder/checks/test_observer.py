@@ -3,9 +3,9 @@
 import math
 
 from autograder.claims import ClaimFailedError, Evidence, about
-from autograder.diagnoses import Call, diagnose_scales
+from autograder.expected.diagnoses import Call, diagnose_scales
+from autograder.expected.inputs import Inputs
 from autograder.host.client import Client, NoAnswerError, Ranges, ScaleResult, Scales, raise_for
-from autograder.inputs import Inputs
 
 APPROXIMATE = "CusQuantObserver.scale_approximate"
 TOO_FAR = 0.5 + 1e-6  # a power of two further from the exact exponent than this is not the nearest

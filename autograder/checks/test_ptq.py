@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograder import reference, trials
 from autograder.checks import test_fusion
 from autograder.checks.test_forward import compare_int8
 from autograder.claims import Evidence, about
-from autograder.diagnoses import diagnose_fusion_error, diagnose_int8_error
+from autograder.expected import reference, trials
+from autograder.expected.diagnoses import diagnose_fusion_error, diagnose_int8_error
+from autograder.expected.inputs import FULL, FULL_WIDTH, SMALL, WIDTH, Inputs
 from autograder.host.client import Client, Converted, NoAnswerError
-from autograder.inputs import FULL, FULL_WIDTH, SMALL, WIDTH, Inputs
 from autograder.inside import experiments
 
 NETWORK, OBSERVER = "QuantizableResNet.forward", "CusQuantObserver.scale_approximate"

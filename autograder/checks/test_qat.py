@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder import reference, trials
 from autograder.checks.test_ptq import (
     CONVERTED,
     FORWARD,
@@ -17,9 +16,10 @@ from autograder.checks.test_ptq import (
     observe_scales,
 )
 from autograder.claims import Evidence, about
-from autograder.diagnoses import diagnose_fusion_error
+from autograder.expected import reference, trials
+from autograder.expected.diagnoses import diagnose_fusion_error
+from autograder.expected.inputs import SMALLEST, WIDTH, Inputs
 from autograder.host.client import Client, NoAnswerError, QatAnswer
-from autograder.inputs import SMALLEST, WIDTH, Inputs
 from autograder.inside import experiments
 
 STEPS = 1  # the second shows nothing that the first doesn't, and takes as long

@@ -737,8 +737,9 @@ SNOOPS = [
                 print(error)
     """),
     both("snoop in modules", SNOOP + """
-    for name in ("rubric", "grading", "reference", "material", "checks", "client", "submission",
-                 "checks.test_observer", "inputs", "messages", "exports"):
+    for name in ("rubric", "grading", "expected.reference", "expected.inputs", "material", "checks",
+                 "host.client", "submissions.reading", "checks.test_observer", "messages",
+                 "exports"):
         try:
             __import__(f"autograder.{name}")
             print("FOUND module", name)

@@ -13,8 +13,8 @@ import torch
 import torch.ao.quantization as tq
 from torch import Tensor, nn
 
+from autograder.expected.torchvision_models import QuantizableBottleneck, QuantizableResNet
 from autograder.inside import experiments
-from autograder.torchvision_models import QuantizableBottleneck, QuantizableResNet
 
 
 def build(layers: list[int], num_classes: int, width: int) -> Any:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from autograder.entries import (
+from autograder.submissions.entries import (
     AFRESH,
     CHUNK_BYTES,
     DAMAGED,

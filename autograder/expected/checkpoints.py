@@ -9,8 +9,8 @@ import torch
 import torch.ao.nn.quantized as nnq
 from torch import Tensor
 
+from autograder.expected.reference import build, quantized
 from autograder.host.client import NoAnswerError
-from autograder.reference import build, quantized
 
 
 @dataclass(frozen=True)

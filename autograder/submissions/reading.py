@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from autograder.archives import archive_entries
-from autograder.entries import (
+from autograder.submissions.archives import archive_entries
+from autograder.submissions.entries import (
     CLOSED,
     CLUTTER,
     FILE,

@@ -1,0 +1,1 @@
+"""What is right: the reference, its trials, inputs, and what mistakes look like."""

@@ -1,0 +1,1 @@
+"""One submission as data: archives, entries, and what of them counts."""
