@@ -17,7 +17,7 @@ from autograder.results import Grade
 from autograder.submissions.reading import Submission
 from lab3.data import ImageData, load_data
 from tests.making import warm
-from tools.workspace import use_code
+from tools.running.workspace import use_code
 
 ROOT = Path(__file__).resolve().parents[1]
 SOLUTION = ROOT / "solution"

@@ -13,7 +13,7 @@ from lab3.quantize import calibrate, convert, prepare_ptq, prepare_qat
 from lab3.records import Analysis
 from lab3.resnet import QuantizableResNet, build_network
 from tests.test_resnet import randomised
-from tools.networks import use_exact_engine
+from tools.running.networks import use_exact_engine
 
 Quantized = tuple[QuantizableResNet, QuantizableResNet, Analysis]
 IMAGES = 12  # one full batch and a part of the next

@@ -18,7 +18,7 @@ from autograder.grading import CHECKS, CODE_GROUPS, all_checks
 from autograder.host.sandbox import Sandbox
 from autograder.results import Grade
 from tests.conftest import ROOT, SOLVED, Command, change, grade_code
-from tools.pack import pack
+from tools.course.pack import pack
 
 CODE_CHECKS = [name for name in all_checks() if name.split(".")[0] in CODE_GROUPS]
 

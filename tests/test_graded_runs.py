@@ -22,10 +22,10 @@ from autograder.submissions.reading import open_submission
 from lab3.data import load_data
 from lab3.runlog import read_log
 from tests.conftest import RUBRIC, SOLUTION, SOLVED
-from tools import workspace
-from tools.evaluate import evaluate_runs
-from tools.quantization import ptq_run, qat_run
-from tools.train import recipe, train_run
+from tools.running import workspace
+from tools.student.evaluate import evaluate_runs
+from tools.student.quantization import ptq_run, qat_run
+from tools.student.train import recipe, train_run
 
 Log = list[dict[str, Any]]
 EASY = Thresholds(

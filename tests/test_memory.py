@@ -11,11 +11,11 @@ from lab3.records import Hyperparameters
 from lab3.resnet import build_network
 from tests.conftest import change, run_lab3
 from tests.test_data import write_fashion_mnist
-from tools import memory
+from tools.running import memory
 
 STEP = """
 import re, sys, torch
-from tools.workspace import use_code
+from tools.running.workspace import use_code
 from pathlib import Path
 use_code(Path(sys.argv[1]))
 from lab3.resnet import build_network

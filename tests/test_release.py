@@ -17,9 +17,9 @@ from autograder.grading import all_checks
 from autograder.rubric import RUBRIC, load
 from lab3 import STUDENT_FILES
 from tests.conftest import ROOT, SOLUTION, Command
-from tools.console import UserError
-from tools.handout import BEGIN, END, with_points
-from tools.release import MarkerError, derive_skeleton
+from tools.course.handout import BEGIN, END, with_points
+from tools.course.release import MarkerError, derive_skeleton
+from tools.shared.console import UserError
 
 GOOD = """\
 def double(number):

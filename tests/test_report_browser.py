@@ -17,7 +17,7 @@ from tools.report.material import collect
 from tools.report.pdf import browser as find_browser
 from tools.report.texts import LANGUAGES
 from tools.report.writing import write_report
-from tools.report_command import write_page
+from tools.student.report import write_page
 
 OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",

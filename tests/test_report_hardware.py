@@ -15,14 +15,14 @@ from lab3.runlog import append, read_log
 from tests.reports.cases import FILES
 from tests.test_report_writing import PTQ_SHA, QAT_SHA, write_runs
 from tests.test_runlog import TIME
-from tools.hardware_command import print_certificate
 from tools.report import hardware
 from tools.report.blocks import Blocks
 from tools.report.material import collect
 from tools.report.parts import Part
-from tools.report.review import review
 from tools.report.texts import LANGUAGES, load_texts
 from tools.report.writing import write_report
+from tools.review import review
+from tools.student.hardware import print_certificate
 
 IMAGES = 40
 

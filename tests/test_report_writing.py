@@ -367,7 +367,7 @@ def test_an_unknown_baseline_is_refused_and_the_known_ones_are_named(
 def test_the_report_needs_no_torch(tmp_path: Path) -> None:
     write_runs(tmp_path / "runs")
     program = (
-        "import sys; from pathlib import Path; from tools.report_command import report\n"
+        "import sys; from pathlib import Path; from tools.student.report import report\n"
         "report(Path('runs'), Path('report.md'), 'en', True, False, None, None)\n"
         "print('torch' in sys.modules)"
     )

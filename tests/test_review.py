@@ -18,10 +18,10 @@ from tests.hostile.conftest import no_longer_than
 from tests.reports.bases import BASES, CHINESE, ENGLISH, SIMPLIFIED
 from tests.reports.cases import FILES
 from tests.test_runlog import SHA, end, epoch, latency, result, start
-from tools.report.review import review
-from tools.report.review.findings import RULES, SURE
-from tools.report.review.quantities import narrow, quantities
-from tools.report.review.reading import ReportError, read_text
+from tools.review import review
+from tools.review.findings import RULES, SURE
+from tools.review.quantities import narrow, quantities
+from tools.review.reading import ReportError, read_text
 
 PTQ_SHA, QAT_SHA = "a" * 64, "b" * 64
 FULL_WIDTH = str.maketrans("0123456789.%", "０１２３４５６７８９．％")

@@ -11,7 +11,7 @@ from autograder.results import Grade
 from autograder.workers import Verdict, Workers
 from tests.conftest import RUBRIC, SOLVED, grade_code, handed_in
 from tests.hostile.attacks import SKELETON
-from tools.grade import grade_one
+from tools.staff.grade import grade_one
 
 CRASHING = {**SOLVED, "observer.py": b"import os\nos._exit(1)\n"}
 BROKEN = {**SOLVED, "observer.py": b"raise ValueError\n"}  # wrong, and no anomaly
@@ -83,7 +83,7 @@ def test_a_worker_that_died_is_told_and_replaced() -> None:
 
 
 def test_a_grade_names_its_canary(monkeypatch: pytest.MonkeyPatch, student: object) -> None:
-    monkeypatch.setattr("tools.grade.reference", lambda: handed_in(SKELETON))
+    monkeypatch.setattr("tools.staff.grade.reference", lambda: handed_in(SKELETON))
     grade, is_well = grade_one(student, None, False, ("namespaces", "landlock"))  # type: ignore[arg-type]
     assert not is_well
     assert "do not trust the grades of student" in grade.canary

@@ -7,22 +7,22 @@ from collections.abc import Callable
 import typer
 
 from lab3.errors import LabError
-from tools import remedies
-from tools.check import check
-from tools.console import IS_FIRST_PROCESS, err
-from tools.demo import demo
-from tools.doctor import doctor
-from tools.evaluate import evaluate
-from tools.grade import explain, grade
-from tools.hardware_command import hardware
-from tools.loop import RunInterruptedError
-from tools.quantization import ptq, qat
-from tools.release import release
-from tools.report_command import report
-from tools.review import review
-from tools.runs import runs
-from tools.sweep import sweep
-from tools.train import train
+from tools.course.demo import demo
+from tools.course.release import release
+from tools.running.loop import RunInterruptedError
+from tools.shared import remedies
+from tools.shared.console import IS_FIRST_PROCESS, err
+from tools.staff.grade import explain, grade
+from tools.student.check import check
+from tools.student.doctor import doctor
+from tools.student.evaluate import evaluate
+from tools.student.hardware import hardware
+from tools.student.quantization import ptq, qat
+from tools.student.report import report
+from tools.student.review import review
+from tools.student.runs import runs
+from tools.student.sweep import sweep
+from tools.student.train import train
 
 app = typer.Typer(
     name="lab3",

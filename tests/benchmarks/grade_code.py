@@ -14,7 +14,7 @@ import psutil
 
 from autograder.host.sandbox import Sandbox
 from tests.conftest import SOLVED, grade_code
-from tools.grading import prepare
+from tools.shared.grading import prepare
 
 WARMUP, RUNS = 2, 15
 

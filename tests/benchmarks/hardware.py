@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from tools.workspace import use_code
+from tools.running.workspace import use_code
 
 use_code(Path(__file__).parents[2] / "solution")
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from tools.workspace import use_code
+from tools.running.workspace import use_code
 
 use_code(Path(__file__).parents[2] / "solution")
 

@@ -745,7 +745,7 @@ SNOOPS = [
             print("FOUND module", name)
         except ImportError as error:
             print(error)
-    for name in ("sklearn.datasets", "torchvision", "tools.workspace", "solution", "tests"):
+    for name in ("sklearn.datasets", "torchvision", "tools.running.workspace", "solution", "tests"):
         try:
             __import__(name)
             print("FOUND module", name)

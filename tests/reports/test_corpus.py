@@ -9,8 +9,8 @@ import pytest
 from tests.reports.cases import RIGHT, WRONG, Case
 from tests.reports.sentences import FALSE, TRUE
 from tests.reports.whole import WHOLE
-from tools.report.review import review
-from tools.report.review.findings import RULES, Finding
+from tools.review import review
+from tools.review.findings import RULES, Finding
 
 PLACE = "  `Fusion only for eval!` told us"
 CASES = {**RIGHT, **WRONG, **WHOLE}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from lab3.certificate import Certificate, IntegerLayer
 from lab3.evaluation import processor_name
 from lab3.records import Analysis
-from tools import workspace
 from tools.hardware.arithmetic import bits_needed
 from tools.hardware.program import Addition, Shifted, Step, Tally
 from tools.hardware.proof import Proof
+from tools.running import workspace
 
 
 def certificate(proof: Proof, checkpoint_sha256: str, analysis: Analysis | None) -> Certificate:

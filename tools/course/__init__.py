@@ -1,0 +1,1 @@
+"""Commands for instructors: each parses, calls and prints."""

@@ -1,0 +1,103 @@
+"""``lab3 demo``: the whole lab on real images with the reference solution."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Option
+
+from lab3.runlog import read_log
+from tools.course.pack import pack
+from tools.report import curves, facts, tables
+from tools.report.material import collect
+from tools.report.writing import write_report
+from tools.running import workspace
+from tools.running.datasets import read_data
+from tools.shared.console import UserError, out, print_table, say
+from tools.shared.grading import SOLUTION, load_rubric, print_grade, print_walls
+from tools.shared.options import Restart
+from tools.staff.grade import grade_one, write_files
+from tools.student.evaluate import evaluate_runs, print_comparison
+from tools.student.hardware import certificate_of, keep, proof_of, verdict
+from tools.student.quantization import ptq_run, qat_run
+from tools.student.report import write_page
+from tools.student.sweep import settings, sweep_runs
+from tools.student.train import network_defaults, recipe, train_run
+
+ASSIGNMENT = SOLUTION.with_name("assignment")
+ABLATION: dict[str, list[Any]] = {
+    "epochs": [4],
+    "label_smoothing": [0.1, 0.0],
+    "scheduler": ["cosine", "constant"],
+}
+
+
+def demo(
+    folder: Annotated[
+        Path, Option("--out", metavar="DIR", help="Where runs, curves and report go.")
+    ] = Path("build/demo"),
+    restart: Restart = False,
+) -> None:
+    """Train, ablate, quantize, evaluate, prove and grade the reference solution on the digits.
+
+    Takes about three minutes on two cores; started again, it goes on where it was.
+
+    Example:
+
+        lab3 demo
+    """
+    from autograder.host.sandbox import WALLED
+
+    began = time.monotonic()
+    if not SOLUTION.is_dir():
+        raise UserError("the demo needs the reference solution: run it in a checkout of the kit")
+    used = workspace.use_code(SOLUTION)
+    runs = folder / "runs"
+    data = read_data("digits", folder)
+    arch, width = network_defaults("digits")
+    say("FP32 baseline")
+    fp32 = train_run(runs / "fp32", data, recipe("digits", {}), used, arch, width, restart=restart)
+    say("Ablation")
+    plan = settings(recipe("digits", {}), ABLATION, grid=False)
+    ablation = sweep_runs(runs / "sweep", data, plan, used, restart=restart)
+    say("PTQ")
+    ptq_run(runs / "ptq", runs / "fp32", data, used, restart=restart)
+    say("QAT")
+    changes = {"epochs": 3, "learning_rate": 0.005}
+    qat_run(runs / "qat", runs / "fp32", data, used, changes, restart=restart)
+    say("Evaluation")
+    logs = evaluate_runs(runs, ["fp32", "ptq", "qat"], folder, data=data)
+    settings_tried, compared = facts.ablations(ablation), facts.compare(logs)
+    out.print(curves.terminal_curve(fp32.epochs), markup=False)
+    print_table(
+        "Ablation (validation images; * best)",
+        tables.ablation_table(settings_tried).without_constants(),
+    )
+    print_comparison(compared)
+    say("Integers and shifts alone")
+    for name in ("ptq", "qat"):
+        log = read_log(runs / name)
+        if (proved := log.certificate) is None:
+            proved = certificate_of(log, proof_of(runs / name, log, data))
+            keep(runs / name, proved)
+        out.print(f"{name}: {verdict(proved)}", markup=False)
+    say("Report")
+    report = folder / "report.md"
+    answers = tomllib.loads((SOLUTION / "reference" / "answers.toml").read_text(encoding="utf-8"))
+    write_report(report, collect(runs, "fp32"), "en", answers)
+    say(f"wrote {report}")
+    write_page(report)
+    say("Grading")
+    archive = folder / "submission.zip"
+    pack(SOLUTION, runs, ["fp32", "ptq", "qat"], report, archive)
+    for path, title in ((archive, "this submission"), (ASSIGNMENT, "the untouched skeleton")):
+        made, _ = grade_one(path, None, False, (*WALLED, "none"))  # both are our own
+        grades = folder / "grades" / path.stem
+        write_files(grades, made, load_rubric(None))
+        print_grade(f"Grade of {title}", made)
+        print_walls(made)
+        say(f"wrote {grades / 'feedback.html'}")
+    say(f"took {time.monotonic() - began:.0f} s")

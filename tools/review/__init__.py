@@ -1,0 +1,42 @@
+"""Reads a student's report and lists what is wrong in it; nothing here imports torch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab3.runlog import RunLog
+from tools.review.arithmetic import review_arithmetic
+from tools.review.claims import add_prose
+from tools.review.consistency import review_consistency
+from tools.review.contract import review_contract
+from tools.review.contradictions import review_contradictions
+from tools.review.document import Document
+from tools.review.findings import Finding
+from tools.review.images import review_images
+from tools.review.logs import review_logs
+from tools.review.orders import review_orders
+from tools.review.results import read_results
+from tools.review.sizes import review_sizes
+from tools.review.structure import review_structure
+
+
+def review(text: str, folder: Path, logs: Sequence[RunLog] = ()) -> list[Finding]:
+    """Return what a report gets wrong, by line; images are looked for in ``folder``.
+
+    With run logs, its numbers are compared with theirs.
+    """
+    document = Document(text)
+    results = read_results(document)
+    add_prose(document, results)
+    logged = [log.end.checkpoint_bytes for log in logs if log.end]
+    found = [
+        *review_structure(document, results),
+        *review_images(document, folder),
+        *review_arithmetic(document, results),
+        *review_sizes(document, results, logged),
+        *review_contradictions(document, results),
+        *review_orders(document, results),
+        *review_consistency(document, results),
+        *review_contract(document),
+        *review_logs(document, results, logs),
+    ]
+    return sorted(dict.fromkeys(found), key=lambda finding: (finding.line, finding.rule))

@@ -1,0 +1,1 @@
+"""Doing runs, without a command line."""

@@ -1,0 +1,66 @@
+"""Where to train: the CPU, a GPU, or several processes started by torchrun."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from tools.shared.console import IS_FIRST_PROCESS, UserError
+
+if TYPE_CHECKING:
+    import torch
+
+T = TypeVar("T")
+
+
+@contextmanager
+def joined(device: str) -> Iterator[tuple[torch.device, int]]:
+    """Yield this process's device and the number of processes, joined when there are several."""
+    import torch
+    import torch.distributed as dist
+
+    has_gpu = torch.cuda.is_available()
+    if device == "cuda" and not has_gpu:
+        raise UserError(
+            "--device cuda: PyTorch sees no GPU here; use --device cpu, or see lab3 doctor"
+        )
+    where = torch.device("cuda" if has_gpu and device != "cpu" else "cpu")
+    # A run that goes on must equal an unbroken one, so GPUs may not pick kernels by timing.
+    torch.backends.cudnn.deterministic = True
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes == 1:
+        yield where, 1
+        return
+    if where.type == "cuda":
+        where = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(where)
+    dist.init_process_group("nccl" if where.type == "cuda" else "gloo")
+    try:
+        yield where, processes
+    finally:
+        dist.destroy_process_group()
+
+
+def from_first(compute: Callable[[], T]) -> T:
+    """Return what the first process computes, to every process."""
+    import torch.distributed as dist
+
+    if not dist.is_initialized():
+        return compute()
+    box = [compute() if IS_FIRST_PROCESS else None]
+    dist.broadcast_object_list(box)
+    return box[0]  # type: ignore[return-value]  # the list has been filled by the first process
+
+
+def name(where: torch.device) -> str:
+    """Return a device's name as people know it."""
+    import torch
+
+    return torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu"
+
+
+def loader_workers(where: torch.device) -> int:
+    """Return how many loader processes serve a device well: none take cores from a CPU."""
+    return min(4, os.cpu_count() or 1) if where.type == "cuda" else 0

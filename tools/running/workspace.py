@@ -1,0 +1,228 @@
+"""The student's code, the run folders and the machine: what every student command needs."""
+
+import hashlib
+import os
+import platform
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from lab3 import STUDENT_FILES
+from lab3.records import Environment, Record, Start
+from lab3.runlog import (
+    CHECKPOINT_NAME,
+    LOG_NAME,
+    STATE_NAME,
+    RunLog,
+    begin,
+    read_log,
+    write_atomically,
+)
+from tools.shared.console import IS_FIRST_PROCESS, UserError
+
+TORCH_NOISE = (  # PyTorch announces the end of eager quantization at every step of it
+    "torch.ao.quantization is deprecated",
+    "torch.quantize_per_tensor, torch.quantize_per_channel",
+    "TypedStorage is deprecated",
+    "Please use quant_min and quant_max to specify the range",
+)
+CONTENTS = {  # fields that identify contents nobody wants to read
+    "code_sha256": "your code",
+    "given_sha256": "the given code",
+    "fingerprint": "the data set",
+    "checkpoint_sha256": "the baseline's checkpoint",
+}
+Status = Literal["new", "resumed", "complete"]
+
+
+@dataclass(frozen=True)
+class Code:
+    """What identifies the code of a run: the student's two files, and the files given."""
+
+    student_sha256: str
+    given_sha256: str
+
+
+def use_code(code: Path | None) -> Code:
+    """Let ``import lab3`` find a student's files first, and return what identifies them.
+
+    Without a folder, ``lab3/`` here or in ``assignment/`` is used. Given files that the folder
+    lacks come from the kit.
+    """
+    candidates = [code] if code else [Path(), Path("assignment")]
+    for folder in candidates:
+        if (folder / "lab3").is_dir():
+            break
+    missing = [name for name in STUDENT_FILES if not (folder / "lab3" / name).is_file()]
+    if missing:
+        looked = " or ".join(str(f / "lab3" / missing[0]) for f in candidates)
+        raise UserError(
+            f"no {looked}: run this in the folder that holds your lab3/, or name it with --code DIR"
+        )
+    import lab3
+
+    lab3.__path__.insert(0, str((folder / "lab3").resolve()))
+    silence_torch()
+    files = {path.name: path for f in reversed(lab3.__path__) for path in Path(f).glob("*.py")}
+    return Code(
+        sha256([files[name] for name in STUDENT_FILES]),
+        sha256([path for name, path in sorted(files.items()) if name not in STUDENT_FILES]),
+    )
+
+
+def sha256(paths: Iterable[Path]) -> str:
+    """Return what identifies the names and contents of files."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def silence_torch() -> None:
+    """Hide PyTorch's deprecation notices, which say nothing that a user could act on."""
+    for text in TORCH_NOISE:
+        warnings.filterwarnings("ignore", message=text)
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def environment(device: str, processes: int = 1) -> Environment:
+    """Describe where a run takes place."""
+    from importlib.metadata import version
+
+    import torch
+
+    from lab3.evaluation import processor_name
+
+    return Environment(
+        python=platform.python_version(),
+        torch=version("torch"),
+        torchvision=version("torchvision"),
+        platform=f"{platform.system()} {platform.machine()}",
+        processor=processor_name(),
+        device=device,
+        threads=torch.get_num_threads(),
+        processes=processes,
+    )
+
+
+def check_name(name: str) -> str:
+    """Return a run's name; raise UserError unless it is a plain file name."""
+    if not name or name != Path(name).name or name.startswith("."):
+        raise UserError(f"{name!r} can't be a run's name: use letters, digits, '-' and '_'")
+    return name
+
+
+def open_run(folder: Path, start: Start, restart: bool) -> Status:
+    """Make a run folder ready: begun, to be continued, or complete already.
+
+    Raises UserError when the folder holds another run, so that nothing is overwritten.
+    """
+    if restart:
+        for name in (LOG_NAME, CHECKPOINT_NAME, STATE_NAME):
+            (folder / name).unlink(missing_ok=True)
+    log = read_log(folder) if (folder / LOG_NAME).exists() else None
+    has_state = (folder / STATE_NAME).exists()
+    if log is None and (has_state or (folder / CHECKPOINT_NAME).exists()):
+        raise UserError(
+            f"{folder} holds checkpoints without {LOG_NAME}, so nobody knows what they are: choose "
+            "another folder (--name), or discard them with --restart"
+        )
+    if log is None or (len(log.records) == 1 and not has_state):  # nothing there to be lost
+        begin(folder, start)
+        return "new"
+    changes = list(differences(log.start, start))
+    if log.start.environment.processes != start.environment.processes:
+        processes = (log.start.environment.processes, start.environment.processes)
+        changes.append("processes was {}, now {}".format(*processes))
+    if changes:
+        raise UserError(
+            f"{folder} holds another run ({'; '.join(changes)}): choose another folder (--name; "
+            "--runs for a sweep, --out for the demo), or replace the run with --restart"
+        )
+    if log.end:
+        (folder / STATE_NAME).unlink(missing_ok=True)
+        return "complete"
+    if log.epochs and not has_state:
+        raise UserError(f"{folder / STATE_NAME} is missing, so {folder} can't go on: --restart")
+    return "resumed" if has_state else "new"
+
+
+def differences(then: Record, today: Record, prefix: str = "") -> Iterator[str]:
+    """Yield how two records differ, field by field; time and place don't count."""
+    for field in type(then).model_fields:
+        old, new = getattr(then, field), getattr(today, field)
+        if field in ("time", "environment") or old == new:
+            continue
+        if isinstance(old, Record) and isinstance(new, Record):
+            yield from differences(old, new, f"{prefix}{field}.")
+        elif field in CONTENTS:
+            yield f"{CONTENTS[field]} has changed"
+        else:
+            yield f"{prefix}{field} was {old!r}, now {new!r}"
+
+
+@contextmanager
+def locked(folder: Path, wait: bool = False) -> Iterator[None]:
+    """Keep a second command out of a folder, where the system has file locks.
+
+    Raises UserError when another one is there, or, with ``wait``, waits for it. Of several
+    processes of one command only the first keeps others out.
+    """
+    if os.name == "nt" or not (IS_FIRST_PROCESS or wait):
+        yield
+        return
+    import fcntl
+
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    except BlockingIOError:
+        raise UserError(f"another lab3 command is at work in {folder}: wait for it") from None
+    finally:
+        os.close(handle)
+
+
+def all_runs(runs: Path) -> list[Path]:
+    """Return the run folders, sorted by name."""
+    return sorted(path.parent for path in runs.glob(f"*/{LOG_NAME}"))
+
+
+def complete_run(runs: Path, name: str) -> tuple[Path, RunLog]:
+    """Return a run that has ended, by name; raise UserError when there is none."""
+    folder = runs / check_name(name)
+    if not (folder / LOG_NAME).exists():
+        known = ", ".join(path.name for path in all_runs(runs)) or "none"
+        raise UserError(f"there is no run {name!r} in {runs} (runs there: {known})")
+    log = read_log(folder)
+    if log.end is None:
+        raise UserError(f"run {name!r} has not ended: run its command again to go on")
+    if not (folder / CHECKPOINT_NAME).exists():
+        raise UserError(f"{folder / CHECKPOINT_NAME} is missing: repeat the run with --restart")
+    if file_sha256(folder / CHECKPOINT_NAME) != log.end.checkpoint_sha256:
+        raise UserError(
+            f"{folder / CHECKPOINT_NAME} is not what the run wrote: repeat it with --restart"
+        )
+    return folder, log
+
+
+def save_checkpoint(folder: Path, network: Any) -> tuple[int, str]:
+    """Write a network's ``state_dict`` as the run's checkpoint; return its bytes and sha256."""
+    import torch
+
+    path = folder / CHECKPOINT_NAME
+    write_atomically(path, lambda file: torch.save(network.state_dict(), file))
+    return path.stat().st_size, file_sha256(path)

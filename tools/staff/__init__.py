@@ -1,0 +1,1 @@
+"""Commands for teaching assistants: each parses, calls and prints."""

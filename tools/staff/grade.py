@@ -1,0 +1,227 @@
+"""``lab3 grade`` and ``lab3 explain``: one submission's marks, and what stands behind each."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import ValidationError
+from typer import Argument, Option
+
+from tools.shared.console import UserError, megabytes, out, say, spinner
+from tools.shared.grading import (
+    Exact,
+    RubricFile,
+    graded,
+    load_rubric,
+    prepare,
+    print_grade,
+    print_walls,
+    reference,
+    write_text,
+)
+from tools.shared.options import DataDir, Json
+
+if TYPE_CHECKING:
+    from autograder.host.sandbox import Tier
+    from autograder.results import Grade
+    from autograder.rubric import Rubric
+
+GRADE_NAME = "grade.json"
+NEEDS_STAFF = 3  # exit code: the grading itself could not decide something
+
+Walls = Annotated[
+    str,
+    Option(
+        "--walls",
+        metavar="namespaces|landlock",
+        help="The least that has to keep the code in; the strongest that holds here is taken.",
+    ),
+]
+
+
+def grade(
+    path: Annotated[
+        Path | None, Argument(metavar="PATH", help="A submission: a folder or an archive.")
+    ] = None,
+    folder: Annotated[
+        Path | None, Option("--out", metavar="DIR", help="Where the files go; grades/NAME.")
+    ] = None,
+    rubric_file: RubricFile = None,
+    exact: Exact = False,
+    walls: Walls = "landlock",
+    as_json: Json = False,
+    schema: Annotated[
+        bool, Option("--schema", help="Print the JSON Schema of grade.json, and nothing else.")
+    ] = False,
+    data_dir: DataDir = Path("data"),
+) -> None:
+    """Grade one submission: its code, run logs and checkpoints.
+
+    The code runs behind walls, without network and without a file to read or write. Writes
+    ``grade.json`` (everything, for staff), and for students ``feedback.html``, ``junit.xml`` and
+    Gradescope's ``results.json``, which tell of hidden checks what the rubric allows. The exit
+    code is 3 when something needs staff before all points can be given.
+
+    Examples:
+
+        lab3 grade submissions/ada.zip
+
+        lab3 grade submissions/ada.zip --exact --out grades/ada
+
+        lab3 grade --schema > grade.schema.json
+    """
+    from autograder import results
+
+    if schema:
+        out.print(results.json_schema(), markup=False)
+        return
+    if path is None:
+        raise UserError("name a submission: lab3 grade submissions/ada.zip")
+    made, is_well = grade_one(path, rubric_file, exact, tiers_of(walls), data_dir)
+    rubric = load_rubric(rubric_file)
+    folder = folder or Path("grades") / made.submission
+    written = write_files(folder, made, rubric)
+    if as_json:
+        out.print_json(made.model_dump_json())
+    else:
+        print_grade(f"Grade of {made.submission}", made)
+        print_walls(made)
+    say(f"wrote {', '.join(path.name for path in written)} to {folder}")
+    if not is_well:
+        say(made.canary)
+    if made.undecided or not is_well:
+        sys.exit(NEEDS_STAFF)
+
+
+def tiers_of(walls: str) -> tuple[Tier, ...]:
+    """Return the tiers that are strong enough, strongest first."""
+    from autograder.host.sandbox import WALLED
+
+    for index, tier in enumerate(WALLED, 1):
+        if walls == tier:
+            return WALLED[:index]
+    raise UserError(
+        f"--walls {walls!r}: choose {' or '.join(WALLED)} (lab3 doctor says which hold)"
+    )
+
+
+def grade_one(
+    path: Path,
+    rubric_file: Path | None,
+    is_exact: bool,
+    tiers: tuple[Tier, ...],
+    data_dir: Path = Path("data"),
+) -> tuple[Grade, bool]:
+    """Return the grade of one submission, and whether its worker was still well afterwards."""
+    from autograder.host.sandbox import Sandbox
+    from autograder.submissions.reading import open_submission
+    from autograder.workers import Verdict, Workers
+
+    verdicts: list[Verdict] = []
+    with Sandbox(tiers) as sandbox, open_submission(path) as submission:
+        with spinner("starting the worker behind its walls"):
+            prepare()
+            rubric = load_rubric(rubric_file)
+            sandbox.wait_until_ready()
+        if sandbox.tier == "none":
+            say(f"the code runs without walls\n{sandbox.why_not_stronger}")
+        canary = reference() if sandbox.tier != "none" else None
+        with Workers(sandbox, rubric, canary, verdicts.append) as workers:
+            with workers.serving(submission.name) as lent:
+                made = graded(submission, rubric, lent, data_dir, lambda _: True, is_exact)
+            with spinner("grading the reference on the same worker"):
+                workers.retire()
+    told = "; ".join(map(str, verdicts))
+    return made.model_copy(update={"canary": told}), all(v.is_well for v in verdicts)
+
+
+def write_files(folder: Path, made: Grade, rubric: Rubric) -> list[Path]:
+    """Write a grade in every format, and return the files."""
+    from autograder.exports.feedback import feedback
+    from autograder.exports.gradescope import gradescope
+    from autograder.exports.junit import junit
+    from autograder.messages import visible
+
+    disclosure = rubric.document.hidden.at(datetime.now(UTC))
+    for_students = visible(made, disclosure)
+    texts = {
+        GRADE_NAME: made.model_dump_json(indent=2) + "\n",
+        "feedback.html": feedback(made, disclosure),
+        "junit.xml": junit(for_students),
+        "results.json": gradescope(for_students),
+    }
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return [folder / name for name in texts]
+
+
+def explain(
+    path: Annotated[Path, Argument(metavar="GRADE", help="A grade.json, or its folder.")],
+    keyword: Annotated[
+        str, Option("-k", metavar="NAME", help="Only the checks whose name contains this.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Show the evidence behind each mark of a grade: every question, what was expected and got.
+
+    Examples:
+
+        lab3 explain grades/ada
+
+        lab3 explain grades/ada -k lower_clamp
+    """
+    from autograder.messages import describe, harmless
+
+    made = read_grade(path)
+    results = [result for result in made.results if keyword in result.check]
+    if not results:
+        raise UserError(f"no check of this grade is called {keyword!r}")
+    if as_json:
+        out.print_json(made.model_copy(update={"results": tuple(results)}).model_dump_json())
+        return
+    facts = {
+        "submission": f"{made.submission}, sha256 {made.submission_sha256}",
+        "rubric": f"sha256 {made.rubric_sha256}",
+        "kit": f"{made.kit}, torch {made.torch}",
+        "walls": ", ".join(made.walls) or made.tier,
+        "canary": made.canary or "not graded",
+        "used": used(made),
+        "hidden inputs": f"seed {made.seed}",
+        "accuracy": f"a verdict is wrong with a probability of at most {made.accuracy_error:g}",
+    }
+    for name, fact in facts.items():
+        out.print(f"{name:<14} {harmless(fact)}", markup=False)
+    for result in results:
+        out.print(f"\n{describe(result)}", markup=False)
+        held = [observation for observation in result.observations if observation.holds]
+        for observation in held:
+            line = f"  holds   {observation.question}: {observation.got}"
+            out.print(harmless(line), markup=False)
+    print_grade(f"Grade of {made.submission}", made)
+
+
+def used(made: Grade) -> str:
+    """Say what a submission's processes used, as the kernel counted it."""
+    of = made.resources
+    return (
+        f"{of.cpu_s:.1f} s of CPU, {megabytes(of.peak_memory_bytes)} of memory at most, "
+        f"{of.output_bytes:,} bytes of output"
+    )
+
+
+def read_grade(path: Path) -> Grade:
+    """Return a grade from its file; raise UserError when it isn't one."""
+    from autograder.results import Grade
+
+    file = path / GRADE_NAME if path.is_dir() else path
+    try:
+        return Grade.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise UserError(f"{file} can't be read: {error.strerror}; lab3 grade writes it") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{file} is no grade: {where}: {first['msg']}") from None

@@ -1,0 +1,1 @@
+"""Commands for students: each parses, calls and prints."""

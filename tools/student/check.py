@@ -1,0 +1,158 @@
+"""``lab3 check``: the public checks on a student's own files."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from lab3 import STUDENT_FILES
+from tools.shared.console import UserError, out, say, spinner
+from tools.shared.grading import graded, load_rubric, prepare, print_grade, write_text
+from tools.shared.options import Code, DataDir, Json
+
+if TYPE_CHECKING:
+    from autograder.host.sandbox import Sandbox
+    from autograder.results import CheckResult, Grade
+    from autograder.rubric import Entry, Rubric
+
+MESSAGES = 3  # as many fit on one screen
+
+
+def check(
+    keyword: Annotated[
+        str, Option("-k", metavar="NAME", help="Only the checks whose name contains this.")
+    ] = "",
+    everything: Annotated[
+        bool, Option("--all", help="Show every message, not only the first three.")
+    ] = False,
+    accuracy: Annotated[
+        bool, Option("--accuracy", help="Also count right test images; takes minutes on a CPU.")
+    ] = False,
+    watch: Annotated[bool, Option("--watch", help="Check again whenever a file is saved.")] = False,
+    html: Annotated[
+        Path | None, Option("--html", metavar="FILE", help="Also write a page with all messages.")
+    ] = None,
+    as_json: Json = False,
+    code: Code = None,
+    data_dir: DataDir = Path("data"),
+) -> None:
+    """Check your stubs, and your run logs when there are any, as grading will.
+
+    Your code runs in a process of its own, behind the walls that this computer offers. Hidden
+    checks make the same claims with other inputs. The exit code is 0 when everything passed.
+
+    Examples:
+
+        lab3 check
+
+        lab3 check -k lower_clamp
+
+        lab3 check --watch
+
+        lab3 check --accuracy --html check.html
+    """
+    from autograder.submissions.reading import open_submission
+
+    folder = find_folder(code)
+    with walled() as sandbox:
+        rubric = load_rubric(None)
+        while True:
+            saved = modified(folder)
+            with open_submission(folder) as submission:
+                has_runs = bool(submission.runs)
+
+                def wanted(entry: Entry, has_runs: bool = has_runs) -> bool:
+                    group = entry.check.split(".")[0]
+                    is_asked = group not in ("runs", "accuracy") or has_runs
+                    is_asked &= group != "accuracy" or accuracy
+                    return entry.visibility == "public" and is_asked and keyword in entry.check
+
+                if not any(map(wanted, rubric.entries)):
+                    raise UserError(no_such_check(keyword, rubric))
+                grade = graded(submission, rubric, sandbox, data_dir, wanted)
+            show(grade, as_json, everything)
+            if html:
+                from autograder.exports.feedback import feedback
+
+                write_text(html, feedback(grade, "everything"))
+                say(f"wrote {html}")
+            if not watch:
+                break
+            say("watching; Ctrl-C ends")
+            try:
+                while modified(folder) == saved:
+                    time.sleep(0.2)
+            except KeyboardInterrupt:
+                break
+    if any(result.outcome != "passed" for result in grade.results):
+        sys.exit(1)
+
+
+def find_folder(code: Path | None) -> Path:
+    """Return the folder that holds the student's ``lab3/``; raise UserError when none does."""
+    for folder in [code] if code else [Path(), Path("assignment")]:
+        if (folder / "lab3").is_dir():
+            return folder.resolve()
+    raise UserError(
+        f"no {code or Path()}/lab3: run this in the folder that holds your lab3/, or name it with "
+        "--code DIR"
+    )
+
+
+def modified(folder: Path) -> list[float]:
+    """Return when the student's files were saved."""
+    paths = [folder / "lab3" / name for name in STUDENT_FILES]
+    return [path.stat().st_mtime if path.exists() else 0.0 for path in paths]
+
+
+def walled() -> Sandbox:
+    """Start a worker behind the strongest walls there are, or without any, and say so then."""
+    from autograder.host.sandbox import WALLED, Sandbox
+
+    sandbox = Sandbox((*WALLED, "none"))
+    with spinner("starting the worker behind its walls"):
+        prepare()
+        sandbox.wait_until_ready()
+    if sandbox.tier == "none":
+        say(f"your code runs without walls\n{sandbox.why_not_stronger}")
+    return sandbox
+
+
+def no_such_check(keyword: str, rubric: Rubric) -> str:
+    names = dict.fromkeys(e.check for e in rubric.entries if e.visibility == "public")
+    return f"no public check is called {keyword!r}: choose from {', '.join(names)}"
+
+
+def show(grade: Grade, as_json: bool, everything: bool) -> None:
+    """Print a table, and the messages that help most."""
+    from autograder.messages import describe
+
+    if as_json:
+        out.print_json(grade.model_dump_json())
+        return
+    print_grade(f"Public checks at {datetime.now(UTC).astimezone():%H:%M:%S}", grade)
+    failed = [r for r in grade.results if r.outcome != "passed"]
+    roots = first_of_each_place([r for r in failed if r.waits_for is None])
+    told = failed if everything else roots[:MESSAGES]
+    for result in told:
+        out.print(f"\n{describe(result)}", markup=False)
+    if len(told) < len(failed):
+        out.print(f"\n{len(failed) - len(told)} more did not pass: --all shows them", markup=False)
+
+
+def first_of_each_place(results: list[CheckResult]) -> list[CheckResult]:
+    """Return failed claims, and of the stubs that are still open one claim each."""
+    seen: set[str] = set()
+    kept = []
+    for result in results:
+        place = str(result.place)
+        if result.outcome == "not_implemented" and place in seen:
+            continue
+        seen.add(place)
+        kept.append(result)
+    return kept

@@ -1,0 +1,91 @@
+"""``lab3 doctor``: what this computer has, and what is missing."""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tools.running import devices, memory, workspace
+from tools.shared.console import megabytes, out, spinner
+from tools.shared.options import DataDir, Json
+
+
+def doctor(as_json: Json = False, data_dir: DataDir = Path("data")) -> None:
+    """Tell versions, INT8 engines, cores, memory, GPU, the data sets found and which walls work.
+
+    Example:
+
+        lab3 doctor --json
+    """
+    with spinner("looking"):
+        found = examine(data_dir)
+    if as_json:
+        out.print_json(json.dumps(found))
+        return
+    for name, value in found.items():
+        out.print(f"{name.replace('_', ' '):<16} {describe(value)}", markup=False)
+
+
+def examine(data_dir: Path) -> dict[str, Any]:
+    """Return everything that ``lab3 doctor`` tells, ready for JSON."""
+    import torch
+
+    from autograder.host import bubblewrap, cgroups
+    from autograder.host.sandbox import TIERS, why_no_landlock, why_not
+    from autograder.inside import landlock
+    from lab3.data import find_files
+    from lab3.engines import is_exact
+    from lab3.evaluation import processor_name
+
+    packages = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "nbgrader")
+    workspace.silence_torch()
+    engines = torch.backends.quantized.supported_engines
+    where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return {
+        "python": platform.python_version(),
+        **{package: installed(package) for package in packages},
+        "platform": f"{platform.system()} {platform.machine()}",
+        "processor": processor_name(),
+        "cores": psutil.cpu_count(logical=False),
+        "threads": torch.get_num_threads(),
+        "memory_free": megabytes(memory.available_bytes(torch.device("cpu"))),
+        "device": devices.name(where),
+        "int8_engines": {
+            engine: "exact" if is_exact(engine) else "saturates on this CPU: not used"
+            for engine in engines
+            if engine != "none"
+        },
+        "walls": {
+            tier: f"does not work: {fault}" if (fault := why_not(tier)) else f"works: {meaning}"
+            for tier, meaning in TIERS.items()
+        },
+        "bubblewrap": bubblewrap.describe(),
+        "landlock": why_no_landlock() or f"version {landlock.version()}",
+        "control_groups": cgroups.describe(),
+        "data_sets": {
+            "digits": "inside scikit-learn",
+            **{
+                name: str(find_files(name, data_dir) or f"not in {data_dir}: --download gets it")
+                for name in ("fashion-mnist", "cifar10")
+            },
+        },
+    }
+
+
+def installed(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def describe(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {text}" for name, text in value.items())
+    return str(value)

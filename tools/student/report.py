@@ -1,0 +1,95 @@
+"""``lab3 report``: the lab report, made from run logs around the student's own words."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Option
+
+from tools.shared.console import say
+from tools.shared.options import Runs
+
+
+def report(
+    runs: Runs = Path("runs"),
+    target: Annotated[
+        Path, Option("--out", metavar="FILE.md", help="The report; figures/ lies beside it.")
+    ] = Path("report.md"),
+    language: Annotated[
+        Literal["en", "zh-TW"] | None,
+        Option("--lang", help="Language; the report's own, else English, when not given."),
+    ] = None,
+    html: Annotated[bool, Option("--html", help="Also write a page that needs no files.")] = False,
+    pdf: Annotated[
+        bool, Option("--pdf", help="Also print the page, with this computer's Chromium.")
+    ] = False,
+    baseline: Annotated[
+        str | None,
+        Option("--baseline", metavar="RUN", help="The FP32 run that the report is about."),
+    ] = None,
+    console: Annotated[
+        Path | None,
+        Option("--console", metavar="FILE", help="Console output, for what no run log tells."),
+    ] = None,
+) -> None:
+    """Write the lab report: every number and figure from run logs, a place for every answer.
+
+    Write your answers into report.md, behind the questions; whenever the command runs again,
+    numbers and figures are made anew and your words stay. It switches the language too. What you
+    changed inside of the generated parts is shown, and kept in a copy.
+
+    Examples:
+
+        lab3 report
+
+        lab3 report --html --lang zh-TW
+
+        lab3 report --console train.log
+    """
+    gc.disable()  # a short program that keeps what it makes: collecting costs a twentieth of it
+
+    from tools.report.console_log import read_console
+    from tools.report.material import collect
+    from tools.report.writing import write_report
+
+    material = collect(runs, baseline)
+    if console:
+        material.console = read_console(console)
+        material.problems += material.console.problems
+    if material.fp32 is None:
+        material.problems.append(f"there is no FP32 run in {runs}: the report has gaps")
+    for problem in material.problems:
+        say(f"warning: {problem}")
+    made = write_report(target, material, language)
+    for edit in made.edits:
+        say(f"{target}:{edit.line}: the generated part {edit.name!r} was changed by hand:")
+        say(edit.diff)
+    if made.backup:
+        say(f"the report as it was is kept in {made.backup}")
+    say(f"wrote {target} and {len(made.figures) // 2} figures")
+    if made.unanswered:
+        say(f"{made.unanswered} questions are still unanswered")
+    if html or pdf:
+        write_page(target, pdf)
+
+
+def write_page(report: Path, pdf: bool = False) -> Path:
+    """Write ``report.html`` beside a report, perhaps also ``report.pdf``."""
+    from lab3.runlog import write_atomically
+    from tools.report.page import page
+    from tools.report.pdf import print_pdf
+    from tools.report.writing import language_of, read_existing
+
+    language = language_of(read_existing(report)) or "en"
+    made, problems = page(report.read_text(encoding="utf-8"), report.parent, language)
+    for problem in problems:
+        say(f"warning: {problem}")
+    target = report.with_suffix(".html")
+    write_atomically(target, lambda file: file.write(made.encode()))
+    say(f"wrote {target}")
+    if pdf:
+        print_pdf(target, report.with_suffix(".pdf"))
+        say(f"wrote {report.with_suffix('.pdf')}")
+    return target
