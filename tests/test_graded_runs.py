@@ -23,9 +23,9 @@ from lab3.data import load_data
 from lab3.runlog import read_log
 from tests.conftest import RUBRIC, SOLUTION, SOLVED
 from tools.running import workspace
-from tools.student.evaluate import evaluate_runs
-from tools.student.quantization import ptq_run, qat_run
-from tools.student.train import recipe, train_run
+from tools.running.evaluating import evaluate_runs
+from tools.running.quantizing import ptq_run, qat_run
+from tools.running.training import recipe, train_run
 
 Log = list[dict[str, Any]]
 EASY = Thresholds(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lab3.records import Hyperparameters
 from tests.conftest import SOLUTION, Command
+from tools.running.sweeping import read_plan, settings
 from tools.shared.console import UserError
-from tools.student.sweep import read_plan, settings
 
 BASE = Hyperparameters(epochs=2)
 

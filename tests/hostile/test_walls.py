@@ -332,12 +332,14 @@ def test_every_attempt_of_the_proof_succeeds_without_walls(off: Any) -> None:
     with pytest.raises(proof.SandboxError) as fault:
         real(child)
     child.close()
-    missing = [
+    missing = {
         each.__name__
         for made in attempts.ATTEMPTS.values()
         for each in made
         if each.__name__.replace("_", " ") not in str(fault.value)
-    ]
+    }
+    if "NoNewPrivs:\t1" in Path("/proc/self/status").read_text():
+        missing -= {"gain_privileges", "make_a_namespace"}  # given up, or refused, before we came
     assert not missing
 
 

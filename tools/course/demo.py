@@ -16,16 +16,18 @@ from tools.report.material import collect
 from tools.report.writing import write_report
 from tools.running import workspace
 from tools.running.datasets import read_data
+from tools.running.evaluating import evaluate_runs
+from tools.running.proving import certificate_of, keep, proof_of
+from tools.running.quantizing import ptq_run, qat_run
+from tools.running.sweeping import settings, sweep_runs
+from tools.running.training import network_defaults, recipe, train_run
 from tools.shared.console import UserError, out, print_table, say
 from tools.shared.grading import SOLUTION, load_rubric, print_grade, print_walls
 from tools.shared.options import Restart
 from tools.staff.grade import grade_one, write_files
-from tools.student.evaluate import evaluate_runs, print_comparison
-from tools.student.hardware import certificate_of, keep, proof_of, verdict
-from tools.student.quantization import ptq_run, qat_run
+from tools.student.evaluate import print_comparison
+from tools.student.hardware import verdict
 from tools.student.report import write_page
-from tools.student.sweep import settings, sweep_runs
-from tools.student.train import network_defaults, recipe, train_run
 
 ASSIGNMENT = SOLUTION.with_name("assignment")
 ABLATION: dict[str, list[Any]] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.report.tables import Table
 from tools.shared.console import UserError
+from tools.shared.table import Table
 
 if TYPE_CHECKING:
     from autograder.rubric import Rubric

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from lab3.certificate import Certificate, IntegerLayer
 from lab3.evaluation import processor_name
 from lab3.records import Analysis
 from tools.hardware.arithmetic import bits_needed
 from tools.hardware.program import Addition, Shifted, Step, Tally
 from tools.hardware.proof import Proof
-from tools.running import workspace
 
 
-def certificate(proof: Proof, checkpoint_sha256: str, analysis: Analysis | None) -> Certificate:
+def certificate(
+    proof: Proof, checkpoint_sha256: str, analysis: Analysis | None, time: datetime
+) -> Certificate:
     """Return what a proof has found; ``analysis`` is that of the run's log."""
     pairs = zip(proof.program.steps, proof.tallies, strict=True)
     return Certificate(
-        time=workspace.now(),
+        time=time,
         checkpoint_sha256=checkpoint_sha256,
         engine=proof.engines[0].name,
         processor=processor_name(),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lab3.runlog import RunLog
 from tools.report.material import Material
-from tools.report.tables import Table
 from tools.report.texts import Texts
+from tools.shared.table import Table
 
 
 @dataclass

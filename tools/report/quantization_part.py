@@ -8,7 +8,7 @@ from lab3.records import Analysis, QuantizedTensor, Result
 from tools.report import facts, figures, scales, tables
 from tools.report.material import last_line_of, ranges
 from tools.report.parts import Part, details, optional
-from tools.report.tables import Table
+from tools.shared.table import Table
 
 MODELS = {"train": "FP32", "ptq": "PTQ", "qat": "QAT"}
 COMMANDS = {"train": "lab3 train", "ptq": "lab3 ptq", "qat": "lab3 qat"}

@@ -1,38 +1,10 @@
 """Facts as tables: headers and cells, the same for the terminal and for Markdown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from lab3.records import Hyperparameters, Result
 from tools.report.facts import Ablation, Comparison
-
-
-@dataclass(frozen=True)
-class Table:
-    """Column headers and rows of finished text; all columns but ``left`` hold numbers."""
-
-    headers: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    left: int = 1  # how many leading columns hold words
-
-    def without_constants(self) -> "Table":
-        """Return the table without the columns in which all rows agree, for a narrow screen."""
-        shown = [i for i in range(len(self.headers)) if len({row[i] for row in self.rows}) != 1]
-        kept = sorted({0, *shown, len(self.headers) - 1})
-        return Table(
-            tuple(self.headers[i] for i in kept),
-            [tuple(row[i] for i in kept) for row in self.rows],
-            left=sum(i < self.left for i in kept),
-        )
-
-    def markdown(self) -> str:
-        """Return the table as GitHub-flavoured Markdown."""
-        rule = ["---" if index < self.left else "---:" for index in range(len(self.headers))]
-        header, *rows = (
-            [cell.replace("|", "\\|") for cell in row] for row in (self.headers, *self.rows)
-        )
-        lines = [header, rule, *rows]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+from tools.shared.table import Table
 
 
 def comparison_table(rows: Sequence[Comparison]) -> Table:

@@ -13,9 +13,9 @@ from typer import Option
 
 from lab3 import STUDENT_FILES
 from lab3.runlog import write_atomically
-from tools.report.tables import Table
 from tools.shared.console import Bar, out, print_table
 from tools.shared.options import PLACES
+from tools.shared.table import Table
 
 if TYPE_CHECKING:
     from autograder.host.sandbox import Sandbox

@@ -11,20 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from lab3.certificate import Certificate, EngineProof, IntegerLayer
-from lab3.runlog import RunLog, append, read_log
 from tools.report.hardware import alike, head_room, layers_by_reason, totals
-from tools.report.tables import Table
-from tools.running import networks, workspace
+from tools.running import workspace
 from tools.running.datasets import data_of
-from tools.shared.console import Bar, UserError, out, print_table, say, spinner
+from tools.running.proving import certificate_of, keep, proof_of, write_export
+from tools.shared.console import UserError, out, print_table, say
 from tools.shared.options import Code, DataDir, Json, NoLog, Runs
+from tools.shared.table import Table
 
 if TYPE_CHECKING:
-    from lab3.data import ImageData
-    from tools.hardware.program import Program
-    from tools.hardware.proof import Proof
+    pass
 
-EXPORTED_IMAGES = 100
 REASONS = {
     "ties": "the engine rounds the halves of additions the other way",
     "zero_point": "the engine rounds after adding the zero point, and an odd one moves the halves",
@@ -90,56 +87,6 @@ def hardware(
     if export:
         for path in write_export(proof.program, data, export, name):
             say(f"wrote {path}")
-
-
-def write_export(program: Program, data: ImageData, folder: Path, name: str) -> list[Path]:
-    """Write what hardware needs, with sample images and the logits that it must reach."""
-    from tools.hardware.export import export
-
-    with spinner("writing the export"):
-        return export(program, data, folder, min(EXPORTED_IMAGES, len(data.test)), name)
-
-
-def proof_of(folder: Path, log: RunLog, data: ImageData, images: int | None = None) -> Proof:
-    """Compare a run's network with the integer steps on test images, with a progress bar."""
-    from tools.hardware.proof import BATCH_SIZE, Proof
-    from tools.hardware.recording import NotShiftOnlyError
-
-    shown = data.test.images[:images]
-    engine = networks.use_exact_engine()
-    try:
-        proof = Proof(lambda: networks.load(folder, log.start), data.normalise(shown[:1]), engine)
-    except NotShiftOnlyError as error:
-        is_default = log.start.qconfig == "default"
-        remedy = "\nIt was made with --qconfig default: lab3 ptq without it uses powers of two."
-        raise NotShiftOnlyError(f"{log.name}: {error}{remedy if is_default else ''}") from None
-    for unable in proof.unable:
-        say(f"engine {unable} can't run this network, so it is left out")
-    with Bar(f"{folder.name}: integers against {len(proof.engines)} engines", len(shown)) as bar:
-        for batch in shown.split(BATCH_SIZE):
-            proof.add(data.normalise(batch))
-            bar.advance(len(batch))
-    return proof
-
-
-def certificate_of(log: RunLog, proof: Proof) -> Certificate:
-    """Return the certificate of a run's proof."""
-    from tools.hardware.certify import certificate
-
-    assert log.end is not None  # complete_run() has seen to it
-    return certificate(proof, log.end.checkpoint_sha256, log.analysis)
-
-
-def keep(folder: Path, made: Certificate) -> None:
-    """Write a certificate to the log of its run, unless one of more images stands there."""
-    with workspace.locked(folder):
-        log = read_log(folder)
-        if log.end is None or log.end.checkpoint_sha256 != made.checkpoint_sha256:
-            raise UserError(f"{folder} was repeated meanwhile: prove its new checkpoint")
-        if log.certificate and log.certificate.images > made.images:
-            say(f"the log keeps the certificate of {log.certificate.images:,} images")
-        else:
-            append(folder, made)
 
 
 def as_document(made: Certificate) -> dict[str, object]:

@@ -9,10 +9,10 @@ from typing import Annotated
 from typer import Option
 
 from lab3.runlog import RunLog, RunLogError, json_schema, read_log
-from tools.report.tables import Table
 from tools.running import workspace
 from tools.shared.console import UserError, out, percent, print_table
 from tools.shared.options import Json, Runs
+from tools.shared.table import Table
 
 
 def runs(

@@ -1,0 +1,168 @@
+"""Doing PTQ and QAT runs: two ways from a trained FP32 run to an INT8 network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from lab3.records import Analysis, Baseline, Hyperparameters, Quantized, Start
+from lab3.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, append, read_log
+from tools.running import devices, loop, networks, workspace
+from tools.running.datasets import data_record
+from tools.running.training import with_changes
+from tools.shared.console import Bar, UserError, megabytes, percent, say
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from lab3.data import ImageData
+    from lab3.resnet import QuantizableResNet
+
+
+QAT_RECIPE = {"epochs": 5, "learning_rate": 0.005}  # the rest is the baseline's
+
+
+def quantized_start(
+    kind: Literal["ptq", "qat"],
+    folder: Path,
+    baseline: RunLog,
+    data: ImageData,
+    code: workspace.Code,
+    **fields: Any,
+) -> Start:
+    """Return the first record of a run that continues an FP32 run."""
+    origin, end = baseline.start, baseline.end
+    if origin.kind != "train" or end is None:
+        raise UserError(f"run {origin.name!r} is a {origin.kind} run: --baseline needs an FP32 run")
+    return Start(
+        kind=kind,
+        name=folder.name,
+        time=workspace.now(),
+        arch=origin.arch,
+        width=origin.width,
+        num_classes=origin.num_classes,
+        parameters=origin.parameters,
+        data=data_record(data),
+        baseline=Baseline(name=origin.name, checkpoint_sha256=end.checkpoint_sha256),
+        code_sha256=code.student_sha256,
+        given_sha256=code.given_sha256,
+        **fields,
+    )
+
+
+def ptq_run(
+    folder: Path,
+    baseline: Path,
+    data: ImageData,
+    code: workspace.Code,
+    calibration_images: int = 512,
+    qconfig: str = "ptq",
+    restart: bool = False,
+) -> RunLog:
+    """Do one PTQ run and return its log."""
+    from lab3.qconfig import CustomQConfig
+    from lab3.quantize import calibrate, prepare_ptq
+
+    origin = read_log(baseline)
+    start = quantized_start(
+        "ptq", folder, origin, data, code,
+        hyperparameters=None, calibration_images=calibration_images, qconfig=qconfig,
+        environment=workspace.environment("cpu"),
+    )  # fmt: skip
+    with workspace.locked(folder):
+        if workspace.open_run(folder, start, restart) == "complete":
+            say(f"{folder} is complete already (--restart would do it again)")
+            return read_log(folder)
+        network = networks.load(baseline, origin.start)
+        prepare_ptq(network, CustomQConfig[qconfig.upper()])
+        shown = min(calibration_images, len(data.train))
+        with Bar("calibrating", shown) as bar:
+            calibrate(network, data, shown, bar.advance)
+        return convert_and_finish(folder, network, data, None, has_shifts=qconfig == "ptq")
+
+
+def qat_run(
+    folder: Path,
+    baseline: Path,
+    data: ImageData,
+    code: workspace.Code,
+    changes: dict[str, Any],
+    device: str = "auto",
+    workers: int | None = None,
+    restart: bool = False,
+) -> RunLog:
+    """Do one QAT run from where it stands to its end, and return its log."""
+    from lab3.quantize import begin_qat_epoch, prepare_qat
+    from lab3.training import Trainer
+
+    origin = read_log(baseline)
+    if origin.start.hyperparameters is None:
+        raise UserError(f"run {origin.start.name!r} is not an FP32 run: --baseline needs one")
+    hyper: Hyperparameters = with_changes(origin.start.hyperparameters, changes)
+    with devices.joined(device) as (where, processes):
+        if processes > 1:
+            raise UserError("lab3 qat runs in one process: start it without torchrun")
+        start = quantized_start(
+            "qat", folder, origin, data, code,
+            hyperparameters=hyper, qconfig="qat",
+            environment=workspace.environment(devices.name(where)),
+        )  # fmt: skip
+        with workspace.locked(folder):
+            if workspace.open_run(folder, start, restart) == "complete":
+                say(f"{folder} is complete already (--restart would do it again)")
+                return read_log(folder)
+            network = prepare_qat(networks.load(baseline, origin.start))
+            if workers is None:
+                workers = devices.loader_workers(where)
+            trainer = Trainer(network, data, hyper, where, folder / STATE_NAME, workers)
+            loop.drive(
+                trainer, folder, lambda net, epoch: begin_qat_epoch(net, epoch, hyper.epochs)
+            )
+            return convert_and_finish(folder, network, data, trainer.best_epoch)
+
+
+def convert_and_finish(
+    folder: Path,
+    network: QuantizableResNet,
+    data: ImageData,
+    best_epoch: int | None,
+    has_shifts: bool = True,
+) -> RunLog:
+    """Convert a network, put its biases on the grid, log what that does, and end the run."""
+    import torch
+
+    from lab3.analysis import float_copy
+    from lab3.quantize import convert, put_biases_on_grid, scheme_of
+
+    engine = networks.use_exact_engine()
+    original = float_copy(network) if has_shifts else None
+    convert(network.to(memory_format=torch.contiguous_format))
+    before = networks.validation_accuracy(network, data, "float biases")
+    put_biases_on_grid(network, data.normalise(data.validation.images[:1]))
+    after = networks.validation_accuracy(network, data, "integer biases")
+    append(
+        folder,
+        Quantized(
+            engine=engine,
+            scheme=scheme_of(network),
+            accuracy_with_float_biases=before,
+            validation_accuracy=after,
+        ),
+    )
+    if original:
+        append(folder, analysis(original, network, data))
+    end = loop.finish(folder, network, best_epoch, after)
+    say(
+        f"biases on the int32 grid: validation accuracy {percent(before)} before, {percent(after)} "
+        f"after (cost {100 * (before - after):+.2f} points)\n"
+        f"{folder / CHECKPOINT_NAME}: {megabytes(end.checkpoint_bytes)}, {scheme_of(network)}"
+    )
+    return read_log(folder)
+
+
+def analysis(original: nn.Module, network: nn.Module, data: ImageData) -> Analysis:
+    """Return what quantization did to each tensor, with a progress bar."""
+    from lab3.analysis import ANALYSED_IMAGES, analyse
+
+    with Bar("noise of each layer", min(ANALYSED_IMAGES, len(data.validation))) as bar:
+        return analyse(original, network, data, on_batch=bar.advance)
