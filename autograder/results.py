@@ -96,10 +96,12 @@ class Grade(Data):
     submission_sha256: str
     rubric_sha256: str
     kit: str
+    sources_sha256: str = ""  # of the autograder and of the given files
     torch: str
     tier: str  # the walls that stood: namespaces, landlock or none
     walls: tuple[str, ...] = ()  # what they consisted of here
     canary: str = ""  # what the reference got on the same worker; empty when it was not graded
+    is_canary_well: bool = True
     resources: Resources = Resources()
     seed: str
     data_set: str | None

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 
-from autograder.grading import CODE_GROUPS, grade
 from autograder.host.child import SandboxError
 from autograder.host.sandbox import Sandbox
+from autograder.judging import CODE_GROUPS, grade
 from autograder.material import Material
 from autograder.messages import number
 from autograder.rubric import Entry, Rubric

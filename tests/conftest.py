@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder import grading, rubric
+from autograder import judging, rubric
 from autograder.host.sandbox import WALLED, Sandbox, why_not
 from autograder.material import Material
 from autograder.results import Grade
@@ -80,7 +80,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield warm
 
 
-RUBRIC = rubric.load(rubric.RUBRIC, list(grading.all_checks()))
+RUBRIC = rubric.load(rubric.RUBRIC, list(judging.all_checks()))
 SOLVED = {path.name: path.read_bytes() for path in (SOLUTION / "lab3").glob("*.py")}
 
 
@@ -92,13 +92,13 @@ def handed_in(files: dict[str, bytes]) -> Submission:
 
 def grade_code(sandbox: Sandbox, files: dict[str, bytes], full_size: bool = False) -> Grade:
     """Grade two source files by all code checks, perhaps without the full ResNet-50."""
-    return grading.grade(
+    return judging.grade(
         handed_in(files),
         RUBRIC,
         sandbox,
         Material(thresholds=RUBRIC.document.thresholds),
         lambda entry: (
-            entry.check.split(".")[0] in grading.CODE_GROUPS
+            entry.check.split(".")[0] in judging.CODE_GROUPS
             and (full_size or entry.check != "ptq.full_size")
         ),
     )

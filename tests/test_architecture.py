@@ -1,17 +1,90 @@
-"""Who may import whom: the directions that keep student code and answers apart."""
+"""The rooms of the house and who may enter from where: every import goes down this list.
+
+Student code and answers are kept apart by it, and so are the three audiences.
+"""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 
-PACKAGES = ("autograder", "lab3", "tools", "solution", "tests")
+A, T = "autograder.", "tools."
+ALLOWED: dict[str, set[str]] = {
+    "lab3": set(),
+    A + "results": set(),
+    A + "claims": {A + "results"},
+    A + "rubric": {"lab3", A + "results"},
+    A + "messages": {A + "results", A + "rubric"},
+    A + "exports": {"lab3", A + "messages", A + "results", A + "rubric"},
+    A + "inside": {"lab3"},
+    A + "host": {"lab3", A + "inside", A + "results"},
+    A + "submissions": {"lab3"},
+    A + "expected": {A + "host", A + "inside", A + "results"},
+    A + "material": {"lab3", A + "expected", A + "host", A + "rubric", A + "submissions"},
+    A + "checks": {
+        "lab3", A + "claims", A + "expected", A + "host", A + "inside", A + "material", A + "rubric"
+    },
+    A + "judging": {
+        A + "claims", A + "expected", A + "host", A + "inside", A + "material", A + "results",
+        A + "rubric", A + "submissions",
+    },
+    A + "workers": {
+        A + "host", A + "judging", A + "material", A + "messages", A + "rubric", A + "submissions"
+    },
+    A + "grading": {
+        "lab3", A + "expected", A + "host", A + "judging", A + "material", A + "results",
+        A + "rubric", A + "submissions", A + "workers",
+    },
+    T + "shared": {"lab3"},
+    T + "report": {"lab3", T + "shared"},
+    T + "review": {"lab3", T + "report"},
+    T + "hardware": {"lab3"},
+    T + "running": {"lab3", T + "hardware", T + "shared"},
+    T + "grades": {A + "grading", A + "messages", A + "results", T + "shared", "lab3"},
+    T + "student": {
+        "lab3", A + "exports", A + "grading", A + "host", A + "inside", A + "messages",
+        A + "results", A + "rubric", T + "grades", T + "report", T + "review", T + "running",
+        T + "shared",
+    },
+    T + "staff": {
+        A + "exports", A + "grading", A + "host", A + "messages", A + "results", T + "grades",
+        T + "shared",
+    },
+    T + "course": {
+        "lab3", A + "exports", A + "grading", A + "host", A + "judging", A + "messages", A + "rubric",
+        T + "grades", T + "report", T + "running", T + "shared",
+    },
+    T + "cli": {"lab3", T + "course", T + "running", T + "shared", T + "staff", T + "student"},
+    T + "__main__": {T + "cli"},
+}  # fmt: skip
+STUDENTS_OWN = ("lab3.resnet", "lab3.observer", "lab3.qconfig", "lab3.quantize")
+PURE = ("torch", "torchvision", "autograder")
+
+
+def modules() -> dict[str, Path]:
+    """Return all modules of ours by name, as found in the folders."""
+    found = {}
+    for top, base in (("autograder", ROOT), ("tools", ROOT), ("lab3", ROOT / "assignment")):
+        for path in sorted((base / top).rglob("*.py")):
+            parts = path.relative_to(base).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def room_of(module: str) -> str:
+    """Return the folder, or the file that lies beside folders, that a module is in."""
+    return "lab3" if module.split(".")[0] == "lab3" else ".".join(module.split(".")[:2])
 
 
 def imports(path: Path) -> set[str]:
-    """Every module of ours that a file imports, anywhere in it, with the names it takes."""
+    """Every module that a file imports, anywhere in it, with the names it takes."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -21,32 +94,52 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def modules(folder: str) -> list[Path]:
-    found = sorted((ROOT / folder).rglob("*.py"))
-    assert found
-    return found
+def ours(name: str) -> str | None:
+    """Return the module of ours that an imported name is or is in."""
+    while name and name not in MODULES:
+        name = name.rpartition(".")[0]
+    return name or None
 
 
-def offenders(paths: list[Path], *forbidden: str) -> list[str]:
+def offenders(room: str, *forbidden: str) -> list[str]:
+    """Return what the files of a room import of modules with these names, or below them."""
     return [
-        f"{path.relative_to(ROOT)} imports {name}"
-        for path in paths
+        f"{module} imports {name}"
+        for module, path in MODULES.items()
+        if module == room or module.startswith(f"{room}.")
         for name in sorted(imports(path))
         if any(name == f or name.startswith(f"{f}.") for f in forbidden)
     ]
 
 
-UNTRUSTED = modules("autograder/inside")
+def test_every_room_is_on_the_list() -> None:
+    rooms = {room_of(module) for module in MODULES} - {"autograder", "tools"}
+    assert rooms == set(ALLOWED)
 
 
-def test_the_worker_knows_nothing_of_checks_points_or_answers() -> None:
-    others = [
-        f"autograder.{path.stem}"
-        for path in (ROOT / "autograder").iterdir()
-        if path.name not in ("__init__.py", "inside", "__pycache__")
-    ]
-    assert "autograder.expected" in others
-    assert not offenders(UNTRUSTED, *others, "tools", "solution")
+@pytest.mark.parametrize("room", ALLOWED)
+def test_arrows_go_down(room: str) -> None:
+    wrong, seen = [], set()
+    for module, path in MODULES.items():
+        if room_of(module) != room:
+            continue
+        for name in imports(path):
+            target = ours(name)
+            if target in (None, "autograder", "tools") or room_of(target or "") == room:
+                continue
+            seen.add(room_of(target or ""))
+            if room_of(target or "") not in ALLOWED[room]:
+                wrong.append(f"{module} imports {target}")
+    assert not wrong
+    assert seen == ALLOWED[room], "an arrow on the list that nobody goes"
+
+
+def test_the_list_has_no_circle() -> None:
+    seen: set[str] = set()
+    while rest := {room: arrows - seen for room, arrows in ALLOWED.items() if room not in seen}:
+        free = {room for room, arrows in rest.items() if not arrows}
+        assert free, f"a circle among {sorted(rest)}"
+        seen |= free
 
 
 def test_what_the_sandbox_shows_is_one_folder_and_the_given_files() -> None:
@@ -54,47 +147,39 @@ def test_what_the_sandbox_shows_is_one_folder_and_the_given_files() -> None:
 
     shown = {path.resolve() for path in kit_files().values()}
     given = {path for path in shown if (ROOT / "assignment" / "lab3") in path.parents}
-    assert shown - given == {*UNTRUSTED, ROOT / "autograder" / "__init__.py"}
+    inside = {path for name, path in MODULES.items() if name.startswith("autograder.inside")}
+    assert shown - given == {*inside, ROOT / "autograder" / "__init__.py"}
     assert not [p for p in shown if p.name in ("resnet.py", "observer.py")]
 
 
-def test_checks_import_neither_the_solution_nor_the_students_modules() -> None:
-    student = ("lab3.resnet", "lab3.observer", "lab3.qconfig", "lab3.quantize")
-    trusted = [p for p in modules("autograder") if p not in UNTRUSTED]
-    assert not offenders(trusted, "solution", "tests", *student)
+@pytest.mark.parametrize("room", sorted({room for room in ALLOWED if room.startswith(A)}))
+def test_no_file_of_the_trusted_side_imports_a_students_module(room: str) -> None:
+    if room != A + "inside":
+        assert not offenders(room, "solution", "tests", *STUDENTS_OWN)
 
 
 def test_the_trusted_side_never_loads_a_students_module() -> None:
     """Not even through a given module: what grading has loaded is looked at in a process."""
-    import subprocess
-    import sys
-
     code = (
-        "import sys; from autograder import grading, rubric\n"
-        "rubric.load(rubric.RUBRIC, list(grading.all_checks()))\n"
-        "import autograder.exports.feedback, autograder.exports.junit\n"
-        "import autograder.exports.gradescope\n"
+        "import sys; from autograder import grading; grading.load_rubric()\n"
+        "import autograder.exports.files\n"
         "print([m for m in sys.modules if m in ('lab3.resnet', 'lab3.observer')])"
     )
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True,
-                          text=True, check=True)  # fmt: skip
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("folder", ["autograder", "assignment"])
-def test_nothing_below_imports_the_command_line(folder: str) -> None:
-    assert not offenders(modules(folder), "tools")
+@pytest.mark.parametrize("room", ["lab3", "autograder", "tools"])
+def test_nothing_imports_answers_or_tests(room: str) -> None:
+    assert not offenders(room, "solution", "tests")
 
 
-def test_given_files_import_nothing_of_the_kit() -> None:
-    assert not offenders(modules("assignment"), "autograder", "tools", "solution")
-
-
-def test_the_report_never_imports_torch() -> None:
-    assert not offenders(modules("tools/report"), "torch", "torchvision", "autograder")
+@pytest.mark.parametrize("room", [T + "shared", T + "report", T + "review"])
+def test_texts_need_no_torch(room: str) -> None:
+    assert not offenders(room, *PURE)
 
 
 def test_results_and_their_renderers_are_light() -> None:
-    light = [ROOT / "autograder" / f"{name}.py" for name in ("results", "rubric", "messages")]
-    assert not offenders([*light, *modules("autograder/exports")], "torch", "autograder.grading",
-                         "autograder.host.client", "autograder.host.sandbox")  # fmt: skip
+    for room in ("results", "rubric", "messages", "exports"):
+        assert not offenders(A + room, "torch")

@@ -14,8 +14,8 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from autograder.grading import CHECKS, CODE_GROUPS, all_checks
 from autograder.host.sandbox import Sandbox
+from autograder.judging import CHECKS, CODE_GROUPS, all_checks
 from autograder.results import Grade
 from tests.conftest import ROOT, SOLVED, Command, change, grade_code
 from tools.course.pack import pack

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder import grading
+from autograder import judging
 from autograder.expected.sequential import refutes_at_least, refutes_at_most
 from autograder.host.sandbox import Sandbox
 from autograder.material import Material, bounds
@@ -78,7 +78,7 @@ def grade_runs(sandbox: Sandbox, tmp_path: Path) -> Grader:
             material = Material(
                 opened.runs, rubric.document.thresholds, **{"data_dir": tmp_path, **more}
             )
-            grade: Grade = grading.grade(
+            grade: Grade = judging.grade(
                 opened, rubric, sandbox, material,
                 lambda entry: entry.check.split(".")[0] in ("runs", "accuracy"),
             )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from autograder.grading import all_checks
+from autograder.judging import all_checks
 from autograder.rubric import RUBRIC, load
 from lab3 import STUDENT_FILES
 from tests.conftest import ROOT, SOLUTION, Command

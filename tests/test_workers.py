@@ -1,17 +1,19 @@
 """Workers are replaced in time, and the reference tells whether one stayed well."""
 
 import os
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from autograder.grading import Event, Options, grade_path
 from autograder.host.sandbox import Sandbox
 from autograder.results import Grade
 from autograder.workers import Verdict, Workers
 from tests.conftest import RUBRIC, SOLVED, grade_code, handed_in
 from tests.hostile.attacks import SKELETON
-from tools.staff.grade import grade_one
 
 CRASHING = {**SOLVED, "observer.py": b"import os\nos._exit(1)\n"}
 BROKEN = {**SOLVED, "observer.py": b"raise ValueError\n"}  # wrong, and no anomaly
@@ -82,9 +84,33 @@ def test_a_worker_that_died_is_told_and_replaced() -> None:
     assert [verdict.is_well for verdict in verdicts] == [False, True]
 
 
-def test_a_grade_names_its_canary(monkeypatch: pytest.MonkeyPatch, student: object) -> None:
-    monkeypatch.setattr("tools.staff.grade.reference", lambda: handed_in(SKELETON))
-    grade, is_well = grade_one(student, None, False, ("namespaces", "landlock"))  # type: ignore[arg-type]
-    assert not is_well
+def test_a_grade_names_its_canary(monkeypatch: pytest.MonkeyPatch, student: Path) -> None:
+    monkeypatch.setattr("autograder.grading.reference", lambda: handed_in(SKELETON))
+    grade = grade_path(student, RUBRIC)
+    assert not grade.is_canary_well
     assert "do not trust the grades of student" in grade.canary
     assert grade.earned > 0
+
+
+def test_a_grade_is_a_library_call(student: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Arguments and result go to other processes, and nothing is printed."""
+    options = Options(visibilities=("public",), keyword="clamp")
+    again = pickle.loads(pickle.dumps((student, RUBRIC, options)))
+    events: list[Event] = []
+    grade = grade_path(*again, events.append)
+    assert [result.check for result in grade.results] == [
+        "observer.lower_clamp", "observer.upper_clamp"
+    ]  # fmt: skip
+    assert pickle.loads(pickle.dumps(grade)) == grade
+    assert grade.earned == grade.points > 0
+    assert grade.canary == "the reference got 70 of 70 points"
+    assert len(grade.sources_sha256) == 64
+    assert [event.kind for event in events] == [
+        "warming",
+        "judging",
+        "judging",
+        "judging",
+        "canary",
+    ]
+    assert [event.done for event in events[1:4]] == [0, 1, 2]
+    assert capfd.readouterr() == ("", "")

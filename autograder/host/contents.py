@@ -1,5 +1,6 @@
 """What a worker may see: the shared libraries, the interpreter, PyTorch, and ``inside``."""
 
+import hashlib
 import importlib.util
 import os
 import re
@@ -37,6 +38,20 @@ def kit_files() -> dict[str, Path]:
         for path in sorted(given.glob("*.py"))
         if path.name not in STUDENT_FILES
     }
+
+
+@cache
+def sources_sha256() -> str:
+    """Return what identifies the autograder: its own files and the given ones, wherever they lie.
+
+    The rubric is not among them: a grade names it apart.
+    """
+    ours = Path(__file__).parents[1]
+    files = {f"autograder/{path.relative_to(ours)}": path for path in ours.rglob("*.py")}
+    digest = hashlib.sha256()
+    for name, path in sorted((files | kit_files()).items()):
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def stage(folder: Path) -> list[Path]:

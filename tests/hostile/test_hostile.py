@@ -15,7 +15,7 @@ from typing import Any, get_args
 import psutil
 import pytest
 
-from autograder import grading
+from autograder import judging
 from autograder.host.child import Limits, SandboxError
 from autograder.host.sandbox import Sandbox
 from autograder.results import Grade, Outcome
@@ -32,7 +32,7 @@ EARNED: dict[str, float] = {}
 def earned_by(base: str, grader: Grader) -> float:
     """Return what the files of an attack earn without it, wherever they are graded."""
     if base not in EARNED:
-        EARNED[base] = grader.grade(BASES[base], grading.CODE_GROUPS).earned
+        EARNED[base] = grader.grade(BASES[base], judging.CODE_GROUPS).earned
     return EARNED[base]
 
 
@@ -141,7 +141,7 @@ def test_an_attack_earns_nothing_and_harms_nothing(
         grader.walls()  # it is warm now
         before = processes(grader), state_of(canary), rights_of(ROOT / "autograder"), devices()
         patience = HURRIED if attack.is_endless else None
-        grade = grader.grade(attack.files, grading.CODE_GROUPS, patience)
+        grade = grader.grade(attack.files, judging.CODE_GROUPS, patience)
         odd = [r for r in grade.results if r.outcome not in OUTCOMES]
         assert not odd, [(r.check, r.said) for r in odd]
         gained = [r.check for r in grade.results if r.outcome == "passed"]
@@ -159,7 +159,7 @@ def test_an_attack_earns_nothing_and_harms_nothing(
 @pytest.mark.parametrize("attack", SNOOPS, ids=lambda attack: attack.name)
 def test_a_snoop_finds_nothing(attack: Attack, grader: Grader, canary: Path) -> None:
     with no_longer_than(120):
-        grade = grader.grade(attack.files, grading.CODE_GROUPS)
+        grade = grader.grade(attack.files, judging.CODE_GROUPS)
         output = "".join(r.output for r in grade.results)
         assert "FOUND" not in output
         assert str(ROOT) not in all_text(grade)
@@ -194,7 +194,7 @@ def test_no_connection_reaches_this_computer(grader: Grader, tmp_path: Path) -> 
         for listener in (inet, unix):
             listener.settimeout(0.2)
         with no_longer_than(120):
-            grade = grader.grade(attack.files, grading.CODE_GROUPS)
+            grade = grader.grade(attack.files, judging.CODE_GROUPS)
         for listener in (inet, unix):
             try:
                 listener.accept()

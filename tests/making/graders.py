@@ -104,7 +104,7 @@ class Served:
         """Grade code by the checks of some groups, but not the full ResNet-50."""
         import dataclasses
 
-        from autograder import grading
+        from autograder import judging
         from autograder.material import Material
         from tests.conftest import handed_in
 
@@ -113,7 +113,7 @@ class Served:
             limits = rubric.document.limits.model_copy(update=dataclasses.asdict(patience))
             document = rubric.document.model_copy(update={"limits": limits})
             rubric = dataclasses.replace(rubric, document=document)
-        return grading.grade(
+        return judging.grade(
             handed_in(files), rubric, self.sandbox,
             Material(thresholds=rubric.document.thresholds),
             lambda entry: entry.check.split(".")[0] in groups and entry.check != "ptq.full_size",

@@ -60,14 +60,15 @@ def become_ordinary(paths: Iterable[Path]) -> None:
     Folders that are closed to others on the way there are replaced by empty ones, in a mount
     namespace of this process's own, with nothing but those paths in them.
     """
-    libc_call("unshare", CLONE_NEWNS)
-    mount("none", Path("/"), MS_PRIVATE | MS_REC)
-    for path in paths:
-        closed = [p for p in reversed(path.parents) if not p.stat().st_mode & 0o001]
-        if not closed:
-            continue
+    closed = {
+        path: [p for p in reversed(path.parents) if not p.stat().st_mode & 1] for path in paths
+    }
+    if any(closed.values()):
+        libc_call("unshare", CLONE_NEWNS)
+        mount("none", Path("/"), MS_PRIVATE | MS_REC)
+    for path in (path for path, folders in closed.items() if folders):
         held = os.open(path, os.O_PATH)
-        mount("none", closed[0], 0, "tmpfs", "mode=755")
+        mount("none", closed[path][0], 0, "tmpfs", "mode=755")
         path.mkdir(parents=True, exist_ok=True)
         mount(f"/proc/self/fd/{held}", path, MS_BIND | MS_REC)  # by name it would be the empty one
         os.close(held)

@@ -6,7 +6,7 @@ else. The order is that of the checks.
 
 from dataclasses import dataclass, field
 
-from autograder import grading
+from autograder import judging
 from autograder.results import Outcome
 from tests.mutants.edits import (
     ADD,
@@ -31,8 +31,8 @@ from tests.mutants.edits import (
 
 CHECKS = [
     check
-    for check in grading.all_checks()
-    if check.split(".")[0] in grading.CODE_GROUPS and check != "ptq.full_size"
+    for check in judging.all_checks()
+    if check.split(".")[0] in judging.CODE_GROUPS and check != "ptq.full_size"
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +12,11 @@ from typer import Option
 
 from lab3.runlog import read_log
 from tools.course.pack import pack
+from tools.grades import Shown, print_grade, print_walls
 from tools.report import curves, facts, tables
+from tools.report.hardware import verdict
 from tools.report.material import collect
+from tools.report.page import write_page
 from tools.report.writing import write_report
 from tools.running import workspace
 from tools.running.datasets import read_data
@@ -22,14 +26,8 @@ from tools.running.quantizing import ptq_run, qat_run
 from tools.running.sweeping import settings, sweep_runs
 from tools.running.training import network_defaults, recipe, train_run
 from tools.shared.console import UserError, out, print_table, say
-from tools.shared.grading import SOLUTION, load_rubric, print_grade, print_walls
 from tools.shared.options import Restart
-from tools.staff.grade import grade_one, write_files
-from tools.student.evaluate import print_comparison
-from tools.student.hardware import verdict
-from tools.student.report import write_page
 
-ASSIGNMENT = SOLUTION.with_name("assignment")
 ABLATION: dict[str, list[Any]] = {
     "epochs": [4],
     "label_smoothing": [0.1, 0.0],
@@ -51,6 +49,8 @@ def demo(
 
         lab3 demo
     """
+    from autograder.exports.files import write_files
+    from autograder.grading import SOLUTION, Options, grade_path, load_rubric
     from autograder.host.sandbox import WALLED
 
     began = time.monotonic()
@@ -78,7 +78,9 @@ def demo(
         "Ablation (validation images; * best)",
         tables.ablation_table(settings_tried).without_constants(),
     )
-    print_comparison(compared)
+    print_table(f"Comparison on the test images of {data.name}", tables.comparison_table(compared))
+    for line in tables.latency_notes(compared):
+        out.print(line, markup=False)
     say("Integers and shifts alone")
     for name in ("ptq", "qat"):
         log = read_log(runs / name)
@@ -91,15 +93,21 @@ def demo(
     answers = tomllib.loads((SOLUTION / "reference" / "answers.toml").read_text(encoding="utf-8"))
     write_report(report, collect(runs, "fp32"), "en", answers)
     say(f"wrote {report}")
-    write_page(report)
+    say(f"wrote {write_page(report)[0]}")
     say("Grading")
     archive = folder / "submission.zip"
     pack(SOLUTION, runs, ["fp32", "ptq", "qat"], report, archive)
-    for path, title in ((archive, "this submission"), (ASSIGNMENT, "the untouched skeleton")):
-        made, _ = grade_one(path, None, False, (*WALLED, "none"))  # both are our own
+    rubric = load_rubric()
+    options = Options(tiers=(*WALLED, "none"))  # both submissions are our own
+    for path, title in (
+        (archive, "this submission"),
+        (SOLUTION.with_name("assignment"), "the untouched skeleton"),
+    ):
+        with Shown(path.stem) as shown:
+            grade = grade_path(path, rubric, options, shown)
         grades = folder / "grades" / path.stem
-        write_files(grades, made, load_rubric(None))
-        print_grade(f"Grade of {title}", made)
-        print_walls(made)
+        write_files(grades, grade, rubric.document.hidden.at(datetime.now(UTC)))
+        print_grade(f"Grade of {title}", grade)
+        print_walls(grade)
         say(f"wrote {grades / 'feedback.html'}")
     say(f"took {time.monotonic() - began:.0f} s")

@@ -91,8 +91,8 @@ def derive_skeleton(root: Path) -> list[Path]:
 
 def derive_points(root: Path) -> list[Path]:
     """Write the handout's table of points, and return the handout if that has changed it."""
+    from autograder.grading import load_rubric
     from tools.course.handout import with_points
-    from tools.shared.grading import load_rubric
 
     path = root / "assignment" / "README.md"
     text = with_points(path, load_rubric(root / "autograder" / "rubric.toml"))

@@ -96,3 +96,18 @@ def layers_by_reason(proof: EngineProof) -> dict[str, list[str]]:
 def largest_step(proof: EngineProof) -> int:
     """Return by how much a value of an engine differs at most."""
     return max((difference.largest_step for difference in proof.differences), default=0)
+
+
+def verdict(made: Certificate) -> str:
+    """Say in one sentence what was proved, or what was not."""
+    first = made.proofs[0]
+    where = f"{len(made.layers)} layers on {made.images:,} test images"
+    if made.is_identical:
+        return (
+            f"identical: all {first.values:,} values of {where} equal those of PyTorch's "
+            f"{made.engine} kernels bit for bit"
+        )
+    return (
+        f"not identical: {first.different:,} of {first.values:,} values of {where} differ from "
+        f"those of PyTorch's {made.engine} kernels"
+    )

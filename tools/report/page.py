@@ -16,7 +16,9 @@ from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
 from markupsafe import Markup
 
+from lab3.runlog import write_atomically
 from tools.report.texts import LANGUAGES, TEMPLATES, load_texts
+from tools.report.writing import language_of, read_existing
 
 # A formula opens before a non-space and closes behind one, so that prices stay prices.
 FORMULA = r"(?<![\\$\w])(\$\$|\$)(?![\s$])((?:[^$\\]|\\[^\n]){1,2000}?)(?<!\s)\1(?![\d$])"
@@ -168,3 +170,12 @@ def is_ours(path: Path) -> bool:
         return b"<dc:title>Matplotlib v" in path.read_bytes()[:2000]
     except OSError:
         return False
+
+
+def write_page(report: Path) -> tuple[Path, list[str]]:
+    """Write ``report.html`` beside a report; return it, and what could not be shown."""
+    language = language_of(read_existing(report)) or "en"
+    text, problems = page(report.read_text(encoding="utf-8"), report.parent, language)
+    target = report.with_suffix(".html")
+    write_atomically(target, lambda file: file.write(text.encode()))
+    return target, problems

@@ -10,26 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import ValidationError
 from typer import Argument, Option
 
-from tools.shared.console import UserError, megabytes, out, say, spinner
-from tools.shared.grading import (
+from tools.grades import (
     Exact,
     RubricFile,
-    graded,
-    load_rubric,
+    Shown,
     prepare,
     print_grade,
     print_walls,
-    reference,
-    write_text,
 )
+from tools.shared.console import UserError, megabytes, out, say
 from tools.shared.options import DataDir, Json
 
 if TYPE_CHECKING:
     from autograder.host.sandbox import Tier
     from autograder.results import Grade
-    from autograder.rubric import Rubric
 
-GRADE_NAME = "grade.json"
 NEEDS_STAFF = 3  # exit code: the grading itself could not decide something
 
 Walls = Annotated[
@@ -80,19 +75,27 @@ def grade(
         return
     if path is None:
         raise UserError("name a submission: lab3 grade submissions/ada.zip")
-    made, is_well = grade_one(path, rubric_file, exact, tiers_of(walls), data_dir)
-    rubric = load_rubric(rubric_file)
+    from autograder.exports.files import write_files
+    from autograder.host.sandbox import Sandbox
+
+    tiers = tiers_of(walls)
+    with Sandbox(tiers) as sandbox, Shown(path.name) as shown:
+        prepare(shown)  # the worker imports torch meanwhile
+        from autograder.grading import Options, grade_path, load_rubric
+
+        rubric = load_rubric(rubric_file)
+        made = grade_path(path, rubric, Options(tiers, data_dir, exact), shown, sandbox)
     folder = folder or Path("grades") / made.submission
-    written = write_files(folder, made, rubric)
+    written = write_files(folder, made, rubric.document.hidden.at(datetime.now(UTC)))
     if as_json:
         out.print_json(made.model_dump_json())
     else:
         print_grade(f"Grade of {made.submission}", made)
         print_walls(made)
     say(f"wrote {', '.join(path.name for path in written)} to {folder}")
-    if not is_well:
+    if not made.is_canary_well:
         say(made.canary)
-    if made.undecided or not is_well:
+    if made.undecided or not made.is_canary_well:
         sys.exit(NEEDS_STAFF)
 
 
@@ -106,56 +109,6 @@ def tiers_of(walls: str) -> tuple[Tier, ...]:
     raise UserError(
         f"--walls {walls!r}: choose {' or '.join(WALLED)} (lab3 doctor says which hold)"
     )
-
-
-def grade_one(
-    path: Path,
-    rubric_file: Path | None,
-    is_exact: bool,
-    tiers: tuple[Tier, ...],
-    data_dir: Path = Path("data"),
-) -> tuple[Grade, bool]:
-    """Return the grade of one submission, and whether its worker was still well afterwards."""
-    from autograder.host.sandbox import Sandbox
-    from autograder.submissions.reading import open_submission
-    from autograder.workers import Verdict, Workers
-
-    verdicts: list[Verdict] = []
-    with Sandbox(tiers) as sandbox, open_submission(path) as submission:
-        with spinner("starting the worker behind its walls"):
-            prepare()
-            rubric = load_rubric(rubric_file)
-            sandbox.wait_until_ready()
-        if sandbox.tier == "none":
-            say(f"the code runs without walls\n{sandbox.why_not_stronger}")
-        canary = reference() if sandbox.tier != "none" else None
-        with Workers(sandbox, rubric, canary, verdicts.append) as workers:
-            with workers.serving(submission.name) as lent:
-                made = graded(submission, rubric, lent, data_dir, lambda _: True, is_exact)
-            with spinner("grading the reference on the same worker"):
-                workers.retire()
-    told = "; ".join(map(str, verdicts))
-    return made.model_copy(update={"canary": told}), all(v.is_well for v in verdicts)
-
-
-def write_files(folder: Path, made: Grade, rubric: Rubric) -> list[Path]:
-    """Write a grade in every format, and return the files."""
-    from autograder.exports.feedback import feedback
-    from autograder.exports.gradescope import gradescope
-    from autograder.exports.junit import junit
-    from autograder.messages import visible
-
-    disclosure = rubric.document.hidden.at(datetime.now(UTC))
-    for_students = visible(made, disclosure)
-    texts = {
-        GRADE_NAME: made.model_dump_json(indent=2) + "\n",
-        "feedback.html": feedback(made, disclosure),
-        "junit.xml": junit(for_students),
-        "results.json": gradescope(for_students),
-    }
-    for name, text in texts.items():
-        write_text(folder / name, text)
-    return [folder / name for name in texts]
 
 
 def explain(
@@ -214,6 +167,7 @@ def used(made: Grade) -> str:
 
 def read_grade(path: Path) -> Grade:
     """Return a grade from its file; raise UserError when it isn't one."""
+    from autograder.exports.files import GRADE_NAME
     from autograder.results import Grade
 
     file = path / GRADE_NAME if path.is_dir() else path

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from lab3 import STUDENT_FILES
-from tools.shared.console import UserError, out, say, spinner
-from tools.shared.grading import graded, load_rubric, prepare, print_grade, write_text
+from tools.grades import Shown, prepare, print_grade, write_text
+from tools.shared.console import UserError, out, say
 from tools.shared.options import Code, DataDir, Json
 
 if TYPE_CHECKING:
-    from autograder.host.sandbox import Sandbox
     from autograder.results import CheckResult, Grade
-    from autograder.rubric import Entry, Rubric
+    from autograder.rubric import Rubric
 
 MESSAGES = 3  # as many fit on one screen
 
@@ -56,25 +55,32 @@ def check(
 
         lab3 check --accuracy --html check.html
     """
-    from autograder.submissions.reading import open_submission
+    from autograder.host.sandbox import WALLED, Sandbox
 
     folder = find_folder(code)
-    with walled() as sandbox:
-        rubric = load_rubric(None)
+    with Sandbox((*WALLED, "none")) as sandbox, Shown("your code") as shown:
+        prepare(shown)  # the worker imports torch meanwhile
+        from autograder.grading import Grader, Options, load_rubric
+
+        options = Options(
+            data_dir=data_dir,
+            visibilities=("public",),
+            keyword=keyword,
+            run_groups=("runs", "accuracy") if accuracy else ("runs",),
+            needs_runs=False,
+        )
+        rubric = load_rubric()
+        if not any(options.asks(entry, has_runs=True) for entry in rubric.entries):
+            raise UserError(no_such_check(keyword, rubric))
+        sandbox.wait_until_ready()
+        shown.close()
+        if sandbox.tier == "none":
+            say(f"your code runs without walls\n{sandbox.why_not_stronger}")
+        grader = Grader(rubric, options, shown, sandbox=sandbox)
         while True:
             saved = modified(folder)
-            with open_submission(folder) as submission:
-                has_runs = bool(submission.runs)
-
-                def wanted(entry: Entry, has_runs: bool = has_runs) -> bool:
-                    group = entry.check.split(".")[0]
-                    is_asked = group not in ("runs", "accuracy") or has_runs
-                    is_asked &= group != "accuracy" or accuracy
-                    return entry.visibility == "public" and is_asked and keyword in entry.check
-
-                if not any(map(wanted, rubric.entries)):
-                    raise UserError(no_such_check(keyword, rubric))
-                grade = graded(submission, rubric, sandbox, data_dir, wanted)
+            grade = grader.grade(folder)
+            shown.close()
             show(grade, as_json, everything)
             if html:
                 from autograder.exports.feedback import feedback
@@ -108,19 +114,6 @@ def modified(folder: Path) -> list[float]:
     """Return when the student's files were saved."""
     paths = [folder / "lab3" / name for name in STUDENT_FILES]
     return [path.stat().st_mtime if path.exists() else 0.0 for path in paths]
-
-
-def walled() -> Sandbox:
-    """Start a worker behind the strongest walls there are, or without any, and say so then."""
-    from autograder.host.sandbox import WALLED, Sandbox
-
-    sandbox = Sandbox((*WALLED, "none"))
-    with spinner("starting the worker behind its walls"):
-        prepare()
-        sandbox.wait_until_ready()
-    if sandbox.tier == "none":
-        say(f"your code runs without walls\n{sandbox.why_not_stronger}")
-    return sandbox
 
 
 def no_such_check(keyword: str, rubric: Rubric) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from lab3.certificate import Certificate, EngineProof, IntegerLayer
-from tools.report.hardware import alike, head_room, layers_by_reason, totals
+from tools.report.hardware import alike, head_room, layers_by_reason, totals, verdict
 from tools.running import workspace
 from tools.running.datasets import data_of
 from tools.running.proving import certificate_of, keep, proof_of, write_export
@@ -143,21 +143,6 @@ def difference_table(proofs: list[EngineProof]) -> Table:
         for layer in proof.differences
     ]
     return Table(headers, rows, left=3)
-
-
-def verdict(made: Certificate) -> str:
-    """Say in one sentence what was proved, or what was not."""
-    first = made.proofs[0]
-    where = f"{len(made.layers)} layers on {made.images:,} test images"
-    if made.is_identical:
-        return (
-            f"identical: all {first.values:,} values of {where} equal those of PyTorch's "
-            f"{made.engine} kernels bit for bit"
-        )
-    return (
-        f"not identical: {first.different:,} of {first.values:,} values of {where} differ from "
-        f"those of PyTorch's {made.engine} kernels"
-    )
 
 
 def notes(made: Certificate) -> list[str]:

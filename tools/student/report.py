@@ -72,24 +72,14 @@ def report(
     if made.unanswered:
         say(f"{made.unanswered} questions are still unanswered")
     if html or pdf:
-        write_page(target, pdf)
+        from tools.report.page import write_page
 
+        written, problems = write_page(target)
+        for problem in problems:
+            say(f"warning: {problem}")
+        say(f"wrote {written}")
+        if pdf:
+            from tools.report.pdf import print_pdf
 
-def write_page(report: Path, pdf: bool = False) -> Path:
-    """Write ``report.html`` beside a report, perhaps also ``report.pdf``."""
-    from lab3.runlog import write_atomically
-    from tools.report.page import page
-    from tools.report.pdf import print_pdf
-    from tools.report.writing import language_of, read_existing
-
-    language = language_of(read_existing(report)) or "en"
-    made, problems = page(report.read_text(encoding="utf-8"), report.parent, language)
-    for problem in problems:
-        say(f"warning: {problem}")
-    target = report.with_suffix(".html")
-    write_atomically(target, lambda file: file.write(made.encode()))
-    say(f"wrote {target}")
-    if pdf:
-        print_pdf(target, report.with_suffix(".pdf"))
-        say(f"wrote {report.with_suffix('.pdf')}")
-    return target
+            print_pdf(written, target.with_suffix(".pdf"))
+            say(f"wrote {target.with_suffix('.pdf')}")

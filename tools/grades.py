@@ -1,30 +1,28 @@
-"""What ``lab3 check`` and ``lab3 grade`` share: walls, the way to a grade, and how it is shown."""
+"""How a grading and a grade are shown, by every command that makes one."""
 
 from __future__ import annotations
 
 import gc
-import hashlib
 import warnings
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from lab3 import STUDENT_FILES
 from lab3.runlog import write_atomically
-from tools.shared.console import Bar, out, print_table
+from tools.shared.console import Bar, out, print_table, spinner
 from tools.shared.options import PLACES
 from tools.shared.table import Table
 
 if TYPE_CHECKING:
-    from autograder.host.sandbox import Sandbox
+    from autograder.grading import Event
     from autograder.results import CheckResult, Grade
-    from autograder.rubric import Entry, Rubric
-    from autograder.submissions.reading import Submission
 
-SOLUTION = Path(__file__).resolve().parents[2] / "solution"  # of a checkout; the wheel has none
-
+WAITING = {
+    "warming": "starting the worker behind its walls",
+    "canary": "grading the reference on the same worker",
+}
 RubricFile = Annotated[
     Path | None,
     Option("--rubric", metavar="FILE", rich_help_panel=PLACES, help="Another rubric.toml."),
@@ -34,26 +32,9 @@ Exact = Annotated[
 ]
 
 
-def load_rubric(path: Path | None) -> Rubric:
-    from autograder import grading, rubric
-
-    return rubric.load(path or rubric.RUBRIC, list(grading.all_checks()))
-
-
-def reference() -> Submission | None:
-    """Return the reference solution as a submission; None where there is only the wheel."""
-    from autograder.submissions.reading import Submission
-
-    folder = SOLUTION / "lab3"
-    files = {p.name: p.read_bytes() for p in sorted(folder.glob("*.py")) if p.name in STUDENT_FILES}
-    if not files:
-        return None
-    digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
-    return Submission("reference", digest, files, {}, None, (), ())
-
-
-def prepare() -> None:
-    """Import what checks need; the worker imports torch meanwhile."""
+def prepare(shown: Shown) -> None:
+    """Import what grading needs, and fit this process to it."""
+    shown.wait("warming")
     import torch
 
     import autograder.grading  # noqa: F401
@@ -65,42 +46,39 @@ def prepare() -> None:
     torch.set_num_threads(1)
 
 
-def graded(
-    submission: Submission,
-    rubric: Rubric,
-    sandbox: Sandbox,
-    data_dir: Path,
-    select: Callable[[Entry], bool],
-    is_exact: bool = False,
-) -> Grade:
-    """Return the grade of a submission, with a progress bar."""
-    from autograder import grading
-    from autograder.expected.inputs import inputs_for
-    from autograder.material import Material
+class Shown:
+    """Shows a grading as it goes on: events become a spinner, then a bar; a context manager."""
 
-    document = rubric.document
-    total = sum(map(select, rubric.entries))
-    done: list[CheckResult] = []
-    with Bar(submission.name, total) as bar:
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._open = ExitStack()
+        self._bar: Bar | None = None
 
-        def on_images(title: str, seen: int, images: int) -> None:
-            bar.move_to(len(done), f"{title}: {seen:,} of {images:,} test images")
+    def __enter__(self) -> Shown:
+        return self
 
-        def on_result(result: CheckResult) -> None:
-            done.append(result)
-            bar.move_to(len(done), result.check)
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
-        material = Material(
-            runs=submission.runs,
-            thresholds=document.thresholds,
-            data_dir=data_dir,
-            is_exact=is_exact,
-            order_seed=inputs_for("hidden", document.key, submission.sha256).seed,
-            error=document.accuracy_error,
-            unverified=document.unverified,
-            on_images=on_images,
-        )
-        return grading.grade(submission, rubric, sandbox, material, select, on_result)
+    def close(self) -> None:
+        """Show nothing until the next event."""
+        self._open.close()
+        self._bar = None
+
+    def wait(self, kind: str) -> None:
+        """Show that something goes on whose length is not known."""
+        self.close()
+        self._open.enter_context(spinner(WAITING[kind]))
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        if event.kind in WAITING:
+            self.wait(event.kind)
+            return
+        if self._bar is None:
+            self._open.close()
+            self._bar = self._open.enter_context(Bar(self._name, event.total))
+        self._bar.move_to(event.done, event.text)
 
 
 def group_table(grade: Grade) -> Table:
@@ -143,7 +121,8 @@ def print_grade(title: str, grade: Grade) -> None:
 
 def print_walls(grade: Grade) -> None:
     """Print what stood between the code and this computer, and whether the worker stayed well."""
-    out.print(f"walls: {', '.join(grade.walls)}", markup=False)
+    note = "; lab3 doctor tells why" if grade.tier == "none" else ""
+    out.print(f"walls: {', '.join(grade.walls)}{note}", markup=False)
     if grade.canary:
         out.print(f"canary: {grade.canary}", markup=False)
 

@@ -1,0 +1,324 @@
+"""Grading: runs the checks against one submission and returns the grade."""
+
+import importlib
+import inspect
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.claims import ClaimFailedError, Evidence
+from autograder.expected.inputs import Inputs, inputs_for
+from autograder.host import contents
+from autograder.host.child import Limits, SandboxError
+from autograder.host.client import Client, NoAnswerError, Places
+from autograder.host.sandbox import Sandbox
+from autograder.inside.experiments import same_engine
+from autograder.material import Material, NeedsStaffError
+from autograder.results import CheckResult, Grade, Outcome, Place, Visibility
+from autograder.rubric import Entry, Rubric
+from autograder.submissions.reading import Submission
+
+CHECKS = Path(__file__).with_name("checks")
+GROUPS = ("observer", "forward", "fusion", "ptq", "qat", "runs", "accuracy")
+CODE_GROUPS = GROUPS[:5]
+VISIBILITIES: tuple[Visibility, ...] = ("public", "hidden")
+OUTPUT_LENGTH = 8_000
+# What checks don't use; every plugin takes part in each of them and takes its time.
+UNUSED = (
+    "cacheprovider", "debugging", "doctest", "faulthandler", "junitxml", "legacypath", "logging",
+    "monkeypatch", "pastebin", "recwarn", "setuponly", "setupplan", "skipping", "stepwise",
+    "terminal", "threadexception", "tmpdir", "unittest", "unraisableexception", "warnings",
+)  # fmt: skip
+OPTIONS = (
+    *(f"-pno:{plugin}" for plugin in UNUSED), "-s", "--noconftest", "-c", os.devnull,
+    # Without the second, pytest lists every directory above the checks, up to the root.
+    "--rootdir", str(CHECKS), "--confcutdir", str(CHECKS),
+)  # fmt: skip
+
+
+def all_checks() -> dict[str, Callable[..., None]]:
+    """Return every check by its name, ``group.name``, in the order of the lab's parts."""
+    found: dict[str, Callable[..., None]] = {}
+    for group in GROUPS:
+        module = importlib.import_module(f"autograder.checks.test_{group}")
+        for name, value in vars(module).items():
+            if name.startswith("test_") and inspect.isfunction(value):
+                found[f"{group}.{name.removeprefix('test_')}"] = value
+    return found
+
+
+def claim_of(check: Callable[..., None]) -> str:
+    """Return the claim of a check: its docstring's first paragraph."""
+    paragraph = (inspect.getdoc(check) or "").split("\n\n")[0]
+    return " ".join(paragraph.replace("``", "").split())
+
+
+def limits_of(rubric: Rubric) -> Limits:
+    table = rubric.document.limits
+    return Limits(
+        probe_s=table.probe_s,
+        submission_s=table.submission_s,
+        cpu_s=table.cpu_s,
+        memory_bytes=table.memory_mb << 20,
+        files=table.files,
+        output_bytes=table.output_kb << 10,
+    )
+
+
+def grade(
+    submission: Submission,
+    rubric: Rubric,
+    sandbox: Sandbox,
+    material: Material,
+    select: Callable[[Entry], bool] = lambda _: True,
+    on_result: Callable[[CheckResult], None] = lambda _: None,
+) -> Grade:
+    """Return the grade of a submission; ``select`` may leave out entries of the rubric.
+
+    What a selected check builds on is judged as well. Nothing that the submission does raises.
+    """
+    began = time.monotonic()
+    client = Client(dict(submission.files), sandbox, limits_of(rubric))
+    with same_engine(), client:
+        session = Session(submission, rubric, client, material, on_result)
+        session.run(session.with_needs(select))
+    return Grade(
+        submission=submission.name,
+        submission_sha256=submission.sha256,
+        rubric_sha256=rubric.sha256,
+        kit=version("lab3-kit"),
+        sources_sha256=contents.sources_sha256(),
+        torch=version("torch"),
+        tier=sandbox.tier,
+        walls=sandbox.walls,
+        resources=client.used,
+        seed=f"{session.seeded['hidden'].seed:x}",
+        data_set=material.data_set,
+        accuracy_error=rubric.document.accuracy_error,
+        problems=submission.problems,
+        results=tuple(session.results),
+        seconds=round(time.monotonic() - began, 3),
+    )
+
+
+class Session:
+    """One submission's checks: a pytest plugin that provides for them and notes their verdicts."""
+
+    def __init__(
+        self,
+        submission: Submission,
+        rubric: Rubric,
+        client: Client,
+        material: Material,
+        on_result: Callable[[CheckResult], None],
+    ) -> None:
+        self.rubric, self._client, self._material = rubric, client, material
+        self.on_result = on_result
+        self.results: list[CheckResult] = []
+        self.checks = all_checks()
+        key = rubric.document.key
+        self.seeded = {v: inputs_for(v, key, submission.sha256) for v in VISIBILITIES}
+        self._failure = "the check was not run"
+        self._entries: list[Entry] = []
+        self._places: dict[str, tuple[str, int]] | None = None
+
+    def with_needs(self, select: Callable[[Entry], bool]) -> list[Entry]:
+        """Return the selected entries and those they build on, in the rubric's order."""
+        wanted = {entry for entry in self.rubric.entries if select(entry)}
+        while True:
+            marks = [self.about(entry.check) for entry in wanted]
+            needed = {need for _, needs, follows in marks for need in needs + follows}
+            more = {
+                entry
+                for entry in self.rubric.entries
+                if entry.check in needed and entry.visibility == "public"
+            } - wanted
+            if not more:
+                return [entry for entry in self.rubric.entries if entry in wanted]
+            wanted |= more
+
+    def about(self, check: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+        """Return what ``claims.about`` says of a check: function, needs and follows."""
+        marks = getattr(self.checks[check], "pytestmark", [])
+        mark: tuple[str, tuple[str, ...], tuple[str, ...]]
+        mark = next(m.args for m in marks if m.name == "about")
+        return mark
+
+    def run(self, entries: list[Entry]) -> None:
+        """Run the checks of these entries in their order."""
+        self._entries = entries
+        files = dict.fromkeys(str(CHECKS / f"test_{e.check.split('.')[0]}.py") for e in entries)
+        if not files:
+            return
+        with alone():
+            code = pytest.main([*OPTIONS, *files], plugins=[self])
+        if code == pytest.ExitCode.INTERRUPTED:
+            raise KeyboardInterrupt
+        missing = entries[len(self.results) :]
+        for entry in missing:  # pytest itself failed
+            self._note(entry, outcome="grader_error", said=self._failure)
+
+    # What pytest calls, by the names of its hooks.
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.addinivalue_line("markers", "about(function, needs, follows): what it is about")
+
+    def pytest_internalerror(self, excrepr: object) -> bool:
+        self._failure = str(excrepr).strip().splitlines()[-1]
+        return True  # it is told in the grade
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self._failure = str(report.longrepr).strip().splitlines()[-1]
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        name = name_of(metafunc.function)
+        metafunc.parametrize("entry", [e for e in self._entries if e.check == name], ids=visibility)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if is_asked(item)]
+        items.sort(key=lambda item: self._entries.index(entry_of(item)))
+
+    @pytest.fixture(autouse=True)
+    def every_check_has_an_entry(self, entry: Entry) -> Entry:
+        return entry
+
+    @pytest.fixture
+    def client(self) -> Client:
+        return self._client
+
+    @pytest.fixture
+    def material(self) -> Material:
+        return self._material
+
+    @pytest.fixture
+    def inputs(self, entry: Entry) -> Inputs:
+        return self.seeded[entry.visibility]
+
+    @pytest.fixture
+    def evidence(self) -> Evidence:
+        return Evidence()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        """Run a check, or say what it waits for, and note the verdict."""
+        entry = entry_of(item)
+        evidence: Evidence = item.funcargs["evidence"]  # type: ignore[attr-defined]
+        began = time.monotonic()
+        _, needs, follows = self.about(entry.check)
+        if first := self._unmet(needs):
+            self._note(
+                entry, outcome=first.outcome, waits_for=first.check, said=first.said,
+                place=first.place,
+            )  # fmt: skip
+            item.obj = lambda **_: None  # type: ignore[attr-defined]
+            return (yield)
+        found: dict[str, Any]
+        try:
+            yield
+            found = {"outcome": "passed", "share": 1.0}
+            if not evidence.is_judged:
+                found = {"outcome": "grader_error", "said": "the check judged nothing"}
+        except ClaimFailedError as failed:
+            found = {
+                "outcome": failed.outcome, "said": failed.said, "diagnosis": failed.diagnosis,
+                "share": failed.share, "is_claim_only": failed.is_claim_only,
+                "place": failed.place,
+            }  # fmt: skip
+        except NoAnswerError as error:
+            found = {
+                "outcome": error.outcome, "said": error.said, "diagnosis": error.diagnosis,
+                "place": error.place,
+            }  # fmt: skip
+        except (SandboxError, NeedsStaffError) as error:
+            found = {"outcome": "grader_error", "said": str(error)}
+        except Exception as error:
+            found = {"outcome": "grader_error", "said": f"{type(error).__name__}: {error}"}
+        first = self._unmet(follows)
+        if first and found["outcome"] not in ("passed", "grader_error"):
+            found["waits_for"] = first.check
+        found["observations"] = tuple(evidence.observations)
+        found["seconds"] = round(time.monotonic() - began, 4)
+        self._note(entry, **found)
+        return None
+
+    def _unmet(self, checks: tuple[str, ...]) -> CheckResult | None:
+        """Return the first of these checks that didn't pass, if there is one."""
+        return next((r for r in self.results if r.check in checks and r.outcome != "passed"), None)
+
+    def _note(
+        self, entry: Entry, outcome: Outcome, place: Place | None = None, **more: Any
+    ) -> None:
+        if place is None and outcome != "passed" and outcome != "grader_error":
+            place = self._place(self.about(entry.check)[0])
+        result = CheckResult(
+            check=entry.check,
+            visibility=entry.visibility,
+            claim=claim_of(self.checks[entry.check]),
+            points=entry.points,
+            outcome=outcome,
+            place=place,
+            output=self._client.take_output()[:OUTPUT_LENGTH],
+            **({"share": 0.0, "seconds": 0.0} | more),
+        )
+        self.results.append(result)
+        self.on_result(result)
+
+    def _place(self, function: str) -> Place | None:
+        """Return where a function of the student begins, as far as their files can be imported."""
+        if self._places is None:
+            try:
+                self._places = self._client.ask("places", Places)[0].places
+            except (NoAnswerError, SandboxError):
+                self._places = {}
+        if function not in self._places:
+            return None
+        file, line = self._places[function]
+        return Place(file=file, line=line, function=function)
+
+
+def visibility(entry: Entry) -> str:
+    return entry.visibility
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Return the name of a check: ``observer.lower_clamp``."""
+    group = function.__module__.rsplit("test_", 1)[1]
+    return f"{group}.{function.__name__.removeprefix('test_')}"
+
+
+def is_asked(item: pytest.Item) -> bool:
+    """Tell whether an item has an entry: what was not selected gets none."""
+    spec = getattr(item, "callspec", None)
+    return spec is not None and isinstance(spec.params.get("entry"), Entry)
+
+
+def entry_of(item: pytest.Item) -> Entry:
+    entry: Entry = item.callspec.params["entry"]  # type: ignore[attr-defined]
+    return entry
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep the user's settings and plugins of pytest out of the checks."""
+    hidden = {"PYTEST_ADDOPTS": None, "PYTEST_PLUGINS": None, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    before = {name: os.environ.get(name) for name in hidden}
+    for name, value in hidden.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
