@@ -55,8 +55,8 @@ ALLOWED: dict[str, set[str]] = {
         T + "shared",
     },
     T + "course": {
-        "lab3", A + "exports", A + "grading", A + "host", A + "judging", A + "messages", A + "rubric",
-        T + "grades", T + "report", T + "running", T + "shared",
+        "lab3", A + "exports", A + "grading", A + "host", A + "judging", A + "messages",
+        A + "rubric", T + "grades", T + "report", T + "running", T + "shared",
     },
     T + "cli": {"lab3", T + "course", T + "running", T + "shared", T + "staff", T + "student"},
     T + "__main__": {T + "cli"},
