@@ -160,9 +160,10 @@ class Session:
             code = pytest.main([*OPTIONS, *files], plugins=[self])
         if code == pytest.ExitCode.INTERRUPTED:
             raise KeyboardInterrupt
-        missing = entries[len(self.results) :]
-        for entry in missing:  # pytest itself failed
-            self._note(entry, outcome="grader_error", said=self._failure)
+        judged = {(result.check, result.visibility) for result in self.results}
+        for entry in entries:
+            if (entry.check, entry.visibility) not in judged:  # pytest itself failed
+                self._note(entry, outcome="grader_error", said=self._failure)
 
     # What pytest calls, by the names of its hooks.
 

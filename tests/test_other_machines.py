@@ -1,6 +1,7 @@
 """The commands on other people's computers: containers, old kernels, ordinary users."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -55,7 +56,7 @@ def lab3_at(machine: str, *arguments: object, cwd: Path) -> subprocess.Completed
     ],
 )
 def test_doctor_tells_the_truth(machine: str, stands: set[str], told: str, shared: Path) -> None:
-    if machine == "no-users" and machines.why_not("ordinary-user"):
+    if machine == "no-users" and os.geteuid() != 0:
         pytest.skip("only root becomes another user")
     found = json.loads(lab3_at(machine, "doctor", "--json", cwd=shared).stdout)
     walls = {tier: text for tier, text in found["walls"].items() if tier != "none"}

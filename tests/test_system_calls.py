@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder.inside import system_calls
-from autograder.inside.system_calls import ALLOWED, OWN
+from autograder.inside.system_calls import ABSENT, ALLOWED, OWN
 
 HEADERS = {
     "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
     "aarch64": Path("/usr/include/asm-generic/unistd.h"),
 }
-EPERM, ALLOW, KILL = 0x00050001, 0x7FFF0000, 0x80000000
+EPERM, ENOENT, ALLOW, KILL = 0x00050001, 0x00050002, 0x7FFF0000, 0x80000000
 PID = 4242
 
 
@@ -24,8 +24,10 @@ def test_the_numbers_are_the_kernels(processor: str) -> None:
         pytest.skip("the kernel's headers are not installed")
     text = HEADERS[processor].read_text()
     numbers = {name: int(n) for name, n in re.findall(r"define __NR(?:3264)?_(\w+) (\d+)", text)}
-    for name, call in ALLOWED.items():
-        assert getattr(call, processor) == numbers.get(name, -1), name
+    for name, call in (ALLOWED | ABSENT).items():
+        assert getattr(call, processor) == numbers.get(
+            name, numbers.get(name.removeprefix("new"), -1)
+        ), name
 
 
 def run(program: bytes, architecture: int, number: int, arguments: tuple[int, ...]) -> int:
@@ -90,8 +92,10 @@ def test_any_other_number_is_refused(
 ) -> None:
     known = {(call.x86_64, call.aarch64)[column] for call in ALLOWED.values()}
     if number not in known:
+        absent = {(call.x86_64, call.aarch64)[column] for call in ABSENT.values()}
         program = system_calls.filter_program(column, PID)
-        assert run(program, architecture, number, arguments) == EPERM
+        verdict = run(program, architecture, number, arguments)
+        assert verdict == (ENOENT if number in absent else EPERM)
 
 
 @given(st.integers(0, 700), st.integers(0, 2**32 - 1))

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from autograder import judging
 from autograder.grading import Event, Options, grade_path
 from autograder.host.sandbox import Sandbox
+from autograder.material import Material
 from autograder.results import Grade
 from autograder.workers import Verdict, Workers
 from tests.conftest import RUBRIC, SOLVED, grade_code, handed_in
@@ -82,6 +84,25 @@ def test_a_worker_that_died_is_told_and_replaced() -> None:
     assert {result.outcome for result in lost.results} == {"grader_error"}
     assert found.earned == found.points
     assert [verdict.is_well for verdict in verdicts] == [False, True]
+
+
+def test_a_worker_that_dies_in_the_middle_takes_no_points() -> None:
+    judged: list[object] = []
+    with Sandbox() as sandbox:
+
+        def kill_it(result: object) -> None:
+            judged.append(result)
+            if len(judged) == 3:
+                os.kill(sandbox._worker._process.pid, 9)
+
+        grade = judging.grade(
+            handed_in(SOLVED), RUBRIC, sandbox, Material(thresholds=RUBRIC.document.thresholds),
+            lambda entry: entry.check.startswith("observer."), kill_it,
+        )  # fmt: skip
+    outcomes = [result.outcome for result in grade.results]
+    assert outcomes[:3] == ["passed"] * 3
+    assert "grader_error" in outcomes[3:]
+    assert set(outcomes[3:]) <= {"grader_error", "passed"}  # what was answered before counts
 
 
 def test_a_grade_names_its_canary(monkeypatch: pytest.MonkeyPatch, student: Path) -> None:

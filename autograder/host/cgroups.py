@@ -1,8 +1,8 @@
 """Control groups: limits on memory, processes and CPU of a whole worker, where the host allows.
 
-They are one more wall around the limits that each child has anyway, never the only one. Groups of
-both versions are made below the grader's own when it may write there (root, or a delegated
-group); else systemd is asked for one.
+They are one more wall around the limits that each child has anyway, never the only one. Where
+systemd runs, it is asked for a group; elsewhere groups of both versions are made below the
+grader's own, when it may write there (root, or a delegated group).
 """
 
 import contextlib
@@ -11,13 +11,15 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 MEMORY_BYTES = 5 << 30  # a warm worker and one child
 PROCESSES = 32
+SYSTEMD = Path("/run/systemd/system")  # there when it runs
+WAY_TO_SYSTEMD = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 PERIOD_US = 100_000  # of CPU time in each period: one core
 # The shell moves itself into the groups, and becomes the worker.
 ENTER = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit; shift; done; shift; exec "$@"'
@@ -45,6 +47,7 @@ class Group:
     prefix: tuple[str, ...]
     limited: tuple[str, ...]
     folders: tuple[Path, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)  # what the prefix needs
 
     def remove(self) -> None:
         """Remove what was made, as soon as the kernel has let go of the processes in it."""
@@ -78,6 +81,8 @@ class Hierarchy:
 
 def make() -> Group | None:
     """Return a fresh group with as many limits as can be had, or None."""
+    if group := group_of_systemd():
+        return group
     folders: list[Path] = []
     limited: list[str] = []
     for hierarchy in hierarchies():
@@ -94,15 +99,16 @@ def make() -> Group | None:
         if can_be_entered(prefix):
             return group
         group.remove()
-    if prefix := systemd_prefix():
-        return Group(prefix, tuple(what for what, _, _ in CONTROLLERS.values()))
     return None
 
 
-def can_be_entered(prefix: tuple[str, ...]) -> bool:
-    """Tell whether a program starts behind a prefix."""
+def can_be_entered(prefix: tuple[str, ...], environment: Mapping[str, str] = {}) -> bool:
+    """Tell whether a program starts behind a prefix, with nothing else in its environment."""
     try:
-        done = subprocess.run([*prefix, "true"], capture_output=True, timeout=10, check=False)
+        done = subprocess.run(
+            [*prefix, "/bin/sh", "-c", ":"],
+            env={"PATH": "", **environment}, capture_output=True, timeout=10, check=False,
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
@@ -169,15 +175,22 @@ def hierarchies(proc: Path = Path("/proc/self")) -> Iterator[Hierarchy]:
 
 
 @cache
-def systemd_prefix() -> tuple[str, ...]:
-    """Return how systemd starts a program in a group with our limits; empty when it can't."""
-    if not shutil.which("systemd-run"):
-        return ()
+def group_of_systemd() -> Group | None:
+    """Return how systemd starts a program in a group with our limits; None when it can't."""
+    program, env = shutil.which("systemd-run"), shutil.which("env")
+    if not (program and env and SYSTEMD.exists()):
+        return None
     whose = () if os.geteuid() == 0 else ("--user",)
     limits = (f"MemoryMax={MEMORY_BYTES}", f"TasksMax={PROCESSES}", "CPUQuota=100%")
     given = (f"--property={limit}" for limit in limits)
-    prefix = ("systemd-run", *whose, "--scope", "--quiet", "--collect", *given, "--")
-    return prefix if can_be_entered(prefix) else ()
+    # What leads to the user's systemd is forgotten again before the program starts.
+    environment = {name: os.environ[name] for name in WAY_TO_SYSTEMD if name in os.environ}
+    forgotten = (f"--unset={name}" for name in WAY_TO_SYSTEMD)
+    prefix = (program, *whose, "--scope", "--quiet", "--collect", *given, "--", env, *forgotten)
+    if not can_be_entered(prefix, environment):
+        return None
+    limited = tuple(what for what, _, _ in CONTROLLERS.values())
+    return Group(prefix, limited, environment=environment)
 
 
 def describe() -> str:

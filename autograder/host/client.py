@@ -272,6 +272,7 @@ class Client:
             raise NoAnswerError("crashed", f"the process of your code {how}") from None
         except SandboxError:
             self.sandbox.anomalies += 1
+            self._child = None  # gone with its worker
             raise
         except NoAnswerError:
             raise

@@ -57,7 +57,8 @@ def sources_sha256() -> str:
 def stage(folder: Path) -> list[Path]:
     """Lay out what can be imported below a folder, and return where to import from.
 
-    Our files are copied; packages are links, so that no path tells where the kit lies.
+    Our files are copied; packages are links, so that modules don't say where the kit lies. Nobody
+    else may change what is there, whatever the mask of new files is.
     """
     for name, path in kit_files().items():
         (folder / "kit" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -67,6 +68,10 @@ def stage(folder: Path) -> list[Path]:
         place = places.setdefault(part.parent, folder / "site" / str(len(places)))
         place.mkdir(parents=True, exist_ok=True)
         (place / part.name).symlink_to(part)
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
+    folder.chmod(0o755)
     return [folder / "kit", *places.values()]
 
 
@@ -111,8 +116,8 @@ def library_paths() -> list[Path]:
     base = Path(sys.base_prefix).resolve()
     wanted = [Path(p) for p in LIBRARIES]
     wanted += [python(), Path(sysconfig.get_paths()["stdlib"]).resolve()]
-    library = sysconfig.get_config_var("LDLIBRARY")
-    wanted += [p for p in base.glob(f"lib/{library}*") if library and ".so" in library]
+    if base != Path("/usr"):  # its own libraries, as conda has them
+        wanted += sorted(base.glob("lib/*.so*"))
     return [
         path
         for path in dict.fromkeys(wanted)

@@ -5,15 +5,16 @@ import json
 import os
 import secrets
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from autograder.host import processes
 from autograder.host.child import Child, SandboxError, WorkerError
 from autograder.inside.attempts import ATTEMPTS, Baits
 
 PROOF_S = 20
+LONGEST_SOCKET_NAME = 107  # bytes
 
 
 @contextmanager
@@ -22,8 +23,7 @@ def baits() -> Iterator[Baits]:
     secret = secrets.token_hex(16)
     held = ctypes.create_string_buffer(secret.encode())
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab3-bait-")))
-        folder.chmod(0o777)
+        folder = Path(stack.enter_context(processes.temporary_folder("lab3-bait")))
         for name in ("secret", "victim"):
             (folder / name).write_text(secret)
             (folder / name).chmod(0o666)
@@ -32,9 +32,15 @@ def baits() -> Iterator[Baits]:
         path = str(folder / "socket")
         for address in (abstract, path):
             listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+            if address == path and len(os.fsencode(path)) > LONGEST_SOCKET_NAME:
+                path = ""  # nobody could connect to it either
+                continue
             listener.bind(address)
             listener.listen()
-        Path(path).chmod(0o777)
+        if path:
+            Path(path).chmod(0o777)
+        # From here on anybody may change what lies there, so nothing of ours touches it again.
+        folder.chmod(0o777)
         yield Baits(
             folder=str(folder),
             secret=secret,
@@ -48,12 +54,14 @@ def baits() -> Iterator[Baits]:
 
 def prove(child: Child) -> None:
     """Let a child of the worker try to break every promise; raise SandboxError if one breaks."""
-    with baits() as laid:
-        try:
+    try:
+        with baits() as laid:
             header, _ = child.converse({"baits": laid}, b"", 0, PROOF_S)
-        except WorkerError as error:
-            told = child.take_output().decode(errors="replace").strip()
-            raise SandboxError(told or f"the walls' proof {error.death or error}") from None
+    except WorkerError as error:
+        told = child.take_output().decode(errors="replace").strip()
+        raise SandboxError(told or f"the walls' proof {error.death or error}") from None
+    except OSError as error:
+        raise SandboxError(f"the walls' proof can't be laid out: {error}") from None
     broken: dict[str, list[str]] = json.loads(header)["broken"]
     if broken:
         how = "; ".join(

@@ -47,7 +47,11 @@ def remedy(tier: str, fault: str, system: System | None = None) -> str:
         return "grade on Linux, or in a Linux virtual machine or WSL"
     if "another user" in fault:
         return "let root change users (Docker: --cap-add SETUID --cap-add SETGID), or don't be root"
-    if "promise does not hold" in fault or "does not list its files" in fault:
+    if "doesn't list its files" in fault:
+        return "make the environment anew with pip"
+    if "temporary folder" in fault:
+        return "set TMPDIR to a folder that can be written"
+    if "promise does not hold" in fault:
         return "tell the kit's authors, with the output of lab3 doctor --json"
     return for_namespaces(fault, system) if tier == "namespaces" else for_landlock(fault, system)
 

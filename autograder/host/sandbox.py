@@ -33,6 +33,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "LC_ALL": "C.UTF-8",
     "PATH": "",  # no program is looked for
+    "TORCHINDUCTOR_CACHE_DIR": "/",  # it makes sure of one as it is imported
     # A network's weights come and go several times: keep their pages instead of returning them.
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296"
     ":glibc.malloc.trim_threshold=8589934592:glibc.malloc.top_pad=268435456",
@@ -55,8 +56,13 @@ class WorkerProcess:
         self._first: int | None = None  # of the container: ours to reap when bubblewrap has gone
         self._children: set[int] = set()
         self._pending = b""
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115
-        self._folder = tempfile.TemporaryDirectory(prefix="lab3-worker-")
+        self._maker = os.getpid()
+        self._is_closed = False
+        try:
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115
+            self._folder = processes.temporary_folder("lab3-worker")
+        except OSError as error:
+            raise SandboxError(f"no temporary folder can be used: {error}") from error
         self._group: cgroups.Group | None = None
         self._control, theirs = socket.socketpair()
         if hasattr(socket, "SO_PASSCRED"):
@@ -93,7 +99,6 @@ class WorkerProcess:
             except bubblewrap.MappingError:
                 return self._start_in(bubblewrap.container(folder, may_map=False), theirs, plan)
         paths = [str(path) for path in contents.stage(folder)]
-        folder.chmod(0o755)
         here = bubblewrap.Container([], paths)
         if self.tier == "landlock":
             if fault := why_no_landlock():
@@ -118,7 +123,7 @@ class WorkerProcess:
             stdout=self._log,
             stderr=self._log,
             pass_fds=[theirs.fileno(), *container.far_ends],
-            env=ENVIRONMENT,
+            env={**ENVIRONMENT, **(self._group.environment if self._group else {})},
             cwd=self._folder.name,
             start_new_session=True,
         )  # fmt: skip
@@ -158,6 +163,8 @@ class WorkerProcess:
 
         Raises SandboxError when the worker can't start, or a promise doesn't hold.
         """
+        if self._is_closed:
+            raise SandboxError("the worker process has been ended")
         if self.is_proved:
             return
         self._receive(START_S)
@@ -209,7 +216,13 @@ class WorkerProcess:
         return Ending(death, told["cpu_s"], told["peak_memory_bytes"])
 
     def close(self) -> None:
-        """End the warm process and with it every child, and leave nothing of them behind."""
+        """End the warm process and with it every child, and leave nothing of them behind.
+
+        A copy of this object in a process that was forked has nothing to end.
+        """
+        if self._is_closed or os.getpid() != self._maker:
+            return
+        self._is_closed = True
         self._control.close()  # it kills and reaps its children then, and goes
         try:
             self._process.wait(END_S if self.is_proved else 0)  # one that imports hears nothing
@@ -249,6 +262,8 @@ class WorkerProcess:
         return answer
 
     def _obituary(self) -> str:
+        if self._log.closed:
+            return "the worker process has been ended"
         self._log.seek(0)
         said = self._log.read()[-2000:].decode(errors="replace").strip().splitlines()
         return f"the worker process does not answer{f': {said[-1]}' if said else ''}"
@@ -319,7 +334,8 @@ class Sandbox:
         self._check_owner()
         self._worker.close()
         self.anomalies = 0
-        self._worker = WorkerProcess(self.tier, self._is_lean)
+        self._tiers = [self.tier]  # no weaker ones for those who come later
+        self._worker = self._first_that_starts()
 
     def wait_until_ready(self) -> None:
         """Return when a worker is warm and its walls are proven; see ``WorkerProcess``."""

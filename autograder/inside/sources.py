@@ -6,6 +6,7 @@ in the page cache it would share with others.
 """
 
 import contextlib
+import errno
 import importlib
 import importlib.abc
 import importlib.util
@@ -55,6 +56,13 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
                         self._sources[name] = Source(entry.path, file.read(), is_package)
             elif entry.name.isidentifier() and entry.name not in LEFT_OUT and entry.is_dir():
                 self._read(entry.path, f"{prefix}{entry.name}.")
+
+    def get_data(self, path: str) -> bytes:
+        """Return a file's content; raise FileNotFoundError when it was not read before."""
+        for source in self._sources.values():
+            if source.path == path:
+                return source.content
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
     def find_spec(self, fullname: str, _path: Any, _target: Any = None) -> ModuleSpec | None:
         source = self._sources.get(fullname)

@@ -38,6 +38,8 @@ class Call(NamedTuple):
 
 OWN = -2  # stands for the child's own process id
 PRIVATE, REALTIME = 128, 256
+# wait, wake, requeue, cmp_requeue, wake_op, wait_bitset, wake_bitset
+WAITS = (0, 1, 3, 4, 5, 9, 10)
 MAP_SHARED, MAP_ANONYMOUS, MAP_HUGETLB = 0x01, 0x20, 0x40000
 
 CLOCKS = Rule(0, tuple(range(12)))  # others are clocks of other processes and of devices
@@ -56,11 +58,11 @@ ALLOWED: dict[str, Call] = {
     "mremap": Call(25, 216),
     "mprotect": Call(10, 226),  # oneDNN writes its kernels as it goes
     "brk": Call(12, 214),
-    # MADV_NORMAL to DONTNEED, FREE, HUGEPAGE, NOHUGEPAGE, DONTDUMP, DODUMP: nothing that merges
-    # equal pages of several processes or drives a file out of the page cache
-    "madvise": Call(28, 233, (Rule(2, (0, 1, 2, 3, 4, 8, 14, 15, 16, 17)),)),
-    # wait, wake, requeue, cmp_requeue, wake_op, wait_bitset, wake_bitset
-    "futex": Call(202, 98, (Rule(1, (0, 1, 3, 4, 5, 9, 10), 0xFFFFFFFF - PRIVATE - REALTIME),)),
+    # MADV_NORMAL, DONTNEED, FREE, HUGEPAGE, NOHUGEPAGE, DONTDUMP, DODUMP: nothing that merges equal
+    # pages of several processes, or moves a file into the page cache or out of it
+    "madvise": Call(28, 233, (Rule(2, (0, 4, 8, 14, 15, 16, 17)),)),
+    # a futex that is not private is one with all who map the same file
+    "futex": Call(202, 98, (Rule(1, tuple(PRIVATE + n for n in WAITS), 0xFFFFFFFF - REALTIME),)),
     # signals to itself, as abort() sends them
     "rt_sigaction": Call(13, 134),
     "rt_sigprocmask": Call(14, 135),
@@ -91,22 +93,37 @@ ALLOWED: dict[str, Call] = {
     "getcpu": Call(309, 168),
     "sched_yield": Call(24, 124),
     "sched_getaffinity": Call(204, 123, (Rule(0, (0, OWN)),)),
-    "getrusage": Call(98, 165),
     "getrlimit": Call(97, 163),
     # its own limits, and to read only
     "prlimit64": Call(302, 261, (Rule(0, (0, OWN)), Rule(2, (0,), is_long=True))),
     "getrandom": Call(318, 278),
-    # PR_SET_NAME, PR_GET_NAME, PR_SVE_GET_VL (ARM's vector length)
-    "prctl": Call(157, 167, (Rule(0, (15, 16, 51)),)),
+    # PR_GET_NAME, PR_SVE_GET_VL (ARM's vector length)
+    "prctl": Call(157, 167, (Rule(0, (16, 51)),)),
     # ARCH_GET_XCOMP_SUPP, _GET_XCOMP_PERM, _REQ_XCOMP_PERM: Intel's matrix units
     "arch_prctl": Call(158, -1, (Rule(0, (0x1021, 0x1022, 0x1023)),)),
     "exit": Call(60, 93),
     "exit_group": Call(231, 94),
 }
 
+# What looks for a file is told that there is none, so that code which asks first goes on.
+ABSENT: dict[str, Call] = {
+    "open": Call(2, -1),
+    "openat": Call(257, 56),
+    "openat2": Call(437, 437),
+    "stat": Call(4, -1),
+    "lstat": Call(6, -1),
+    "newfstatat": Call(262, 79),
+    "statx": Call(332, 291),
+    "access": Call(21, -1),
+    "faccessat": Call(269, 48),
+    "faccessat2": Call(439, 439),
+    "readlink": Call(89, -1),
+    "readlinkat": Call(267, 78),
+}
+
 LOAD, JUMP_IF, JUMP_IF_GE, AND, RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
 NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
-ALLOW, KILL_PROCESS, EPERM = 0x7FFF0000, 0x80000000, 0x00050001
+ALLOW, KILL_PROCESS, EPERM, ENOENT = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050002
 PR_SET_SECCOMP, MODE_FILTER = 22, 2
 Line = tuple[int, int, int, int]
 
@@ -119,9 +136,9 @@ def processor() -> int | None:
 def filter_program(column: int, pid: int) -> bytes:
     """Return the BPF program that allows the table, for a process with this id.
 
-    A refused call fails with EPERM, as if a permission were missing: libraries that try one and
-    fall back go on. Calls of another architecture end the process. The source of the format is
-    <linux/seccomp.h>.
+    A refused call fails with EPERM, as if a permission were missing, or ENOENT, as if a file were:
+    libraries that try one and fall back go on. Calls of another architecture end the process. The
+    source of the format is <linux/seccomp.h>.
     """
     code: list[Line] = [
         (LOAD, 0, 0, ARCHITECTURE),
@@ -136,6 +153,10 @@ def filter_program(column: int, pid: int) -> bytes:
         if number >= 0:
             verdict = conditions(call.rules, pid)
             code += [(JUMP_IF, 0, len(verdict), number), *verdict]
+    for call in ABSENT.values():
+        number = (call.x86_64, call.aarch64)[column]
+        if number >= 0:
+            code += [(JUMP_IF, 0, 1, number), (RETURN, 0, 0, ENOENT)]
     code.append((RETURN, 0, 0, EPERM))
     return b"".join(struct.pack("HBBI", *line) for line in code)
 

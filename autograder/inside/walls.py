@@ -63,8 +63,8 @@ def become(uid: int) -> None:
 def raise_walls(limits: dict[str, int], has_landlock: bool) -> None:
     """Shut a child in for good.
 
-    ``limits``: ``address_space_bytes``, ``cpu_s``, ``files``. Raises OSError when a wall can't be
-    raised: the caller must not go on then.
+    ``limits``: ``address_space_bytes``, ``data_bytes``, ``cpu_s``, ``files``. Raises OSError when a
+    wall can't be raised: the caller must not go on then.
     """
     library = libc()
     die_with_parent(library)
@@ -76,15 +76,19 @@ def raise_walls(limits: dict[str, int], has_landlock: bool) -> None:
 
 
 def set_limits(limits: dict[str, int]) -> None:
+    """Set the limits, or lower ones where somebody has set these already."""
     for name, value in (
         (resource.RLIMIT_AS, limits["address_space_bytes"]),
+        (resource.RLIMIT_DATA, limits["data_bytes"]),
         (resource.RLIMIT_CPU, limits["cpu_s"]),
         (resource.RLIMIT_NOFILE, limits["files"]),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
     ):
-        resource.setrlimit(name, (value, value))
+        hard = resource.getrlimit(name)[1]
+        least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(name, (least, least))
 
 
 def drop_privileges(library: Any) -> None:
@@ -99,22 +103,23 @@ def drop_privileges(library: Any) -> None:
     call(library.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "not dumpable")
 
 
-def current_address_space_bytes() -> int:
-    """Return how much address space this process has, to the megabyte, without /proc.
+def in_use(limit: int) -> int:
+    """Return how many bytes of RLIMIT_AS or RLIMIT_DATA this process has, without /proc.
 
-    The smallest limit under which one more page can be had is found by halving.
+    The smallest limit under which one more page can be had is found by halving, to the megabyte.
     """
     import mmap
 
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    low, high = 0, 1 << 47
+    soft, hard = resource.getrlimit(limit)
+    low, high = 0, 1 << 47 if hard == resource.RLIM_INFINITY else hard
     while high - low > 1 << 20:
         middle = (low + high) // 2
-        resource.setrlimit(resource.RLIMIT_AS, (middle, hard))
+        resource.setrlimit(limit, (middle, hard))
         try:
-            mmap.mmap(-1, mmap.PAGESIZE).close()
+            flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+            mmap.mmap(-1, mmap.PAGESIZE, flags=flags).close()
             high = middle
         except (OSError, MemoryError):
             low = middle
-    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    resource.setrlimit(limit, (soft, hard))
     return high

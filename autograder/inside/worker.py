@@ -6,17 +6,21 @@ child's channel and its output) and ``end`` (kill a child, and tell how it died 
 A child raises its walls, then answers probes on its channel until the channel closes.
 """
 
+import builtins
 import contextlib
 import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import io
 import json
 import os
 import platform
+import resource
 import signal
 import socket
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from types import CodeType, ModuleType
@@ -51,7 +55,7 @@ class Worker:
         self.control, self.plan = control, plan
         self.children: set[int] = set()
         self.modules = sources.SourceFinder([])
-        self.baseline = 0
+        self.address_space_bytes = self.data_bytes = 0  # of the warm process itself
 
     def serve(self) -> None:
         """Shut in, get warm, and serve the control socket until it closes."""
@@ -62,6 +66,7 @@ class Worker:
             self.plan.readable.clear()  # no child learns paths of this computer from it
         self.tell({"entered": True})
         os.chdir("/")
+        tempfile.tempdir = "/"  # libraries ask where; nothing can be written anywhere
         if not self.plan.is_lean:
             preload()
         if self.plan.has_walls:
@@ -69,7 +74,8 @@ class Worker:
                 self.modules = preload_modules()
             if self.plan.uid is not None:
                 walls.become(self.plan.uid)
-            self.baseline = walls.current_address_space_bytes()
+            self.address_space_bytes = walls.in_use(resource.RLIMIT_AS)
+            self.data_bytes = walls.in_use(resource.RLIMIT_DATA)
         self.tell({"ready": True})
         try:
             self.obey()
@@ -123,8 +129,12 @@ class Worker:
             sys.stdin = open(0, closefd=False)  # noqa: SIM115
             if self.plan.has_walls:
                 use_no_files(self.modules)
-                space = self.baseline + limits["memory_bytes"]
-                inside = {**limits, "address_space_bytes": space}
+                memory = limits["memory_bytes"]
+                inside = {
+                    **limits,
+                    "address_space_bytes": self.address_space_bytes + memory,
+                    "data_bytes": self.data_bytes + memory,
+                }
                 walls.raise_walls(inside, self.plan.has_landlock)
             serve(kept)
             status = 0
@@ -221,9 +231,26 @@ def draw_seed() -> int:
 
 
 def use_no_files(modules: sources.SourceFinder) -> None:
-    """Import from memory from now on."""
+    """Import from memory from now on, and let libraries go on that ask for a file in passing."""
     here = [finder for finder in sys.meta_path if finder is not importlib.machinery.PathFinder]
     sys.meta_path[:] = [*here, modules]
+
+    def get_data(_loader: Any, path: str) -> bytes:
+        return modules.get_data(path)  # the source of what was imported before, too
+
+    setattr(importlib.machinery.SourceFileLoader, "get_data", get_data)  # noqa: B010
+    real_open, real_makedirs = builtins.open, os.makedirs
+
+    def open_(file: Any, mode: str = "r", *arguments: Any, **more: Any) -> Any:
+        if file != os.devnull:
+            return real_open(file, mode, *arguments, **more)
+        return io.BytesIO() if "b" in mode else io.StringIO()
+
+    def makedirs(name: Any, mode: int = 0o777, exist_ok: bool = False) -> None:
+        if name != os.sep or not exist_ok:  # where PyTorch's compiler is told to keep its cache
+            real_makedirs(name, mode, exist_ok)
+
+    builtins.open, os.makedirs = open_, makedirs
 
 
 def ignore_threads(nthreads: int) -> None:

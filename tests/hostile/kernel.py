@@ -70,8 +70,20 @@ def create(path):
 def write(path):
     with open(path, "ab", 0) as file:
         file.write(b"x")
+def keeping(use):
+    channel = socket.socket(1, 1, 0, fileno=3)
+    try:
+        use(channel)
+    finally:
+        channel.detach()
 def peer(option):
-    return socket.socket(fileno=os.dup(3)).getsockopt(1, option, 12)
+    keeping(lambda channel: channel.getsockopt(1, option, 12))
+def shared_wait():
+    timeout = struct.pack("qq", 0, 1000)
+    try:
+        system_call(202, mapped(), 0, 0, timeout)
+    except TimeoutError:
+        pass
 def peek(pid):
     here = ctypes.create_string_buffer(8)
     there = struct.pack("QQ", id(None), 8)
@@ -89,7 +101,7 @@ def ask(name, function):
     else:
         said[name] = "granted"
 """
-REFUSED = "Operation not permitted"
+REFUSED, NONE = "Operation not permitted", "No such file or directory"
 BOTH = ("filter", "Landlock")
 
 
@@ -99,7 +111,7 @@ class Asked:
 
     code: str
     walls: tuple[str, ...] = ("filter",)
-    errors: tuple[str, ...] = (REFUSED,)
+    errors: tuple[str, ...] = (REFUSED, NONE)
 
 
 ASKED: dict[str, Asked] = {
@@ -160,9 +172,9 @@ ASKED: dict[str, Asked] = {
     },
     "pair of sockets": Asked("[closing(s) for s in socket.socketpair()]"),
     "descriptor through the channel": Asked(
-        "socket.send_fds(socket.socket(fileno=os.dup(3)), [b'x'], [1])", ()),
-    "option of the channel": Asked("socket.socket(fileno=os.dup(3)).setsockopt(1, 8, 1 << 20)"),
-    "address of the channel": Asked("socket.socket(fileno=os.dup(3)).getpeername()"),
+        "keeping(lambda c: socket.send_fds(c, [b'x'], [1]))", ()),
+    "option of the channel": Asked("keeping(lambda c: c.setsockopt(1, 8, 1 << 20))"),
+    "address of the channel": Asked("keeping(lambda c: c.getpeername())"),
     # files
     "reading a file": Asked("open(PLAY + '/mine').read()", BOTH),
     "writing a file": Asked(
@@ -178,7 +190,7 @@ ASKED: dict[str, Asked] = {
         "os.link(PLAY + '/mine', PLAY + '/two') or os.unlink(PLAY + '/two')", BOTH),
     "another name": Asked(
         "os.rename(PLAY + '/mine', PLAY + '/x') or os.rename(PLAY + '/x', PLAY + '/mine')", BOTH),
-    "a device": Asked("open('/dev/null', 'w')", BOTH),
+    "a device": Asked("closing(os.open('/dev/null', os.O_RDWR))", BOTH),
     "a pipe with a name": Asked("os.mkfifo(PLAY + '/fifo') or os.unlink(PLAY + '/fifo')", BOTH),
     "truncation": Asked("os.truncate(PLAY + '/mine', 1)", ("filter", "Landlock")),
     "whether a file is there": Asked("os.stat(PLAY + '/mine')"),
@@ -207,6 +219,11 @@ ASKED: dict[str, Asked] = {
     "lease": Asked("lease()", BOTH),
     "times of a file": Asked("same_times(PLAY + '/mine')"),
     "notices of a folder": Asked("closing(system_call(294, 0))"),
+    "a futex of those who map the same file": Asked("system_call(202, mapped(), 1, 1)"),
+    "waiting for one": Asked("shared_wait()"),
+    "faults of pages": Asked("resource.getrusage(resource.RUSAGE_SELF)"),
+    "pages called into the page cache": Asked("system_call(28, mapped(), 4096, 3)"),
+    "own name in the kernel's log": Asked("control(15, b'x', 0, 0, 0)"),
     "what is in the page cache": Asked("system_call(27, mapped(), 4096, bytes(1))"),
     "what is in the page cache, of a file": Asked(
         "system_call(451, 0, bytes(16), bytes(40), 0)", ()),

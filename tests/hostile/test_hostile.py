@@ -7,7 +7,6 @@ of the suite, and are made at every place in the whole.
 
 import hashlib
 import socket
-import threading
 import time
 from pathlib import Path
 from typing import Any, get_args
@@ -16,8 +15,6 @@ import psutil
 import pytest
 
 from autograder import judging
-from autograder.host.child import Limits, SandboxError
-from autograder.host.sandbox import Sandbox
 from autograder.results import Grade, Outcome
 from tests.conftest import ROOT, SOLVED
 from tests.hostile.attacks import ATTACKS, BASES, BOMBS, REACHES, SNOOPS, Attack, both
@@ -241,24 +238,32 @@ def test_two_graders_at_once_do_not_disturb_each_other(place: str, grader: Grade
             assert grade.earned == grade.points
 
 
-def test_a_sandbox_serves_the_thread_that_made_it() -> None:
-    """Replies of two threads would be told apart by nobody."""
-    faults: list[Exception] = []
-
-    def use() -> None:
-        for call in (lambda: sandbox.fork({}, Limits()), sandbox.renew, sandbox.wait_until_ready):
-            try:
-                call()
-            except SandboxError as error:
-                faults.append(error)
-
-    with Sandbox(is_lean=True) as sandbox:
-        thread = threading.Thread(target=use)
-        thread.start()
-        thread.join()
-        assert len(faults) == 3
-        assert all("serves one thread of one process" in str(fault) for fault in faults)
-        sandbox.wait_until_ready()
+def test_a_flood_between_questions_loses_no_result(grader: Grader) -> None:
+    """It prints up to the limit before an answer, and beyond it after."""
+    flood = both(
+        "flood",
+        """
+        import os, time
+        import autograder.inside.wire as wire
+        real = wire.write_frame
+        def write_frame(*arguments):
+            for _ in range(256):
+                os.write(1, bytes(1 << 16))
+            time.sleep(0.1)
+            real(*arguments)
+            time.sleep(0.001)
+            os.write(1, bytes(1 << 16))
+        wire.write_frame = write_frame
+        """,
+    )
+    groups = ("observer", "qat")
+    with no_longer_than(120):
+        grade = grader.grade(flood.files, groups)
+        honest = grader.grade(SOLVED, groups)
+    named = [(result.check, result.visibility) for result in grade.results]
+    assert sorted(named) == sorted((r.check, r.visibility) for r in honest.results)
+    assert grade.points == honest.points
+    assert "grader_error" not in {result.outcome for result in grade.results}
 
 
 ENDLESS = "import ctypes\nctypes.CDLL(None).prctl(1, 0, 0, 0, 0)\nwhile True: pass"

@@ -4,6 +4,7 @@ Asked are the first child of a warm process, and one beside another that lives.
 """
 
 import json
+import os
 import platform
 import textwrap
 from contextlib import ExitStack
@@ -15,11 +16,11 @@ import pytest
 
 from autograder.host import contents, proof
 from autograder.host.child import Limits
-from autograder.host.sandbox import WorkerProcess, why_no_landlock
+from autograder.host.sandbox import ENVIRONMENT, WorkerProcess, why_no_landlock
 from autograder.inside import attempts, landlock, system_calls
 from tests.conftest import SOLVED
 from tests.hostile.conftest import no_longer_than
-from tests.hostile.kernel import ASKED, PROLOGUE, REFUSED
+from tests.hostile.kernel import ASKED, NONE, PROLOGUE, REFUSED
 from tests.making.graders import Grader
 
 pytestmark = pytest.mark.skipif(
@@ -34,10 +35,11 @@ ARGUMENTS: dict[str, list[tuple[int, ...]]] = {
         (0, 4096, 1, 0x21, -1, 0), (0, 4096, 1, 0x23, -1, 0), (0, 4096, 1, 2, 0, 0),
         (0, 4096, 5, 2, 0, 0), (0, 4096, 3, 0x40022, -1, 0),
     ],
-    "madvise": [(0, 0, advice) for advice in {*range(128)} - {0, 1, 2, 3, 4, 8, 14, 15, 16, 17}],
-    "futex": [(0, op | flag) for op in (2, 6, 7, 8, 11, 12, 13, 14, 99) for flag in (0, 128, 256)],
+    "madvise": [(0, 0, advice) for advice in {*range(128)} - {0, 4, 8, 14, 15, 16, 17}],
+    "futex": [(0, op | flag) for op in (2, 6, 7, 8, 11, 12, 13, 14, 99) for flag in (0, 128, 256)]
+    + [(0, op | flag) for op in (0, 1, 3, 4, 5, 9, 10) for flag in (0, 256)],
     "fcntl": [(1, command) for command in range(2048) if command not in (1, 3)],
-    "prctl": [(option,) for option in range(128) if option not in (15, 16, 51)],
+    "prctl": [(option,) for option in range(128) if option not in (16, 51)],
     "arch_prctl": [(0x1001, 0), (0x1002, 0), (0x1011, 0), (0x1012, 1), (0x1024, 0), (0x1025, 0)],
     "kill": [(pid, 0) for pid in (-1, 0, 1, 2, 4194304)],
     "tgkill": [(1, 1, 0), (-1, -1, 0)],
@@ -111,7 +113,13 @@ def test_every_number_that_is_not_on_the_list_is_refused(
     said = children[child]
     calls = {name: answer for name, answer in said.items() if name.startswith("call ")}
     assert len(calls) > LAST - 60
-    assert {name: answer for name, answer in calls.items() if answer != REFUSED} == {}
+    absent = {f"call {call.x86_64}" for call in system_calls.ABSENT.values()}
+    odd = {
+        name: answer
+        for name, answer in calls.items()
+        if answer != (NONE if name in absent else REFUSED)
+    }
+    assert not odd
 
 
 @which
@@ -125,8 +133,7 @@ def test_calls_on_the_list_do_one_thing_only(
 @which
 def test_little_is_visible(children: dict[str, dict[str, Any]], child: str) -> None:
     said = children[child]
-    allowed = {"GLIBC_TUNABLES", "LC_ALL", "OMP_NUM_THREADS", "PATH", "PWD"}
-    assert set(said["environment"]) <= allowed
+    assert set(said["environment"]) <= {*ENVIRONMENT, "PWD"}
     assert said["open"] == [0, 1, 2, 3]
     assert len(set(said["ids"])) == 1
     assert 0 not in said["ids"]
@@ -154,7 +161,10 @@ def test_no_memory_is_shared_between_children(grader: Grader) -> None:
     grader.walls()
     grader.hold("import time; time.sleep(60)")
     below = psutil.Process(grader.process.pid).children(recursive=True)
-    maps = [Path(f"/proc/{p.pid}/maps").read_text() for p in below if "bwrap" not in p.name()]
+    try:
+        maps = [Path(f"/proc/{p.pid}/maps").read_text() for p in below if "bwrap" not in p.name()]
+    except PermissionError:
+        pytest.skip("only root may look at processes that hide themselves")
     shared = [
         line
         for text in maps
@@ -292,6 +302,9 @@ def granted_by_old_versions() -> set[str]:
     return early | ({"truncation"} if abi < 3 else set())
 
 
+OTHERS_PROCESSES = {"signal to process 1"}  # refused to an ordinary user anyway
+
+
 @needs_landlock
 @pytest.mark.parametrize("wall", [None, *SWITCHES])
 def test_each_wall_refuses_alone_what_is_granted_without_any(
@@ -313,8 +326,11 @@ def test_each_wall_refuses_alone_what_is_granted_without_any(
     if wall is None:
         refused = {name: answer for name, answer in said.items() if answer != "granted"}
         # What a kernel was built without is refused by its absence.
-        assert set(refused.values()) <= {"Function not implemented", "Invalid argument"}, refused
-        assert len(refused) < 5, refused
+        absent = {"Function not implemented", "Invalid argument"}
+        refused = {name: said for name, said in refused.items() if said not in absent}
+        assert set(refused) <= (set() if os.geteuid() == 0 else OTHERS_PROCESSES)
+    elif wall == "privileges" and os.geteuid() != 0:
+        pytest.skip("only root has privileges to give up")
     else:
         its = {name for name, asked in ASKED.items() if wall in asked.walls}
         its -= granted_by_old_versions() if wall == "Landlock" else set()
@@ -340,6 +356,8 @@ def test_every_attempt_of_the_proof_succeeds_without_walls(off: Any) -> None:
     }
     if "NoNewPrivs:\t1" in Path("/proc/self/status").read_text():
         missing -= {"gain_privileges", "make_a_namespace"}  # given up, or refused, before we came
+    if os.geteuid() != 0:
+        missing -= {"become_root"}
     assert not missing
 
 
