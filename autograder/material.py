@@ -20,7 +20,7 @@ from autograder.submissions.reading import Run
 from lab3.data import ImageData, load_data
 from lab3.engines import use_fastest_engine
 from lab3.errors import LabError
-from lab3.runlog import LOG_NAME, RunLog, read_log
+from lab3.log.runlog import LOG_NAME, RunLog, read_log
 
 Kind = Literal["train", "ptq", "qat"]
 KINDS: dict[Kind, str] = {"train": "FP32", "ptq": "PTQ", "qat": "QAT"}

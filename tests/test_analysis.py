@@ -8,9 +8,9 @@ import torch
 
 from lab3.analysis import BINS, activations, analyse, float_copy, shift_of
 from lab3.data import ImageData
+from lab3.log.records import Analysis
 from lab3.qconfig import CustomQConfig
 from lab3.quantize import calibrate, convert, prepare_ptq, prepare_qat
-from lab3.records import Analysis
 from lab3.resnet import QuantizableResNet, build_network
 from tests.test_resnet import randomised
 from tools.running.networks import use_exact_engine

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab3.runlog import read_log
+from lab3.log.runlog import read_log
 from tests.conftest import Command
 from tools.report.texts import load_texts
 

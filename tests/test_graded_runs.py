@@ -20,7 +20,7 @@ from autograder.results import CheckResult, Grade
 from autograder.rubric import Rubric, Thresholds, Tier
 from autograder.submissions.reading import open_submission
 from lab3.data import load_data
-from lab3.runlog import read_log
+from lab3.log.runlog import read_log
 from tests.conftest import RUBRIC, SOLUTION, SOLVED
 from tools.running import workspace
 from tools.running.evaluating import evaluate_runs

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lab3.records import Hyperparameters
+from lab3.log.records import Hyperparameters
 from lab3.resnet import build_network
 from tests.conftest import change, run_lab3
 from tests.test_data import write_fashion_mnist

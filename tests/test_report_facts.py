@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from lab3.records import Baseline, Epoch, Hyperparameters, Record, Result, Start
-from lab3.runlog import RunLog
+from lab3.log.records import Baseline, Epoch, Hyperparameters, Record, Result, Start
+from lab3.log.runlog import RunLog
 from tests.test_runlog import SHA, end, epoch, latency, result, start
 from tools.report.curves import TRAIN, VALIDATION, save_curves, terminal_curve
 from tools.report.facts import Ablation, Comparison, ablations, compare
@@ -395,7 +395,7 @@ def test_curves_are_drawn_without_torch(tmp_path: Path) -> None:
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from lab3.records import Epoch\n"
+        "from lab3.log.records import Epoch\n"
         "from tools.report.curves import save_curves, terminal_curve\n"
         "epochs = [Epoch.model_validate_json(line) for line in sys.stdin]\n"
         "print(terminal_curve(epochs), save_curves(epochs, 1, Path('curves')))\n"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.image import imread
 
-from lab3.certificate import Certificate, Difference, EngineProof, IntegerLayer
-from lab3.runlog import append, read_log
+from lab3.log.certificate import Certificate, Difference, EngineProof, IntegerLayer
+from lab3.log.runlog import append, read_log
 from tests.reports.cases import FILES
 from tests.test_report_writing import PTQ_SHA, QAT_SHA, write_runs
 from tests.test_runlog import TIME

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from matplotlib.image import imread
 
-from lab3.records import Baseline, Hyperparameters, QuantizedTensor, Result
+from lab3.log.records import Baseline, Hyperparameters, QuantizedTensor, Result
 from tests.conftest import Command
 from tests.test_runlog import (
     SHA,

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab3.records import Baseline, Hyperparameters
-from lab3.runlog import append, begin
+from lab3.log.records import Baseline, Hyperparameters
+from lab3.log.runlog import append, begin
 from tests.conftest import Command
 from tests.hostile.conftest import no_longer_than
 from tests.reports.bases import BASES, CHINESE, ENGLISH, SIMPLIFIED

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab3.records import (
+from lab3.log.records import (
     Analysis,
     Baseline,
     DataRecord,
@@ -28,7 +28,7 @@ from lab3.records import (
     Resume,
     Start,
 )
-from lab3.runlog import (
+from lab3.log.runlog import (
     LOG_NAME,
     RunLog,
     RunLogError,

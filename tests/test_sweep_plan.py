@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab3.records import Hyperparameters
+from lab3.log.records import Hyperparameters
 from tests.conftest import SOLUTION, Command
 from tools.running.sweeping import read_plan, settings
 from tools.shared.console import UserError

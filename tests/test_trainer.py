@@ -7,8 +7,8 @@ import torch
 
 from lab3.data import ImageData, Split, load_data
 from lab3.errors import LabError
+from lab3.log.records import Hyperparameters
 from lab3.quantize import begin_qat_epoch, prepare_qat
-from lab3.records import Hyperparameters
 from lab3.resnet import build_network
 from lab3.schedule import learning_rate
 from lab3.training import NonFiniteLossError, Trainer

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from lab3.runlog import write_atomically
+from lab3.log.runlog import write_atomically
 from tools.shared.console import Bar, out, print_table, spinner
 from tools.shared.options import PLACES
 from tools.shared.table import Table

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from lab3.data import ImageData
-from lab3.records import Analysis, QuantizedTensor, Role
+from lab3.log.records import Analysis, QuantizedTensor, Role
 
 MAX_SHIFT_AMOUNT = 8
 BINS = 64  # of a histogram: four steps of the grid each

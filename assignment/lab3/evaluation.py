@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lab3.data import ImageData, Split
-from lab3.records import Latency
+from lab3.log.records import Latency
 
 
 @torch.inference_mode()

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from lab3.data import ImageData
 from lab3.errors import LabError
 from lab3.evaluation import predict
+from lab3.log.records import Scheme
 from lab3.qconfig import CustomQConfig
-from lab3.records import Scheme
 from lab3.resnet import QuantizableResNet
 
 

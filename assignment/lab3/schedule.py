@@ -2,7 +2,7 @@
 
 import math
 
-from lab3.records import Hyperparameters
+from lab3.log.records import Hyperparameters
 
 
 def learning_rate(hyper: Hyperparameters, epoch: int) -> float:

@@ -17,8 +17,8 @@ from lab3.batches import EpochBatches
 from lab3.data import ImageData, Split
 from lab3.errors import LabError
 from lab3.evaluation import predict
-from lab3.records import Epoch, Hyperparameters
-from lab3.runlog import write_atomically
+from lab3.log.records import Epoch, Hyperparameters
+from lab3.log.runlog import write_atomically
 from lab3.schedule import learning_rate
 
 RECIPES = {  # what ``lab3 train`` starts from; each value has an option

@@ -7,7 +7,7 @@ from autograder.checks.test_ptq import exponent, is_shift
 from autograder.claims import Evidence, about
 from autograder.host.client import Client, NoAnswerError
 from autograder.material import KINDS, Kind, Material
-from lab3.runlog import RunLog
+from lab3.log.runlog import RunLog
 from lab3.schedule import learning_rate
 
 Fact = tuple[str, object, object]  # what, expected, got

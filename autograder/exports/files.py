@@ -8,7 +8,7 @@ from autograder.exports.junit import junit
 from autograder.messages import visible
 from autograder.results import Grade
 from autograder.rubric import Disclosure
-from lab3.runlog import write_atomically
+from lab3.log.runlog import write_atomically
 
 GRADE_NAME = "grade.json"
 

@@ -33,10 +33,11 @@ def kit_files() -> dict[str, Path]:
     assert spec.origin is not None
     given = Path(spec.origin).parent
     inside = [ours / "__init__.py", *sorted((ours / "inside").glob("*.py"))]
+    students = {given / name for name in STUDENT_FILES}
     return {f"autograder/{path.relative_to(ours)}": path for path in inside} | {
-        f"lab3/{path.name}": path
-        for path in sorted(given.glob("*.py"))
-        if path.name not in STUDENT_FILES
+        f"lab3/{path.relative_to(given)}": path
+        for path in sorted(given.rglob("*.py"))
+        if path not in students
     }
 
 

@@ -196,7 +196,7 @@ def preload() -> None:
 
     import autograder.inside.probes  # noqa: F401
     import lab3.engines
-    import lab3.records  # noqa: F401
+    import lab3.log.records  # noqa: F401
 
     torch.set_num_threads(1)
     torch.set_num_threads = ignore_threads  # a child can't start any: more would end it

@@ -34,7 +34,7 @@ from autograder.submissions.entries import (
     visible,
 )
 from lab3 import STUDENT_FILES
-from lab3.runlog import CHECKPOINT_NAME, LOG_NAME
+from lab3.log.runlog import CHECKPOINT_NAME, LOG_NAME
 
 LAB, RUNS, REPORT_NAME = "lab3", "runs", "report.md"
 FIXED = {*(f"{LAB}/{name}" for name in STUDENT_FILES), REPORT_NAME}

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from lab3.runlog import read_log
+from lab3.log.runlog import read_log
 from tools.course.pack import pack
 from tools.grades import Shown, print_grade, print_walls
 from tools.report import curves, facts, tables

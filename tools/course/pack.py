@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lab3 import STUDENT_FILES
-from lab3.runlog import CHECKPOINT_NAME, LOG_NAME, write_atomically
+from lab3.log.runlog import CHECKPOINT_NAME, LOG_NAME, write_atomically
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same contents give the same archive
 

@@ -11,7 +11,7 @@ from typing import Annotated, cast
 from typer import Option
 
 from lab3 import STUDENT_FILES
-from lab3.runlog import write_atomically
+from lab3.log.runlog import write_atomically
 from tools.shared.console import UserError, say
 
 BEGIN = re.compile(r"^\s*### BEGIN SOLUTION part (?P<part>\d+)$")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from lab3.certificate import Certificate, IntegerLayer
 from lab3.evaluation import processor_name
-from lab3.records import Analysis
+from lab3.log.certificate import Certificate, IntegerLayer
+from lab3.log.records import Analysis
 from tools.hardware.arithmetic import bits_needed
 from tools.hardware.program import Addition, Shifted, Step, Tally
 from tools.hardware.proof import Proof

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lab3.data import ImageData
-from lab3.runlog import write_atomically
+from lab3.log.runlog import write_atomically
 from tools.hardware.layout import Row, rows
 from tools.hardware.program import Product, Program
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from lab3.certificate import Difference, EngineProof
 from lab3.engines import is_exact
 from lab3.errors import LabError
+from lab3.log.certificate import Difference, EngineProof
 from tools.hardware.arithmetic import Ties
 from tools.hardware.program import Program, Step, Tally
 from tools.hardware.reasons import REASONS, Case, Reason

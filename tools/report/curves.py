@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
-from lab3.runlog import write_atomically
+from lab3.log.runlog import write_atomically
 from tools.report.texts import Texts, load_texts
 
 if TYPE_CHECKING:

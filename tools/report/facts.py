@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lab3.records import Hyperparameters, Result
-from lab3.runlog import RunLog
+from lab3.log.records import Hyperparameters, Result
+from lab3.log.runlog import RunLog
 
 
 @dataclass(frozen=True)

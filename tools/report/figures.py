@@ -9,7 +9,7 @@ from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab3.records import QuantizedTensor, Result
+from lab3.log.records import QuantizedTensor, Result
 from tools.report.curves import TRAIN, VALIDATION, save_figure
 from tools.report.facts import Comparison
 from tools.report.scales import chosen_layers

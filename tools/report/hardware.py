@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lab3.certificate import ACCUMULATOR_BITS, Certificate, EngineProof, IntegerLayer
+from lab3.log.certificate import ACCUMULATOR_BITS, Certificate, EngineProof, IntegerLayer
 
 PRODUCTS = ("convolution", "linear")
 Bounds = tuple[int, int]  # the lowest and the highest

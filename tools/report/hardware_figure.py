@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab3.certificate import ACCUMULATOR_BITS, IntegerLayer
+from lab3.log.certificate import ACCUMULATOR_BITS, IntegerLayer
 from tools.report.curves import save_figure
 from tools.report.figures import COLOURS, GREY, whole_ticks
 from tools.report.hardware import Certificates, accumulating, bounds

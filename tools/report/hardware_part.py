@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lab3.certificate import ACCUMULATOR_BITS, Certificate, EngineProof, IntegerLayer
+from lab3.log.certificate import ACCUMULATOR_BITS, Certificate, EngineProof, IntegerLayer
 from tools.report import hardware
 from tools.report.hardware import Bounds, Certificates
 from tools.report.hardware_figure import alt_hardware, save_hardware

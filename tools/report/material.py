@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab3.errors import LabError
-from lab3.records import Record
-from lab3.runlog import LOG_NAME, RunLog, RunLogError, read_log
+from lab3.log.records import Record
+from lab3.log.runlog import LOG_NAME, RunLog, RunLogError, read_log
 from tools.report.console_log import ConsoleLog
 
 DATASETS = ("cifar10", "fashion-mnist", "digits")  # the task first, then what is for practice

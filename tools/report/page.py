@@ -16,7 +16,7 @@ from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
 from markupsafe import Markup
 
-from lab3.runlog import write_atomically
+from lab3.log.runlog import write_atomically
 from tools.report.texts import LANGUAGES, TEMPLATES, load_texts
 from tools.report.writing import language_of, read_existing
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from lab3.runlog import RunLog
+from lab3.log.runlog import RunLog
 from tools.report.material import Material
 from tools.report.texts import Texts
 from tools.shared.table import Table

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from lab3.errors import LabError
-from lab3.runlog import write_atomically
+from lab3.log.runlog import write_atomically
 
 BROWSERS = (
     "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge",

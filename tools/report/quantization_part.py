@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from math import sqrt
 
-from lab3.records import Analysis, QuantizedTensor, Result
+from lab3.log.records import Analysis, QuantizedTensor, Result
 from tools.report import facts, figures, scales, tables
 from tools.report.material import last_line_of, ranges
 from tools.report.parts import Part, details, optional

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab3.records import QuantizedTensor
+from lab3.log.records import QuantizedTensor
 
 ROLES = ("weight", "activation", "addition")
 

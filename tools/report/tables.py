@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lab3.records import Hyperparameters, Result
+from lab3.log.records import Hyperparameters, Result
 from tools.report.facts import Ablation, Comparison
 from tools.shared.table import Table
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from lab3.records import End, Epoch, Start
-from lab3.runlog import RunLog
+from lab3.log.records import End, Epoch, Start
+from lab3.log.runlog import RunLog
 from tools.report import facts, overfitting, tables
 from tools.report.curves import CurvePoint, save_curves
 from tools.report.material import lines_of, ranges

@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lab3.errors import LabError
-from lab3.runlog import write_atomically
+from lab3.log.runlog import write_atomically
 from tools.report import figures, prose
 from tools.report.blocks import Blocks
 from tools.report.material import Material

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab3.runlog import RunLog
+from lab3.log.runlog import RunLog
 from tools.review.arithmetic import review_arithmetic
 from tools.review.claims import add_prose
 from tools.review.consistency import review_consistency

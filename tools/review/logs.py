@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from lab3.records import End, Hyperparameters, Record, Result
-from lab3.runlog import RunLog
+from lab3.log.records import End, Hyperparameters, Record, Result
+from lab3.log.runlog import RunLog
 from tools.report.facts import compare
 from tools.review.cues import CHOSEN_OTHERWISE
 from tools.review.document import Document

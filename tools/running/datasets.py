@@ -6,8 +6,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab3.records import DataRecord
-from lab3.runlog import RunLog
+from lab3.log.records import DataRecord
+from lab3.log.runlog import RunLog
 from tools.running.workspace import locked
 from tools.shared.console import UserError, spinner
 

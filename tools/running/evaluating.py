@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab3.records import Result, Scheme
-from lab3.runlog import RunLog, RunLogError, append, read_log
+from lab3.log.records import Result, Scheme
+from lab3.log.runlog import RunLog, RunLogError, append, read_log
 from tools.running import networks, workspace
 from tools.running.datasets import data_of
 from tools.shared.console import Bar, UserError, percent, say

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab3.records import End, Epoch, Resume
-from lab3.runlog import STATE_NAME, append, read_log
+from lab3.log.records import End, Epoch, Resume
+from lab3.log.runlog import STATE_NAME, append, read_log
 from tools.running import devices, workspace
 from tools.shared.console import Bar, UserError, percent, say
 

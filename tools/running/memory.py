@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from lab3.records import Hyperparameters
+    from lab3.log.records import Hyperparameters
 
 
 @dataclass(frozen=True)

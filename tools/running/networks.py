@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab3.records import Start
-from lab3.runlog import CHECKPOINT_NAME
+from lab3.log.records import Start
+from lab3.log.runlog import CHECKPOINT_NAME
 from tools.shared.console import Bar
 
 if TYPE_CHECKING:

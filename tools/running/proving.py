@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab3.certificate import Certificate
-from lab3.runlog import RunLog, append, read_log
+from lab3.log.certificate import Certificate
+from lab3.log.runlog import RunLog, append, read_log
 from tools.running import networks, workspace
 from tools.shared.console import Bar, UserError, say, spinner
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from lab3.records import Analysis, Baseline, Hyperparameters, Quantized, Start
-from lab3.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, append, read_log
+from lab3.log.records import Analysis, Baseline, Hyperparameters, Quantized, Start
+from lab3.log.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, append, read_log
 from tools.running import devices, loop, networks, workspace
 from tools.running.datasets import data_record
 from tools.running.training import with_changes

@@ -7,8 +7,8 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from lab3.records import Hyperparameters
-from lab3.runlog import RunLog
+from lab3.log.records import Hyperparameters
+from lab3.log.runlog import RunLog
 from tools.running import workspace
 from tools.running.training import network_defaults, train_run, with_changes
 from tools.shared.console import UserError, say

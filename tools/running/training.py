@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from lab3.records import Hyperparameters, Start
-from lab3.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, read_log
+from lab3.log.records import Hyperparameters, Start
+from lab3.log.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, read_log
 from tools.running import devices, loop, memory, workspace
 from tools.running.datasets import data_record
 from tools.shared.console import UserError, megabytes, percent, say

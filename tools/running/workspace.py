@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lab3 import STUDENT_FILES
-from lab3.records import Environment, Record, Start
-from lab3.runlog import (
+from lab3.log.records import Environment, Record, Start
+from lab3.log.runlog import (
     CHECKPOINT_NAME,
     LOG_NAME,
     STATE_NAME,
@@ -67,7 +67,11 @@ def use_code(code: Path | None) -> Code:
 
     lab3.__path__.insert(0, str((folder / "lab3").resolve()))
     silence_torch()
-    files = {path.name: path for f in reversed(lab3.__path__) for path in Path(f).glob("*.py")}
+    files = {
+        path.relative_to(f).as_posix(): path
+        for f in map(Path, reversed(lab3.__path__))
+        for path in f.rglob("*.py")
+    }
     return Code(
         sha256([files[name] for name in STUDENT_FILES]),
         sha256([path for name, path in sorted(files.items()) if name not in STUDENT_FILES]),

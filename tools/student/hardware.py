@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from lab3.certificate import Certificate, EngineProof, IntegerLayer
+from lab3.log.certificate import Certificate, EngineProof, IntegerLayer
 from tools.report.hardware import alike, head_room, layers_by_reason, totals, verdict
 from tools.running import workspace
 from tools.running.datasets import data_of

@@ -14,7 +14,7 @@ from tools.shared.console import UserError, out, say
 from tools.shared.options import Json
 
 if TYPE_CHECKING:
-    from lab3.runlog import RunLog
+    from lab3.log.runlog import RunLog
     from tools.review.findings import Finding, Review
 
 WIDTH = 79
@@ -101,7 +101,7 @@ def reviewed(path: Path, runs: Path | None) -> Review:
 
 def read_logs(runs: Path) -> list[RunLog]:
     """Return the run logs below a folder; one that is damaged is named and left out."""
-    from lab3.runlog import LOG_NAME, RunLogError, read_log
+    from lab3.log.runlog import LOG_NAME, RunLogError, read_log
 
     logs = []
     for path in sorted(runs.rglob(LOG_NAME)):  # also those of a sweep, one folder further down

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Option
 
-from lab3.runlog import RunLog, RunLogError, json_schema, read_log
+from lab3.log.runlog import RunLog, RunLogError, json_schema, read_log
 from tools.running import workspace
 from tools.shared.console import UserError, out, percent, print_table
 from tools.shared.options import Json, Runs

@@ -9,9 +9,9 @@ from typing import Annotated, BinaryIO, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from lab3.certificate import Certificate
 from lab3.errors import LabError
-from lab3.records import Analysis, End, Epoch, Quantized, Record, Result, Resume, Start
+from lab3.log.certificate import Certificate
+from lab3.log.records import Analysis, End, Epoch, Quantized, Record, Result, Resume, Start
 
 LOG_NAME = "run.jsonl"
 CHECKPOINT_NAME = "model.pt"  # the finished network

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lab3.records import Record, Role, Sha256
+from lab3.log.records import Record, Role, Sha256
 
 ACCUMULATOR_BITS = 32
 
