@@ -1,1 +1,1 @@
-"""What tests are made of; imports no torch."""
+"""What tests are made of. Only ``networks`` needs PyTorch: texts are tested without."""

@@ -16,7 +16,7 @@ import pytest
 
 from lab3.log.runlog import CHECKPOINT_NAME, LOG_NAME, STATE_NAME, append, read_log
 from tests.conftest import SOLUTION, Command, run_lab3
-from tests.test_data import write_cifar10, write_fashion_mnist
+from tests.making.datasets import write_cifar10, write_fashion_mnist
 from tools.running.workspace import file_sha256, locked
 
 SMALL = ("--dataset", "digits", "--width", "4", "--batch-size", "32", "--code", SOLUTION)

@@ -16,7 +16,7 @@ from matplotlib.image import imread
 
 from lab3.log.records import Baseline, Epoch, Hyperparameters, Record, Result, Start
 from lab3.log.runlog import RunLog
-from tests.test_runlog import SHA, end, epoch, latency, result, start
+from tests.making.records import SHA, end, epoch, latency, result, start
 from tools.report.curves import TRAIN, VALIDATION, save_curves, terminal_curve
 from tools.report.facts import Ablation, Comparison, ablations, compare
 from tools.report.tables import (

@@ -15,9 +15,9 @@ from lab3.log.records import Baseline, Hyperparameters
 from lab3.log.runlog import append, begin
 from tests.conftest import Command
 from tests.hostile.conftest import no_longer_than
+from tests.making.records import SHA, end, epoch, latency, result, start
 from tests.reports.bases import BASES, CHINESE, ENGLISH, SIMPLIFIED
 from tests.reports.cases import FILES
-from tests.test_runlog import SHA, end, epoch, latency, result, start
 from tools.review import review
 from tools.review.findings import RULES, SURE
 from tools.review.quantities import narrow, quantities

@@ -17,7 +17,6 @@ from lab3.qconfig import CustomQConfig
 from lab3.quantize import (
     QuantizationError,
     begin_qat_epoch,
-    calibrate,
     convert,
     empty_int8,
     prepare_ptq,
@@ -26,7 +25,7 @@ from lab3.quantize import (
     scheme_of,
 )
 from lab3.resnet import QuantizableResNet, build_network
-from tests.test_resnet import randomised
+from tests.making.networks import ptq, randomised
 
 
 @pytest.fixture
@@ -41,12 +40,6 @@ def is_power_of_two(scale: float) -> bool:
 
 def quantized_layers(network: nn.Module) -> list[nn.Module]:
     return [m for m in network.modules() if isinstance(m, nnq.Conv2d | nnq.Linear)]
-
-
-def ptq(network: QuantizableResNet, data: ImageData, qconfig: CustomQConfig) -> QuantizableResNet:
-    prepared = prepare_ptq(network, qconfig)
-    calibrate(prepared, data, 64)
-    return convert(prepared)
 
 
 def test_every_scale_is_a_power_of_two_and_zero_points_are_fixed(

@@ -16,9 +16,15 @@ from lab3.errors import LabError
 from lab3.qconfig import CustomQConfig
 from lab3.quantize import convert, empty_int8, prepare_ptq, put_biases_on_grid
 from lab3.resnet import QuantizableResNet, build_network
-from tests.test_hardware_arithmetic import ENGINES, Operators, images_for, integers
-from tests.test_quantize import ptq
-from tests.test_resnet import randomised
+from tests.making.networks import (
+    ENGINES,
+    Operators,
+    images_for,
+    integers,
+    ptq,
+    quantized,
+    randomised,
+)
 from tools.hardware.program import Product, Quantize, Shifted
 from tools.hardware.proof import Engine, Proof
 from tools.hardware.reasons import Case, saturates
@@ -33,13 +39,6 @@ def same_engine_afterwards() -> Iterator[None]:
     before = torch.backends.quantized.engine
     yield
     torch.backends.quantized.engine = before
-
-
-def quantized(data: ImageData, qconfig: CustomQConfig = CustomQConfig.PTQ) -> nn.Module:
-    torch.manual_seed(0)
-    network = ptq(randomised(build_network("resnet14", width=8)).eval(), data, qconfig)
-    put_biases_on_grid(network, data.normalise(data.validation.images[:1]))
-    return network
 
 
 def test_a_whole_network_is_identical_and_runs_alone(digits: ImageData) -> None:

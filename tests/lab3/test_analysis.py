@@ -12,7 +12,7 @@ from lab3.log.records import Analysis
 from lab3.qconfig import CustomQConfig
 from lab3.quantize import calibrate, convert, prepare_ptq, prepare_qat
 from lab3.resnet import QuantizableResNet, build_network
-from tests.test_resnet import randomised
+from tests.making.networks import randomised
 from tools.running.networks import use_exact_engine
 
 Quantized = tuple[QuantizableResNet, QuantizableResNet, Analysis]

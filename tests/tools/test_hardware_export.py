@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from lab3.data import ImageData
 from lab3.engines import exact_engines
-from tests.test_hardware import quantized
+from tests.making.networks import quantized
 from tools.hardware.arithmetic import Ties
 from tools.hardware.export import export
 from tools.hardware.program import (

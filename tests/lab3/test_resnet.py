@@ -11,18 +11,7 @@ from torch import Tensor, nn
 from lab3.qconfig import CustomQConfig
 from lab3.quantize import empty_int8, prepare_ptq
 from lab3.resnet import QuantizableResNet, build_network
-
-
-def randomised(network: nn.Module) -> nn.Module:
-    """Give BatchNorm weights and statistics that a wrong fusion can't hide behind."""
-    generator = torch.Generator().manual_seed(1)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor in (module.weight.data, module.running_var):
-                tensor.copy_(0.5 + torch.rand(tensor.shape, generator=generator))
-            for tensor in (module.bias.data, module.running_mean):
-                tensor.copy_(torch.randn(tensor.shape, generator=generator) / 4)
-    return network
+from tests.making.networks import randomised
 
 
 def images(count: int = 4) -> Tensor:

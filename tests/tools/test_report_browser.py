@@ -10,14 +10,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from autograder.exports.feedback import feedback
 from tests.conftest import Command
-from tests.test_messages import grade, result, whole
-from tests.test_report_hardware import certify
-from tests.test_report_writing import write_runs
+from tests.making.certificates import certify
+from tests.making.grades import grade, result, whole
+from tests.making.runs import write_runs
 from tools.report.material import collect
+from tools.report.page import write_page
 from tools.report.pdf import browser as find_browser
 from tools.report.texts import LANGUAGES
 from tools.report.writing import write_report
-from tools.student.report import write_page
 
 OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
@@ -43,7 +43,7 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("pages")
     material = collect(certify(write_runs(folder / "runs")))
     write_report(folder / "report.md", material, request.param)
-    return write_page(folder / "report.md")
+    return write_page(folder / "report.md")[0]
 
 
 def opened(chromium: Browser, path: Path, width: int) -> tuple[Page, list[str]]:

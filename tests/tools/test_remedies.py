@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, SOLUTION, change, run_lab3
-from tests.test_data import write_fashion_mnist
+from tests.making.datasets import write_fashion_mnist
 
 RESNET, OBSERVER = "resnet.py", "observer.py"
 TRAIN = ("train", "--dataset", "fashion-mnist", "--arch", "resnet14", "--width", 4,

@@ -3,18 +3,27 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.image import imread
 
-from lab3.log.certificate import Certificate, Difference, EngineProof, IntegerLayer
+from lab3.log.certificate import EngineProof, IntegerLayer
 from lab3.log.runlog import append, read_log
+from tests.making.certificates import (
+    IMAGES,
+    LAYERS,
+    OTHER,
+    VALUES,
+    certificate,
+    certify,
+    difference,
+    layer,
+    proof,
+)
+from tests.making.runs import PTQ_SHA, QAT_SHA, write_runs
 from tests.reports.cases import FILES
-from tests.test_report_writing import PTQ_SHA, QAT_SHA, write_runs
-from tests.test_runlog import TIME
 from tools.report import hardware
 from tools.report.blocks import Blocks
 from tools.report.material import collect
@@ -23,74 +32,6 @@ from tools.report.texts import LANGUAGES, load_texts
 from tools.report.writing import write_report
 from tools.review import review
 from tools.student.hardware import print_certificate
-
-IMAGES = 40
-
-
-def layer(name: str, **changes: Any) -> IntegerLayer:
-    fields = {
-        "layer": name, "operation": "convolution", "scale_shift": 4, "shift": 9,
-        "accumulator_bits": 21, "seen_bits": 17, "values": 1024, "multiplications": 27_648,
-        "saved": 1024, "below": 0, "above": 3, "clamped": (), "sqnr_db": 31.26,
-    }  # fmt: skip
-    return IntegerLayer.model_validate(fields | changes)
-
-
-LAYERS = (
-    layer("quant", operation="quantize", scale_shift=6, shift=None, accumulator_bits=None,
-          seen_bits=None, values=768, multiplications=0, saved=0, below=7, above=0),
-    layer("conv1", clamped=("weight", "activation"), above=2_500),
-    layer("layer1.conv2", shift=6, accumulator_bits=19, seen_bits=14, below=11),
-    layer("layer1.add", operation="addition", shift=1, alignment=(0, 2), accumulator_bits=11,
-          seen_bits=10, multiplications=0, saved=2048),
-    layer("layer2.add", operation="addition", shift=-1, alignment=(1, 0), accumulator_bits=10,
-          seen_bits=10, multiplications=0, saved=2048),
-    layer("avgpool", operation="average", shift=4, accumulator_bits=13, seen_bits=10, values=64,
-          multiplications=0, saved=64, sqnr_db=None),
-    layer("fc", operation="linear", shift=7, accumulator_bits=23, seen_bits=16, values=10,
-          multiplications=640, saved=10),
-)  # fmt: skip
-VALUES = IMAGES * (768 + 4 * 1024 + 64 + 10)
-
-
-def proof(engine: str, *differences: Difference, **changes: Any) -> EngineProof:
-    fields = {
-        "engine": engine, "images": IMAGES, "values": VALUES, "changed_classes": 0,
-        "different": sum(difference.different for difference in differences),
-        "differences": differences,
-    }  # fmt: skip
-    return EngineProof.model_validate(fields | changes)
-
-
-def difference(name: str, different: int, step: int, reason: str | None) -> Difference:
-    fields = {"layer": name, "values": 9_999, "different": different, "largest_step": step}
-    return Difference.model_validate({**fields, "reason": reason})
-
-
-OTHER = proof(
-    "onednn",
-    difference("layer1.add", 1_200, 1, "ties"),
-    difference("conv1", 34, 29, "saturation"),
-    difference("layer2.add", 5, 1, "ties"),
-    difference("fc", 1, 2, None),
-    changed_classes=3,
-)
-
-
-def certificate(sha: str, **changes: Any) -> Certificate:
-    fields = {
-        "time": TIME, "checkpoint_sha256": sha, "engine": "qnnpack", "processor": "a CPU",
-        "ties": "away", "images": IMAGES, "layers": LAYERS,
-        "proofs": (proof("qnnpack"), proof("fbgemm"), OTHER),
-    }  # fmt: skip
-    return Certificate.model_validate(fields | changes)
-
-
-def certify(runs: Path, **changes: Any) -> Path:
-    """Add a certificate to the PTQ and the QAT run, as ``lab3 hardware`` does."""
-    append(runs / "ptq", certificate(PTQ_SHA, **changes))
-    append(runs / "qat", certificate(QAT_SHA, **changes))
-    return runs
 
 
 def told(folder: Path, language: str = "en") -> str:
@@ -364,8 +305,8 @@ def test_the_terminal_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     for reason in ("ties: ", "saturation: ", "unknown: "):
         assert shown.count(f"\n{reason}") == 1
     assert "bias: " not in shown
-    for layer, words in (("layer1.add", "ties +1,200 +1"), ("fc", "unknown +1 +2")):
-        assert re.search(rf"onednn, x86 +{layer} +{words}", shown)
+    for name, words in (("layer1.add", "ties +1,200 +1"), ("fc", "unknown +1 +2")):
+        assert re.search(rf"onednn, x86 +{name} +{words}", shown)
     assert re.search(rf"conv1 .* {100 * 2_500 / (1024 * IMAGES):.2f} ", shown)
 
 

@@ -15,7 +15,7 @@ from autograder.exports.junit import junit
 from autograder.messages import describe, harmless, visible
 from autograder.results import Grade, Outcome, Place
 from autograder.rubric import Disclosure
-from tests.test_messages import NASTY, grade, result, result_of, results, seen, texts
+from tests.making.grades import NASTY, grade, result, result_of, results, seen, texts
 
 DISCLOSURES: tuple[Disclosure, ...] = get_args(Disclosure)
 

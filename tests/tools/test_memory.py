@@ -9,8 +9,8 @@ import torch
 
 from lab3.log.records import Hyperparameters
 from lab3.resnet import build_network
-from tests.conftest import change, run_lab3
-from tests.test_data import write_fashion_mnist
+from tests.conftest import ROOT, change, run_lab3
+from tests.making.datasets import write_fashion_mnist
 from tools.running import memory
 
 STEP = """
@@ -36,7 +36,7 @@ print(peak() - before)
 def test_the_estimate_of_a_batch_is_near_what_a_step_takes() -> None:
     if not Path("/proc/self/status").exists():
         pytest.skip("the peak is read from /proc")
-    root = Path(__file__).parents[1]
+    root = ROOT
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", STEP, "solution"],
         cwd=root, capture_output=True, text=True, check=True,
