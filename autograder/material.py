@@ -21,6 +21,7 @@ from lab3.data import ImageData, load_data
 from lab3.engines import use_fastest_engine
 from lab3.errors import LabError
 from lab3.log.runlog import LOG_NAME, RunLog, read_log
+from lab3.selection import select
 
 Kind = Literal["train", "ptq", "qat"]
 KINDS: dict[Kind, str] = {"train": "FP32", "ptq": "PTQ", "qat": "QAT"}
@@ -62,34 +63,22 @@ class Material:
 
     @cached_property
     def chosen(self) -> dict[Kind, str]:
-        """The names of the runs that count, as far as there are any.
-
-        The rubric's first data set that was trained on; of its complete FP32 runs the one that
-        claims most, and of those that continue it the PTQ and the QAT run that claim most.
-        """
+        """The names of the runs that count, as far as there are any: see ``lab3.selection``."""
         complete = {
             name: log
             for name, log in self.logs.items()
             if isinstance(log, RunLog) and log.end and log.start.data.name in self.thresholds
         }
-
-        def best(kind: Kind, data_set: str, baseline: str | None) -> str | None:
-            names = [
-                name
-                for name, log in complete.items()
-                if log.start.kind == kind
-                and log.start.data.name == data_set
-                and (baseline is None or log.continues(complete[baseline]))
-                and log.start.qconfig != "default"
-            ]
-            return max(names, key=lambda name: claimed(complete[name]), default=None)
-
-        for data_set in self.thresholds:
-            if fp32 := best("train", data_set, None):
-                others = {kind: best(kind, data_set, fp32) for kind in ("ptq", "qat")}
-                found = {"train": fp32, **others}
-                return {kind: name for kind, name in found.items() if name}  # type: ignore[misc]
-        return {}
+        chosen = select(list(complete.values()), list(self.thresholds))
+        kinds: dict[Kind, RunLog | None] = {
+            "train": chosen.fp32, "ptq": chosen.ptq, "qat": chosen.qat
+        }  # fmt: skip
+        return {
+            kind: name
+            for kind, log in kinds.items()
+            for name, other in complete.items()
+            if log is other
+        }
 
     @property
     def data_set(self) -> str | None:
@@ -277,10 +266,6 @@ def all_threads() -> Iterator[None]:
     finally:
         torch.set_num_threads(before)
         torch.backends.quantized.engine = engine
-
-
-def claimed(log: RunLog) -> float:
-    return log.result.accuracy if log.result else -1.0
 
 
 def describe(log: RunLog) -> str:

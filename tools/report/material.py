@@ -7,9 +7,8 @@ from pathlib import Path
 from lab3.errors import LabError
 from lab3.log.records import Record
 from lab3.log.runlog import LOG_NAME, RunLog, RunLogError, read_log
+from lab3.selection import select
 from tools.report.console_log import ConsoleLog
-
-DATASETS = ("cifar10", "fashion-mnist", "digits")  # the task first, then what is for practice
 
 
 @dataclass
@@ -43,53 +42,32 @@ def collect(runs: Path, baseline: str | None = None) -> Material:
             continue
         if log.is_torn:
             material.problems.append(f"{path}: the last line is torn, and was left out")
+    # Those of a sweep lie a folder deeper: none of them is what a report is about.
+    candidates = [log for log in logs if log.path.parent.parent == runs]
     trained = [log for log in logs if log.start.kind == "train"]
-    fp32 = chosen_baseline(trained, logs, baseline, runs)
-    if fp32 is None:
+    chosen = select(candidates, baseline=named(trained, baseline, runs))
+    if chosen.fp32 is None:
         return material
-    material.fp32 = fp32
-    children = [log for log in logs if log.continues(fp32)]
-    lab = [log for log in children if log.start.qconfig != "default"]
-    material.ptq = best([log for log in lab if log.start.kind == "ptq"])
-    material.qat = best([log for log in lab if log.start.kind == "qat"])
-    material.compared = [log for log in [fp32, *children] if log.result]
+    material.fp32, material.ptq, material.qat = chosen.fp32, chosen.ptq, chosen.qat
+    children = [log for log in logs if log.continues(chosen.fp32)]
+    material.compared = [log for log in [chosen.fp32, *children] if log.result]
     material.settings = [
         log
         for log in trained
-        if log.end and log.start.hyperparameters and log.start.data == fp32.start.data
+        if log.end and log.start.hyperparameters and log.start.data == chosen.fp32.start.data
     ]
     return material
 
 
-def chosen_baseline(
-    trained: Sequence[RunLog], logs: Sequence[RunLog], name: str | None, runs: Path
-) -> RunLog | None:
-    """Return the FP32 run of that name, or the one that most was done with; no sweep's run."""
-    if name is not None:
-        found = [log for log in trained if log.name == name]
-        if not found:
-            known = ", ".join(log.name for log in trained) or "none"
-            raise LabError(f"there is no FP32 run {name!r} in {runs} (FP32 runs there: {known})")
-        return found[0]
-
-    def merit(log: RunLog) -> tuple[bool, int, bool, int, float]:
-        data = log.start.data.name
-        rank = -DATASETS.index(data) if data in DATASETS else -len(DATASETS)
-        kinds = {child.start.kind for child in logs if child.continues(log)}
-        accuracy = log.end.validation_accuracy if log.end else 0.0
-        return log.end is not None, len(kinds), log.result is not None, rank, accuracy
-
-    return max((log for log in trained if log.path.parent.parent == runs), key=merit, default=None)
-
-
-def best(logs: Sequence[RunLog]) -> RunLog | None:
-    """Return the complete run with the best validation accuracy; evaluated ones come first."""
-
-    def merit(log: RunLog) -> tuple[bool, bool, float]:
-        accuracy = log.end.validation_accuracy if log.end else 0.0
-        return log.result is not None, log.end is not None, accuracy
-
-    return max(logs, key=merit, default=None)
+def named(trained: Sequence[RunLog], name: str | None, runs: Path) -> RunLog | None:
+    """Return the FP32 run of a name; raise LabError when there is none."""
+    if name is None:
+        return None
+    for log in trained:
+        if log.name == name:
+            return log
+    known = ", ".join(log.name for log in trained) or "none"
+    raise LabError(f"there is no FP32 run {name!r} in {runs} (FP32 runs there: {known})")
 
 
 def lines_of(log: RunLog, kinds: type[Record] | tuple[type[Record], ...]) -> str:
