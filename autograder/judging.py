@@ -65,9 +65,9 @@ def limits_of(rubric: Rubric) -> Limits:
         probe_s=table.probe_s,
         submission_s=table.submission_s,
         cpu_s=table.cpu_s,
-        memory_bytes=table.memory_mb << 20,
+        memory_bytes=table.memory_mb * 10**6,
         files=table.files,
-        output_bytes=table.output_kb << 10,
+        output_bytes=table.output_kb * 1000,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +20,10 @@ from autograder.submissions.reading import Run
 from lab3.data import ImageData, load_data
 from lab3.engines import use_fastest_engine
 from lab3.errors import LabError
+from lab3.log.records import TITLES, RunKind
 from lab3.log.runlog import LOG_NAME, RunLog, read_log
 from lab3.selection import select
 
-Kind = Literal["train", "ptq", "qat"]
-KINDS: dict[Kind, str] = {"train": "FP32", "ptq": "PTQ", "qat": "QAT"}
 THREADS = torch.get_num_threads()  # as many as PyTorch takes by itself
 SLACK = Fraction(1, 500)  # of all images: other processors round FP32 differently
 
@@ -62,7 +61,7 @@ class Material:
         return found
 
     @cached_property
-    def chosen(self) -> dict[Kind, str]:
+    def chosen(self) -> dict[RunKind, str]:
         """The names of the runs that count, as far as there are any: see ``lab3.selection``."""
         complete = {
             name: log
@@ -70,7 +69,7 @@ class Material:
             if isinstance(log, RunLog) and log.end and log.start.data.name in self.thresholds
         }
         chosen = select(list(complete.values()), list(self.thresholds))
-        kinds: dict[Kind, RunLog | None] = {
+        kinds: dict[RunKind, RunLog | None] = {
             "train": chosen.fp32, "ptq": chosen.ptq, "qat": chosen.qat
         }  # fmt: skip
         return {
@@ -85,7 +84,7 @@ class Material:
         """The data set of the runs that count."""
         return self.log("train").start.data.name if "train" in self.chosen else None
 
-    def log(self, kind: Kind) -> RunLog:
+    def log(self, kind: RunKind) -> RunLog:
         """Return the log of a run that counts; raise NoAnswerError when there is none."""
         if kind not in self.chosen:
             raise NoAnswerError("failed", self.why_none(kind))
@@ -93,9 +92,9 @@ class Material:
         assert isinstance(log, RunLog)
         return log
 
-    def why_none(self, kind: Kind) -> str:
+    def why_none(self, kind: RunKind) -> str:
         """Say why there is no run of a kind that counts."""
-        wanted = f"no complete {KINDS[kind]} run on {' or '.join(self.thresholds)}"
+        wanted = f"no complete {TITLES[kind]} run on {' or '.join(self.thresholds)}"
         if kind != "train" and "train" in self.chosen:
             wanted += f" that continues runs/{self.chosen['train']}"
         if not self.logs:
@@ -106,7 +105,7 @@ class Material:
         ]
         return f"{wanted}; there are: {', '.join(there)}"
 
-    def checkpoint_path(self, kind: Kind) -> Path:
+    def checkpoint_path(self, kind: RunKind) -> Path:
         """Return the checkpoint's private copy; raise NoAnswerError when none was handed in."""
         self.log(kind)
         path = self.runs[self.chosen[kind]].checkpoint
@@ -118,7 +117,7 @@ class Material:
         return path
 
     def network(
-        self, kind: Kind, client: Client
+        self, kind: RunKind, client: Client
     ) -> tuple[Callable[[], nn.Module], dict[str, float]]:
         """Return how to build the reference network with a checkpoint's numbers, and its scales.
 
@@ -147,12 +146,12 @@ class Material:
             raise NeedsStaffError(str(error)) from None
         return data
 
-    def answers(self, kind: Kind, client: Client) -> "Answers":
+    def answers(self, kind: RunKind, client: Client) -> "Answers":
         """Return which test images a run's checkpoint gets right, found out as needed."""
         key = f"{kind} answers"
         if key not in self._kept:
             build, _ = self.network(kind, client)
-            self._kept[key] = Answers(KINDS[kind], kind != "train", build, self)
+            self._kept[key] = Answers(TITLES[kind], kind != "train", build, self)
         return self._kept[key]  # type: ignore[return-value]
 
     @cached_property
@@ -161,7 +160,7 @@ class Material:
         drawn = torch.Generator().manual_seed(self.order_seed)
         return torch.randperm(len(self.images.test), generator=drawn)
 
-    def tiers_reached(self, kind: Kind, client: Client, tiers: list[int]) -> SequentialTest:
+    def tiers_reached(self, kind: RunKind, client: Client, tiers: list[int]) -> SequentialTest:
         """Return a test that has decided which of these counts of right images are reached."""
         images = len(self.images.test)
         test = SequentialTest(images, tiers, self.error, images if self.is_exact else 64)
@@ -170,7 +169,7 @@ class Material:
             test.update(look, int(answers.first(look).sum()))
         return test
 
-    def drop_tier(self, kind: Kind, client: Client, tiers: list[int]) -> "Drop":
+    def drop_tier(self, kind: RunKind, client: Client, tiers: list[int]) -> "Drop":
         """Decide which is the smallest of these numbers of images that is not exceeded by the loss.
 
         ``tiers`` ascend. The images that only FP32 gets right and those that only INT8 gets right

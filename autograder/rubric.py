@@ -56,7 +56,7 @@ class Thresholds(Table):
 
 
 class LimitsTable(Table):
-    """Times in seconds, sizes in megabytes of 2**20 bytes, of one submission."""
+    """Times in seconds, sizes in decimal megabytes and kilobytes, of one submission."""
 
     probe_s: float = Field(gt=0)
     submission_s: float = Field(gt=0)

@@ -5,19 +5,17 @@ from typing import Any
 from autograder.claims import ClaimFailedError, Evidence, about
 from autograder.expected.sequential import needed
 from autograder.host.client import Client
-from autograder.material import KINDS, SLACK, Kind, Material
+from autograder.material import SLACK, Material
 from autograder.rubric import Thresholds
+from lab3.log.records import TITLES, RunKind
+from lab3.units import percent
 
 
 def thresholds_of(material: Material) -> Thresholds:
     return material.thresholds[material.log("train").start.data.name]
 
 
-def percent(fraction: float) -> str:
-    return f"{100 * fraction:.2f} %"
-
-
-def require_checkpoint(material: Material, kinds: tuple[Kind, ...]) -> None:
+def require_checkpoint(material: Material, kinds: tuple[RunKind, ...]) -> None:
     """Raise ClaimFailedError for a result that only a log claims; the rubric says what it earns."""
     for kind in kinds:
         log = material.log(kind)
@@ -64,7 +62,7 @@ def seen_text(correct: int, seen: int, images: int) -> str:
     return f"{correct:,} right of {seen:,} looked at ({percent(correct / seen)}; {extent} images)"
 
 
-def check_drop(client: Client, material: Material, evidence: Evidence, kind: Kind) -> None:
+def check_drop(client: Client, material: Material, evidence: Evidence, kind: RunKind) -> None:
     tiers = sorted(thresholds_of(material).drop, key=lambda tier: tier.at)
     material.log(kind)
     require_checkpoint(material, ("train", kind))
@@ -100,7 +98,7 @@ def test_qat_drop(client: Client, material: Material, evidence: Evidence) -> Non
 def test_quantized_size(material: Material, evidence: Evidence) -> None:
     """The INT8 checkpoints are as small as INT8 networks are."""
     most = thresholds_of(material).largest_bytes
-    kinds: tuple[Kind, ...] = ("ptq", "qat")
+    kinds: tuple[RunKind, ...] = ("ptq", "qat")
     for kind in kinds:
         log, name = material.log(kind), material.chosen[kind]
         path = material.runs[name].checkpoint
@@ -123,7 +121,7 @@ def is_a_quarter(material: Material, size: int) -> bool:
 def test_claims(client: Client, material: Material, evidence: Evidence) -> None:
     """The accuracies that the logs claim are those of the checkpoints."""
     data: Any = thresholds_of(material)
-    for kind in KINDS:
+    for kind in TITLES:
         log, name = material.log(kind), material.chosen[kind]
         require_checkpoint(material, (kind,))
         images = len(material.images.test)

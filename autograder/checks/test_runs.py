@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from autograder.checks.test_ptq import exponent, is_shift
 from autograder.claims import Evidence, about
 from autograder.host.client import Client, NoAnswerError
-from autograder.material import KINDS, Kind, Material
+from autograder.material import Material
+from lab3.log.records import TITLES, RunKind
 from lab3.log.runlog import RunLog
 from lab3.schedule import learning_rate
 
@@ -16,7 +17,7 @@ Fact = tuple[str, object, object]  # what, expected, got
 @about("runs")
 def test_logs(material: Material, evidence: Evidence) -> None:
     """There is a complete run log of FP32, PTQ and QAT, each with a result on the test images."""
-    for kind, title in KINDS.items():
+    for kind, title in TITLES.items():
         name = material.chosen.get(kind)
         if name is None:
             evidence.add(f"{title} run", "a complete log", material.why_none(kind), holds=False)
@@ -107,7 +108,7 @@ def shown(value: object) -> str:
 @about("runs")
 def test_checkpoints(client: Client, material: Material, evidence: Evidence) -> None:
     """Each checkpoint is the file that its log describes, and fits the lab's network."""
-    for kind, title in KINDS.items():
+    for kind, title in TITLES.items():
         if kind not in material.chosen:
             evidence.add(f"{title} checkpoint", "handed in", material.why_none(kind), holds=False)
             continue
@@ -115,7 +116,9 @@ def test_checkpoints(client: Client, material: Material, evidence: Evidence) -> 
     evidence.judge("A result counts when its checkpoint proves it.")
 
 
-def observe_checkpoint(client: Client, material: Material, evidence: Evidence, kind: Kind) -> None:
+def observe_checkpoint(
+    client: Client, material: Material, evidence: Evidence, kind: RunKind
+) -> None:
     """Observe that a run's checkpoint is there, is the one of the log, and can be loaded."""
     name, end = material.chosen[kind], material.log(kind).end
     what = f"runs/{name}/model.pt"

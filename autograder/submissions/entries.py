@@ -40,11 +40,11 @@ class LeftOutError(Exception):
 class Limits:
     """Sizes in bytes, as read and decompressed; ``total`` is all of a tar archive."""
 
-    source: int = 1 << 20
-    log: int = 16 << 20
-    report: int = 4 << 20
-    checkpoint: int = 256 << 20
-    total: int = 1 << 30
+    source: int = 1_000_000
+    log: int = 16_000_000
+    report: int = 4_000_000
+    checkpoint: int = 256_000_000
+    total: int = 1_000_000_000
     entries: int = 10_000
     runs: int = 32
 
@@ -67,7 +67,8 @@ def too_many(limits: Limits) -> SubmissionError:
 
 
 def megabytes(size: int) -> str:
-    return f"{size >> 20:,} MB" if size and size % (1 << 20) == 0 else f"{size:,} bytes"
+    """Return a limit in whole decimal megabytes, or in bytes."""
+    return f"{size // 10**6:,} MB" if size and size % 10**6 == 0 else f"{size:,} bytes"
 
 
 def visible(text: str, instead: str = "?", length: int = SHOWN) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab3.errors import LabError
+from lab3.log.records import TITLES
 
 ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 NUMBER = r"(?P<number>[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf))\s*(?P<percent>%?)"
@@ -30,7 +31,7 @@ TEST = re.compile(rf"\bTest:.*?\baccuracy\s*=\s*{NUMBER}", re.IGNORECASE)
 TEST_SIZE = re.compile(r"\bTest:.*?\bsize\s*=\s*(?P<value>\d+(?:\.\d+)?)\s*MB", re.IGNORECASE)
 PAIR = re.compile(r"\b(?P<model>FP32|INT8|PTQ|QAT):\s*(?P<value>\d+(?:\.\d+)?)\s*(?:ms|MB)\b")
 SUMMARY = re.compile(r"(?:params|parameters?|estimated total) size \(MB\)", re.IGNORECASE)
-MODELS = {"FP32": "train", "PTQ": "ptq", "QAT": "qat"}
+MODELS = {title: kind for kind, title in TITLES.items()}
 LINE_LENGTH = 10_000  # of what is looked at; progress bars fill lines with many more
 
 

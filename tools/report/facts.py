@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lab3.log.records import Hyperparameters, Result
+from lab3.log.records import Hyperparameters, Result, RunKind
 from lab3.log.runlog import RunLog
 
 
@@ -20,7 +20,7 @@ class Comparison:
 
     run: str
     dataset: str
-    kind: str
+    kind: RunKind
     scheme: str
     size_bytes: int
     accuracy: float

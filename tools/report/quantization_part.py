@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from math import sqrt
 
-from lab3.log.records import Analysis, QuantizedTensor, Result
+from lab3.log.records import TITLES, Analysis, QuantizedTensor, Result
 from tools.report import facts, figures, scales, tables
 from tools.report.material import last_line_of, ranges
 from tools.report.parts import Part, details, optional
 from tools.shared.table import Table
 
-MODELS = {"train": "FP32", "ptq": "PTQ", "qat": "QAT"}
 COMMANDS = {"train": "lab3 train", "ptq": "lab3 ptq", "qat": "lab3 qat"}
 
 
@@ -109,9 +108,9 @@ class QuantizationPart(Part):
         if not rows:
             yield self.t("sentences.no_comparison")
             return
-        missing = [kind for kind in MODELS if kind not in {row.kind for row in rows}]
+        missing = [kind for kind in TITLES if kind not in {row.kind for row in rows}]
         if missing:
-            names = ", ".join(MODELS[kind] for kind in missing)
+            names = ", ".join(TITLES[kind] for kind in missing)
             commands = "`, `".join(COMMANDS[kind] for kind in missing)
             yield self.t("sentences.no_run", kinds=names, commands=commands)
         yield self.t("sentences.measured", images=f"{max(self.images(rows)):,}")
@@ -155,7 +154,7 @@ class QuantizationPart(Part):
         drop = round(row.drop_points, 2)
         key = "drop" if drop > 0 else "gain" if drop < 0 else "keep"
         points, times = f"{abs(row.drop_points):.2f}", f"{row.compression:.2f}"
-        return self.t(f"sentences.{key}", model=MODELS[row.kind], run=row.run,
+        return self.t(f"sentences.{key}", model=TITLES[row.kind], run=row.run,
                       drop=points, compression=times)  # fmt: skip
 
     def confusion(self) -> Iterator[str]:
@@ -206,7 +205,7 @@ class QuantizationPart(Part):
             yield self.t("sentences.mib")
         fp32 = console.networks.get("train")
         rows = []
-        for kind in MODELS:
+        for kind in TITLES:
             if network := console.networks.get(kind):
                 drop = compression = speedup = None
                 if fp32 and fp32.accuracy is not None and network.accuracy is not None:
@@ -217,7 +216,7 @@ class QuantizationPart(Part):
                     speedup = fp32.latency_s / network.latency_s
                 rows.append(
                     (
-                        MODELS[kind],
+                        TITLES[kind],
                         optional(network.size_bytes and network.size_bytes / 1e6),
                         optional(network.accuracy and 100 * network.accuracy),
                         optional(drop).replace("-0.00", "0.00"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lab3.log.records import Hyperparameters, Result
+from lab3.log.records import TITLES, Hyperparameters, Result
 from tools.report.facts import Ablation, Comparison
 from tools.shared.table import Table
 
@@ -12,12 +12,11 @@ def comparison_table(rows: Sequence[Comparison]) -> Table:
     headers = (
         "Model", "Run", "Size MB", "Accuracy %", "Drop points", "Latency ms", "Speed-up",
     )  # fmt: skip
-    names = {"train": "FP32", "ptq": "PTQ", "qat": "QAT"}
     return Table(
         headers,
         [
             (
-                names[row.kind],
+                TITLES[row.kind],
                 row.run,
                 f"{row.size_bytes / 1e6:.2f}",
                 f"{100 * row.accuracy:.2f}",

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from lab3.log.records import Result, Scheme
 from lab3.log.runlog import RunLog, RunLogError, append, read_log
+from lab3.units import percent
 from tools.running import networks, workspace
 from tools.running.datasets import data_of
-from tools.shared.console import Bar, UserError, percent, say
+from tools.shared.console import Bar, UserError, say
 
 if TYPE_CHECKING:
     from torch import nn

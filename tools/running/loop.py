@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from lab3.log.records import End, Epoch, Resume
 from lab3.log.runlog import STATE_NAME, append, read_log
+from lab3.units import percent
 from tools.running import devices, workspace
-from tools.shared.console import Bar, UserError, percent, say
+from tools.shared.console import Bar, UserError, say
 
 if TYPE_CHECKING:
     from lab3.training import Trainer

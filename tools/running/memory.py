@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from tools.shared.console import megabytes, say
+from lab3.units import megabytes
+from tools.shared.console import say
 
 if TYPE_CHECKING:
     import torch

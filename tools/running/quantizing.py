@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lab3.log.records import Analysis, Baseline, Hyperparameters, Quantized, Start
 from lab3.log.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, append, read_log
+from lab3.units import megabytes, percent
 from tools.running import devices, loop, networks, workspace
 from tools.running.datasets import data_record
 from tools.running.training import with_changes
-from tools.shared.console import Bar, UserError, megabytes, percent, say
+from tools.shared.console import Bar, UserError, say
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from lab3.log.records import Hyperparameters, Start
 from lab3.log.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, read_log
+from lab3.units import megabytes, percent
 from tools.running import devices, loop, memory, workspace
 from tools.running.datasets import data_record
-from tools.shared.console import UserError, megabytes, percent, say
+from tools.shared.console import UserError, say
 
 if TYPE_CHECKING:
     from lab3.data import ImageData

@@ -70,16 +70,6 @@ class Bar:
         self.progress.advance(self.task, done)
 
 
-def percent(fraction: float) -> str:
-    """Return a fraction as a percentage with two decimals: 0.9396 gives ``93.96 %``."""
-    return f"{100 * fraction:.2f} %"
-
-
-def megabytes(size_bytes: int) -> str:
-    """Return decimal megabytes with two decimals: 94398847 gives ``94.40 MB``."""
-    return f"{size_bytes / 1e6:.2f} MB"
-
-
 def print_table(title: str, table: Table) -> None:
     """Print a table on stdout, its numbers aligned to the right."""
     shown = RichTable(title=Text(title), title_justify="left", box=SIMPLE_HEAD)

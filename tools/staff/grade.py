@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import ValidationError
 from typer import Argument, Option
 
+from lab3.units import megabytes
 from tools.grades import (
     Exact,
     RubricFile,
@@ -18,7 +19,7 @@ from tools.grades import (
     print_grade,
     print_walls,
 )
-from tools.shared.console import UserError, megabytes, out, say
+from tools.shared.console import UserError, out, say
 from tools.shared.options import DataDir, Json
 
 if TYPE_CHECKING:

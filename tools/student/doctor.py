@@ -9,8 +9,9 @@ from typing import Any
 
 import psutil
 
+from lab3.units import megabytes
 from tools.running import devices, memory, workspace
-from tools.shared.console import megabytes, out, spinner
+from tools.shared.console import out, spinner
 from tools.shared.options import DataDir, Json
 
 

@@ -9,8 +9,9 @@ from typing import Annotated
 from typer import Option
 
 from lab3.log.runlog import RunLog, RunLogError, json_schema, read_log
+from lab3.units import percent
 from tools.running import workspace
-from tools.shared.console import UserError, out, percent, print_table
+from tools.shared.console import UserError, out, print_table
 from tools.shared.options import Json, Runs
 from tools.shared.table import Table
 

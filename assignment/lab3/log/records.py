@@ -13,6 +13,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Role = Literal["weight", "activation", "addition"]  # an addition: of a residual block
 Scheme = Literal["fp32", "int8-per-tensor", "int8-per-channel"]
+RunKind = Literal["train", "ptq", "qat"]
+TITLES: dict[RunKind, str] = {"train": "FP32", "ptq": "PTQ", "qat": "QAT"}  # of runs, by their kind
 
 
 def require_event(schema: dict[str, Any]) -> None:
@@ -83,7 +85,7 @@ class Start(Record):
 
     event: Literal["start"] = "start"
     version: Literal[1] = 1
-    kind: Literal["train", "ptq", "qat"]
+    kind: RunKind
     name: str
     time: datetime
     arch: str
