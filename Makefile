@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two processes with one thread each: two that share both cores slow each other down.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: help setup demo test test-all bench lint format lock
+.PHONY: help setup demo test test-all test-slowest bench lint format lock
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ test: setup  ## The test suite without what is marked slow
 
 test-all: setup  ## Every test
 	$(PYTEST)
+
+test-slowest: setup  ## The test suite, with its 20 slowest tests
+	$(PYTEST) -m "not slow" --durations=20
 
 bench: setup  ## Speed of training, of grading one submission's code, and of integers and shifts
 	$(BIN)/python tests/benchmarks/train_loop.py

@@ -30,7 +30,7 @@ def looked_at(prefix: str = "", **environment: str) -> str:
         ["/bin/sh", "-c", f'{prefix}\nexec "$0" -W ignore -c "$1"', sys.executable, LOOK],
         cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    return done.stdout.strip() or done.stderr[-500:]
+    return done.stdout.strip().splitlines()[-1] if done.stdout else done.stderr[-500:]
 
 
 @pytest.mark.parametrize("limit", ["-v 30000000", "-t 100", "-n 48", "-d 30000000", "-f 100"])
