@@ -51,8 +51,8 @@ ALLOWED: dict[str, set[str]] = {
         T + "shared",
     },
     T + "staff": {
-        A + "exports", A + "grading", A + "host", A + "messages", A + "results", T + "grades",
-        T + "shared",
+        "lab3", A + "exports", A + "grading", A + "host", A + "messages", A + "results",
+        T + "grades", T + "shared",
     },
     T + "course": {
         "lab3", A + "exports", A + "grading", A + "host", A + "judging", A + "messages",

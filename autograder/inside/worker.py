@@ -185,6 +185,8 @@ def main(control_fd: int) -> None:
             worker.serve()
         except walls.WallError as error:
             worker.tell({"fault": str(error)})
+            os._exit(1)
+    os._exit(0)  # nothing is left to be done, and taking PyTorch down takes long
 
 
 def preload() -> None:

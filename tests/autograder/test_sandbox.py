@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from autograder.host import cgroups, contents, proof
 from autograder.host.child import Limits, SandboxError, WorkerError
 from autograder.host.sandbox import WALLED, Sandbox, Tier, WorkerProcess, why_no_landlock, why_not
+from autograder.inside import wire
 from tests.conftest import ROOT
 
 needs_landlock = pytest.mark.skipif(why_no_landlock() is not None, reason="no Landlock here")
@@ -172,7 +174,7 @@ def test_a_worker_that_was_ended_says_so(tier: Tier) -> None:
     with closing(WorkerProcess(tier, is_lean=True)) as worker:
         worker.wait_until_ready()
         worker._process.kill()
-        worker._process.wait()
+        wire.wait([worker._control.fileno()], [], time.monotonic() + 10)  # it has gone
         with pytest.raises((SandboxError, WorkerError)):
             worker.fork(Limits()).send({"files": {}})
     for call in (worker.wait_until_ready, lambda: worker.fork(Limits())):

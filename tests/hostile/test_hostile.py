@@ -225,13 +225,10 @@ def test_a_hoard_and_a_flood_stand_in_the_grade(grader: Grader) -> None:
     assert used.output_bytes >= 99_999
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_two_graders_at_once_do_not_disturb_each_other(place: str, grader: Grader) -> None:
+def test_two_graders_at_once_do_not_disturb_each_other(grader: Grader) -> None:
     """One worker serves one submission after the other, and others have workers of their own."""
-    if fault := why_not(place):
-        pytest.skip(fault)
     worse = both("die", "import os; os.kill(os.getppid(), 0)\nos._exit(0)", "skeleton").files
-    with no_longer_than(60), grader_at(place) as other:
+    with no_longer_than(60), grader_at(grader.place) as other:
         other.grade(worse, ("observer",))
         for each in (grader, other):
             grade = each.grade(SOLVED, ("observer",))
@@ -245,18 +242,20 @@ def test_a_flood_between_questions_loses_no_result(grader: Grader) -> None:
         """
         import os, time
         import autograder.inside.wire as wire
-        real = wire.write_frame
+        real, wire.FLOODED = wire.write_frame, False
         def write_frame(*arguments):
-            for _ in range(256):
-                os.write(1, bytes(1 << 16))
-            time.sleep(0.1)
+            if not wire.FLOODED:
+                wire.FLOODED = True
+                for _ in range(256):
+                    os.write(1, bytes(1 << 16))
+                time.sleep(0.1)
             real(*arguments)
             time.sleep(0.001)
             os.write(1, bytes(1 << 16))
         wire.write_frame = write_frame
         """,
     )
-    groups = ("observer", "qat")
+    groups = ("observer",)
     with no_longer_than(120):
         grade = grader.grade(flood.files, groups)
         honest = grader.grade(SOLVED, groups)
@@ -267,6 +266,13 @@ def test_a_flood_between_questions_loses_no_result(grader: Grader) -> None:
 
 
 ENDLESS = "import ctypes\nctypes.CDLL(None).prctl(1, 0, 0, 0, 0)\nwhile True: pass"
+
+
+def is_a_worker(process: psutil.Process) -> bool:
+    try:
+        return process.name().startswith("python")
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -280,11 +286,8 @@ def test_everything_dies_with_a_grader_that_is_killed(place: str, is_warm: bool)
         root = psutil.Process(grader.process.pid)
         if is_warm:
             grader.hold(ENDLESS)
-        else:
-            deadline = time.monotonic() + 30
-            while not root.children(recursive=True) and time.monotonic() < deadline:
-                time.sleep(0.05)
-        family = root.children(recursive=True)
+        while not any(map(is_a_worker, family := root.children(recursive=True))):
+            time.sleep(0.02)  # an attempt that is refused at once is none
         assert len(family) >= (2 if is_warm else 1)
         grader.process.kill()
         grader.process.wait()

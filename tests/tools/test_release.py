@@ -278,7 +278,7 @@ def test_the_committed_skeleton_is_what_the_solution_gives(checkout: Path, line_
     assert derive_skeleton(checkout) == skeleton
     assert contents(checkout / "assignment" / "lab3") == {
         checkout / path.relative_to(ROOT): path.read_bytes()
-        for path in (ROOT / "assignment" / "lab3").glob("*.py")
+        for path in (ROOT / "assignment" / "lab3").rglob("*.py")
     }
 
 
