@@ -104,6 +104,12 @@ LONG = {
 }  # fmt: skip
 
 
+def mostly(*quick: str) -> pytest.MarkDecorator:
+    """Ask at every place, and in the quick part of the suite at these."""
+    marked = [pytest.param(p, marks=[] if p in quick else [pytest.mark.slow]) for p in PLACES]
+    return pytest.mark.parametrize("grader", marked, indirect=True)
+
+
 WALLS = {attack.name for attack in (*BOMBS, *REACHES)}  # what those try to get through or over
 
 
@@ -217,6 +223,7 @@ def test_a_grade_tells_which_walls_stood(grader: Grader) -> None:
     assert grade.resources.output_bytes == 0
 
 
+@mostly("namespaces", "Landlock, ordinary user")
 def test_a_hoard_and_a_flood_stand_in_the_grade(grader: Grader) -> None:
     honest = grader.grade(SOLVED, ("observer",)).resources
     code = "hoard = b'x' * (1 << 29)\nprint('x' * 99_999)"
@@ -225,6 +232,7 @@ def test_a_hoard_and_a_flood_stand_in_the_grade(grader: Grader) -> None:
     assert used.output_bytes >= 99_999
 
 
+@mostly("namespaces", "Landlock, root")
 def test_two_graders_at_once_do_not_disturb_each_other(grader: Grader) -> None:
     """One worker serves one submission after the other, and others have workers of their own."""
     worse = both("die", "import os; os.kill(os.getppid(), 0)\nos._exit(0)", "skeleton").files
@@ -235,6 +243,7 @@ def test_two_graders_at_once_do_not_disturb_each_other(grader: Grader) -> None:
             assert grade.earned == grade.points
 
 
+@mostly("Landlock, root")
 def test_a_flood_between_questions_loses_no_result(grader: Grader) -> None:
     """It prints up to the limit before an answer, and beyond it after."""
     flood = both(
