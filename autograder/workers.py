@@ -8,7 +8,6 @@ and staff is told which grades not to trust.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 
 from autograder.host.child import SandboxError
 from autograder.host.sandbox import Sandbox
@@ -57,13 +56,8 @@ class Workers:
     def __enter__(self) -> "Workers":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is None:
+    def __exit__(self, *exception: object) -> None:
+        if exception[0] is None:
             self.retire()
         self.sandbox.close()
 
