@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -13,9 +13,11 @@ from autograder.submissions.reading import Run
 from lab3.log.records import Baseline, Record
 from lab3.log.runlog import LOG_NAME, RunLog
 from lab3.selection import DATA_SETS, Selection, select
+from lab3.training import RECIPES
 from tests.conftest import RUBRIC
 from tests.making.records import end, result, start, written
 from tools.report.material import collect
+from tools.shared.options import DataName
 
 
 def log_of(name: str, *records: Record) -> RunLog:
@@ -121,5 +123,6 @@ def test_report_and_grade_choose_the_same(tmp_path: Path, data: str) -> None:
     assert names(Selection(report.fp32, report.ptq, report.qat)) == ("fp32", "ptq", "qat")
 
 
-def test_the_course_may_reorder_data_sets() -> None:
-    assert set(RUBRIC.document.thresholds) <= set(DATA_SETS)
+def test_every_data_set_that_can_be_trained_on_has_its_rank() -> None:
+    assert set(DATA_SETS) == set(RECIPES) == set(get_args(DataName))
+    assert list(RUBRIC.document.thresholds) == list(DATA_SETS)
