@@ -163,7 +163,7 @@ def grade_path(
     """
     with Grader(rubric, options, on_event, reference(), sandbox) as grader:
         grade = grader.grade(path)
-        verdict = grader.retire() if grade.tier != "none" else None
+        verdict = grader.retire()
     if verdict is None:
         return grade
     return grade.model_copy(update={"canary": str(verdict), "is_canary_well": verdict.is_well})

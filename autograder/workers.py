@@ -71,8 +71,11 @@ class Workers:
         yield self.sandbox
 
     def retire(self) -> None:
-        """Grade the canary on the present worker, if it has served anybody, and tell."""
-        if self._served and self._canary:
+        """Grade the canary on the present worker, if it has served anybody, and tell.
+
+        Without walls there is nobody but one's own code to be told of.
+        """
+        if self._served and self._canary and self.sandbox.tier != "none":
             said, is_well = self._ask_canary(self._canary)
             self._on_verdict(Verdict(said, is_well, tuple(self._served)))
         self._served = []
