@@ -290,7 +290,10 @@ class Client:
     def _end_child(self) -> None:
         if self._child:
             child, self._child = self._child, None
-            child.close()
+            try:
+                child.close()
+            except SandboxError:  # it is gone with its worker, which the next question will tell
+                self.sandbox.anomalies += 1
             self._output += child.take_output()
             if child.ending:
                 self.used = self.used.and_by(
