@@ -10,7 +10,6 @@ import pytest
 
 from autograder.host import bubblewrap
 from autograder.host import sandbox as sandboxes
-from autograder.host.sandbox import Sandbox
 from tests.hostile.attacks import SECRET_PREFIX
 from tests.making import machines
 from tests.making.graders import PLACES, Grader, GraderGoneError
@@ -74,10 +73,3 @@ def grader(request: pytest.FixtureRequest, graders: dict[str, Grader]) -> Iterat
     except (GraderGoneError, RuntimeError, AssertionError, pytest.fail.Exception):
         graders[place].process.kill()
         graders.pop(place).stop()
-
-
-@pytest.fixture(scope="session")
-def sandbox() -> Iterator[Sandbox]:
-    """A warm worker behind the strongest walls there are."""
-    with Sandbox() as warm:
-        yield warm

@@ -3,6 +3,7 @@
 Asked are the first child of a warm process, and one beside another that lives.
 """
 
+import contextlib
 import json
 import os
 import platform
@@ -12,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from autograder.host import contents, proof
@@ -141,8 +143,6 @@ def test_little_is_visible(children: dict[str, dict[str, Any]], child: str) -> N
 
 def test_the_user_is_nobody_outside(grader: Grader) -> None:
     """Seen from outside, where a container's own numbers say nothing."""
-    import psutil
-
     _, walls, uid = grader.walls()
     grader.hold("import time; time.sleep(60)")
     below = psutil.Process(grader.process.pid).children(recursive=True)
@@ -156,8 +156,6 @@ def test_the_user_is_nobody_outside(grader: Grader) -> None:
 
 
 def test_no_memory_is_shared_between_children(grader: Grader) -> None:
-    import psutil
-
     grader.walls()
     grader.hold("import time; time.sleep(60)")
     below = psutil.Process(grader.process.pid).children(recursive=True)
@@ -271,8 +269,6 @@ def off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 def closing(worker: WorkerProcess) -> Any:
-    import contextlib
-
     worker.uid = None  # the user is switched off as well
     return contextlib.closing(worker)
 
