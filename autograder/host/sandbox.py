@@ -84,10 +84,13 @@ class WorkerProcess:
 
     def _start(self, theirs: socket.socket, is_lean: bool) -> "subprocess.Popen[bytes]":
         """Start the process; its group, its user and what it may read are known then."""
+        no_landlock = why_no_landlock()
+        if self.tier == "landlock" and no_landlock:
+            raise SandboxError(no_landlock)
         folder = Path(self._folder.name)
         plan: dict[str, Any] = {
             "has_walls": self.tier != "none",
-            "has_landlock": self.tier != "none" and why_no_landlock() is None,
+            "has_landlock": self.tier != "none" and no_landlock is None,
             "is_lean": is_lean,
         }
         if self.tier != "none":
@@ -100,8 +103,6 @@ class WorkerProcess:
         paths = [str(path) for path in contents.stage(folder)]
         here = bubblewrap.Container([], paths)
         if self.tier == "landlock":
-            if fault := why_no_landlock():
-                raise SandboxError(fault)
             plan["readable"] = contents.readable(folder)
             if os.geteuid() == 0:
                 here.inside = here.outside = processes.unused_id()

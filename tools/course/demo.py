@@ -93,7 +93,10 @@ def demo(
     answers = tomllib.loads((SOLUTION / "reference" / "answers.toml").read_text(encoding="utf-8"))
     write_report(report, collect(runs, "fp32"), "en", answers)
     say(f"wrote {report}")
-    say(f"wrote {write_page(report)[0]}")
+    page, problems = write_page(report)
+    for problem in problems:
+        say(f"warning: {problem}")
+    say(f"wrote {page}")
     say("Grading")
     archive = folder / "submission.zip"
     pack(SOLUTION, runs, ["fp32", "ptq", "qat"], report, archive)
