@@ -1,6 +1,7 @@
 """How a check says what it saw: observations, and whether its claim holds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import pytest
@@ -27,6 +28,17 @@ class ClaimFailedError(AssertionError):
         self.place: Place | None = None  # when another than the function's first line is known
 
 
+@dataclass(frozen=True)
+class Tier:
+    """One of several bounds, each of which gives its share of the points when it is reached."""
+
+    question: str
+    expected: str
+    got: str
+    share: float
+    is_reached: bool
+
+
 class Evidence:
     """What one check observed; ``judge`` turns it into the verdict."""
 
@@ -39,6 +51,18 @@ class Evidence:
         self.observations.append(
             Observation(question=question, expected=expected, got=got, holds=holds)
         )
+
+    def add_tiers(self, tiers: Sequence[Tier]) -> float:
+        """Note which tiers are reached; return the largest share that one of them gives.
+
+        When that is the largest of all, another tier that was missed costs nothing, and holds.
+        """
+        share = max((tier.share for tier in tiers if tier.is_reached), default=0.0)
+        is_full = share == max(tier.share for tier in tiers)
+        for tier in tiers:
+            holds = tier.is_reached or is_full
+            self.add(tier.question, tier.expected, tier.got, holds)
+        return share
 
     def judge(self, said: str = "", diagnosis: str = "", share: float = 0.0) -> None:
         """Raise ClaimFailedError unless every observation holds; there has to be one."""

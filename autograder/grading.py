@@ -12,9 +12,8 @@ from typing import Literal
 
 from autograder import judging
 from autograder import rubric as rubrics
-from autograder.expected.inputs import inputs_for
 from autograder.host.sandbox import WALLED, Sandbox, Tier
-from autograder.material import Material
+from autograder.measuring import Counting
 from autograder.results import CheckResult, Grade, Visibility
 from autograder.rubric import Entry, Rubric
 from autograder.submissions.reading import Submission, open_submission
@@ -112,7 +111,7 @@ class Grader:
                 return self._judge(submission, sandbox)
 
     def _judge(self, submission: Submission, sandbox: Sandbox) -> Grade:
-        document, has_runs = self.rubric.document, bool(submission.runs)
+        has_runs = bool(submission.runs)
         entries = [entry for entry in self.rubric.entries if self.options.asks(entry, has_runs)]
         judged: list[CheckResult] = []
 
@@ -127,19 +126,9 @@ class Grader:
             tell("judging", result.check)
 
         tell("judging", "")
-        material = Material(
-            runs=submission.runs,
-            thresholds=document.thresholds,
-            data_dir=self.options.data_dir,
-            is_exact=self.options.is_exact,
-            order_seed=inputs_for("hidden", document.key, submission.sha256).seed,
-            error=document.accuracy_error,
-            unverified=document.unverified,
-            on_images=on_images,
-        )
-        return judging.grade(
-            submission, self.rubric, sandbox, material, set(entries).__contains__, on_result
-        )
+        counting = Counting(self.options.data_dir, self.options.is_exact, on_images)
+        select = set(entries).__contains__
+        return judging.grade(submission, self.rubric, sandbox, select, on_result, counting)
 
     def retire(self) -> Verdict | None:
         """Grade the canary on the present worker; return what it said, if there is one."""

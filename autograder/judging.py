@@ -13,16 +13,20 @@ from typing import Any
 import pytest
 
 from autograder.claims import ClaimFailedError, Evidence
+from autograder.expected.diagnoses import diagnose_fusion_error
 from autograder.expected.inputs import Inputs, inputs_for
 from autograder.host import contents
+from autograder.host.answers import NoAnswerError
 from autograder.host.child import Limits, SandboxError
-from autograder.host.client import Client, NoAnswerError, Places
+from autograder.host.client import Client
 from autograder.host.sandbox import Sandbox
 from autograder.inside.experiments import same_engine
-from autograder.material import Material, NeedsStaffError
+from autograder.inside.questions import Places
+from autograder.measuring import Counting, Measurements, NeedsStaffError
 from autograder.results import CheckResult, Grade, Outcome, Place, Visibility
 from autograder.rubric import Entry, Rubric
 from autograder.submissions.reading import Submission
+from autograder.submissions.runs import MissingRunError, Runs
 
 CHECKS = Path(__file__).with_name("checks")
 GROUPS = ("observer", "forward", "fusion", "ptq", "qat", "runs", "accuracy")
@@ -75,9 +79,9 @@ def grade(
     submission: Submission,
     rubric: Rubric,
     sandbox: Sandbox,
-    material: Material,
     select: Callable[[Entry], bool] = lambda _: True,
     on_result: Callable[[CheckResult], None] = lambda _: None,
+    counting: Counting = Counting(),
 ) -> Grade:
     """Return the grade of a submission; ``select`` may leave out entries of the rubric.
 
@@ -86,7 +90,7 @@ def grade(
     began = time.monotonic()
     client = Client(dict(submission.files), sandbox, limits_of(rubric))
     with same_engine(), client:
-        session = Session(submission, rubric, client, material, on_result)
+        session = Session(submission, rubric, client, on_result, counting)
         session.run(session.with_needs(select))
     return Grade(
         submission=submission.name,
@@ -99,7 +103,7 @@ def grade(
         walls=sandbox.walls,
         resources=client.used,
         seed=f"{session.seeded['hidden'].seed:x}",
-        data_set=material.data_set,
+        data_set=session.measured.runs.data_set,
         accuracy_error=rubric.document.accuracy_error,
         problems=submission.problems,
         results=tuple(session.results),
@@ -115,15 +119,16 @@ class Session:
         submission: Submission,
         rubric: Rubric,
         client: Client,
-        material: Material,
         on_result: Callable[[CheckResult], None],
+        counting: Counting,
     ) -> None:
-        self.rubric, self._client, self._material = rubric, client, material
-        self.on_result = on_result
+        self.rubric, self._client, self.on_result = rubric, client, on_result
         self.results: list[CheckResult] = []
         self.checks = all_checks()
-        key = rubric.document.key
-        self.seeded = {v: inputs_for(v, key, submission.sha256) for v in VISIBILITIES}
+        document = rubric.document
+        self.seeded = {v: inputs_for(v, document.key, submission.sha256) for v in VISIBILITIES}
+        runs, order_seed = Runs(submission.runs, document.thresholds), self.seeded["hidden"].seed
+        self.measured = Measurements(runs, client, document, counting, order_seed)
         self._failure = "the check was not run"
         self._entries: list[Entry] = []
         self._places: dict[str, tuple[str, int]] | None = None
@@ -195,8 +200,12 @@ class Session:
         return self._client
 
     @pytest.fixture
-    def material(self) -> Material:
-        return self._material
+    def runs(self) -> Runs:
+        return self.measured.runs
+
+    @pytest.fixture
+    def measurements(self) -> Measurements:
+        return self.measured
 
     @pytest.fixture
     def inputs(self, entry: Entry) -> Inputs:
@@ -215,38 +224,28 @@ class Session:
         _, needs, follows = self.about(entry.check)
         if first := self._unmet(needs):
             self._note(
-                entry, outcome=first.outcome, waits_for=first.check, said=first.said,
+                entry,
+                outcome=first.outcome,
+                waits_for=first.check,
+                said=first.said,
                 place=first.place,
-            )  # fmt: skip
+            )
             item.obj = lambda **_: None  # type: ignore[attr-defined]
             return (yield)
-        found: dict[str, Any]
+        verdict: dict[str, Any]
         try:
             yield
-            found = {"outcome": "passed", "share": 1.0}
+            verdict = {"outcome": "passed", "share": 1.0}
             if not evidence.is_judged:
-                found = {"outcome": "grader_error", "said": "the check judged nothing"}
-        except ClaimFailedError as failed:
-            found = {
-                "outcome": failed.outcome, "said": failed.said, "diagnosis": failed.diagnosis,
-                "share": failed.share, "is_claim_only": failed.is_claim_only,
-                "place": failed.place,
-            }  # fmt: skip
-        except NoAnswerError as error:
-            found = {
-                "outcome": error.outcome, "said": error.said, "diagnosis": error.diagnosis,
-                "place": error.place,
-            }  # fmt: skip
-        except (SandboxError, NeedsStaffError) as error:
-            found = {"outcome": "grader_error", "said": str(error)}
+                verdict = {"outcome": "grader_error", "said": "the check judged nothing"}
         except Exception as error:
-            found = {"outcome": "grader_error", "said": f"{type(error).__name__}: {error}"}
+            verdict = verdict_on(error)
         first = self._unmet(follows)
-        if first and found["outcome"] not in ("passed", "grader_error"):
-            found["waits_for"] = first.check
-        found["observations"] = tuple(evidence.observations)
-        found["seconds"] = round(time.monotonic() - began, 4)
-        self._note(entry, **found)
+        if first and verdict["outcome"] not in ("passed", "grader_error"):
+            verdict["waits_for"] = first.check
+        verdict["observations"] = tuple(evidence.observations)
+        verdict["seconds"] = round(time.monotonic() - began, 4)
+        self._note(entry, **verdict)
         return None
 
     def _unmet(self, checks: tuple[str, ...]) -> CheckResult | None:
@@ -275,13 +274,37 @@ class Session:
         """Return where a function of the student begins, as far as their files can be imported."""
         if self._places is None:
             try:
-                self._places = self._client.ask("places", Places)[0].places
+                self._places = self._client.ask(Places()).places
             except (NoAnswerError, SandboxError):
                 self._places = {}
         if function not in self._places:
             return None
         file, line = self._places[function]
         return Place(file=file, line=line, function=function)
+
+
+def verdict_on(error: Exception) -> dict[str, Any]:
+    """Return the fields of a result that say what a check raised."""
+    match error:
+        case ClaimFailedError():
+            names = ("outcome", "said", "diagnosis", "share", "is_claim_only", "place")
+            return {name: getattr(error, name) for name in names}
+        case NoAnswerError():
+            is_crash = error.error is not None and error.outcome == "crashed"
+            diagnosis = diagnose_fusion_error(error.error) if is_crash else ""  # type: ignore[arg-type]
+            place = error.place
+            return {
+                "outcome": error.outcome,
+                "said": error.said,
+                "diagnosis": diagnosis,
+                "place": place,
+            }
+        case MissingRunError():
+            return {"outcome": "failed", "said": str(error)}
+        case SandboxError() | NeedsStaffError():
+            return {"outcome": "grader_error", "said": str(error)}
+        case _:
+            return {"outcome": "grader_error", "said": f"{type(error).__name__}: {error}"}
 
 
 def visibility(entry: Entry) -> str:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from autograder import judging
 from autograder.host.child import SandboxError
 from autograder.host.sandbox import Sandbox
-from autograder.judging import CODE_GROUPS, grade
-from autograder.material import Material
+from autograder.judging import CODE_GROUPS
 from autograder.messages import number
 from autograder.rubric import Entry, Rubric
 from autograder.submissions.reading import Submission
@@ -82,16 +82,13 @@ class Workers:
 
     def _ask_canary(self, canary: Submission) -> tuple[str, bool]:
         try:
-            made = grade(
-                canary, self._rubric, self.sandbox,
-                Material(thresholds=self._rubric.document.thresholds), is_asked,
-            )  # fmt: skip
+            grade = judging.grade(canary, self._rubric, self.sandbox, is_asked)
         except SandboxError as error:
             return f"the reference could not be graded on this worker: {error}", False
-        lost = [result.check for result in made.results if result.outcome != "passed"]
+        lost = [result.check for result in grade.results if result.outcome != "passed"]
         if lost:
             return f"the reference failed {', '.join(lost)} on the same worker", False
-        return f"the reference got {number(made.points)} of {number(made.points)} points", True
+        return f"the reference got {number(grade.points)} of {number(grade.points)} points", True
 
 
 def is_asked(entry: Entry) -> bool:

@@ -12,7 +12,6 @@ import pytest
 
 from autograder import judging, rubric
 from autograder.host.sandbox import WALLED, Sandbox, why_not
-from autograder.material import Material
 from autograder.results import Grade
 from autograder.submissions.reading import Submission
 from lab3.data import ImageData, load_data
@@ -96,7 +95,6 @@ def grade_code(sandbox: Sandbox, files: dict[str, bytes], full_size: bool = Fals
         handed_in(files),
         RUBRIC,
         sandbox,
-        Material(thresholds=RUBRIC.document.thresholds),
         lambda entry: (
             entry.check.split(".")[0] in judging.CODE_GROUPS
             and (full_size or entry.check != "ptq.full_size")

@@ -23,21 +23,20 @@ ALLOWED: dict[str, set[str]] = {
     A + "inside": {"lab3"},
     A + "host": {"lab3", A + "inside", A + "results"},
     A + "submissions": {"lab3"},
-    A + "expected": {A + "host", A + "inside", A + "results"},
-    A + "material": {"lab3", A + "expected", A + "host", A + "rubric", A + "submissions"},
+    A + "expected": {"lab3", A + "host", A + "inside", A + "results"},
+    A + "measuring": {"lab3", A + "expected", A + "host", A + "rubric", A + "submissions"},
     A + "checks": {
-        "lab3", A + "claims", A + "expected", A + "host", A + "inside", A + "material", A + "rubric"
+        "lab3", A + "claims", A + "expected", A + "host", A + "inside", A + "measuring",
+        A + "submissions",
     },
     A + "judging": {
-        A + "claims", A + "expected", A + "host", A + "inside", A + "material", A + "results",
+        A + "claims", A + "expected", A + "host", A + "inside", A + "measuring", A + "results",
         A + "rubric", A + "submissions",
     },
-    A + "workers": {
-        A + "host", A + "judging", A + "material", A + "messages", A + "rubric", A + "submissions"
-    },
+    A + "workers": {A + "host", A + "judging", A + "messages", A + "rubric", A + "submissions"},
     A + "grading": {
-        "lab3", A + "expected", A + "host", A + "judging", A + "material", A + "results",
-        A + "rubric", A + "submissions", A + "workers",
+        "lab3", A + "host", A + "judging", A + "measuring", A + "results", A + "rubric",
+        A + "submissions", A + "workers",
     },
     T + "shared": {"lab3"},
     T + "report": {"lab3", T + "shared"},

@@ -1,60 +1,48 @@
 """Part 4: accuracies, counted from checkpoints on test images that students' code never sees."""
 
-from typing import Any
-
-from autograder.claims import ClaimFailedError, Evidence, about
+from autograder.claims import ClaimFailedError, Evidence, Tier, about
+from autograder.expected.accuracy import SLACK, drop_tier, tiers_reached
 from autograder.expected.sequential import needed
-from autograder.host.client import Client
-from autograder.material import SLACK, Material
-from autograder.rubric import Thresholds
+from autograder.measuring import Measurements
+from autograder.submissions.runs import Runs
 from lab3.log.records import TITLES, RunKind
 from lab3.units import percent
 
 
-def thresholds_of(material: Material) -> Thresholds:
-    return material.thresholds[material.log("train").start.data.name]
-
-
-def require_checkpoint(material: Material, kinds: tuple[RunKind, ...]) -> None:
+def require_checkpoint(measurements: Measurements, kinds: tuple[RunKind, ...]) -> None:
     """Raise ClaimFailedError for a result that only a log claims; the rubric says what it earns."""
+    runs = measurements.runs
     for kind in kinds:
-        log = material.log(kind)
-        name = material.chosen[kind]
-        if material.runs[name].checkpoint is None and log.result:
+        log, name = runs.log(kind), runs.names[kind]
+        if runs.handed_in[name].checkpoint is None and log.result:
             raise ClaimFailedError(
                 f"runs/{name}/run.jsonl claims {percent(log.result.accuracy)}; without "
                 f"runs/{name}/model.pt that is claimed, not verified",
-                share=material.unverified,
+                share=measurements.unverified,
                 is_claim_only=True,
             )
 
 
 @about("runs")
-def test_fp32(client: Client, material: Material, evidence: Evidence) -> None:
+def test_fp32(measurements: Measurements, evidence: Evidence) -> None:
     """The FP32 network reaches the accuracy that the rubric asks for."""
-    tiers = thresholds_of(material).fp32
-    require_checkpoint(material, ("train",))
-    images = len(material.images.test)
-    counts = {tier: needed(tier.at, images) for tier in tiers}
-    test = material.tiers_reached("train", client, list(counts.values()))
-    share = 0.0
-    for tier, count in counts.items():
-        is_reached = bool(test.reached(count))
-        share = max(share, tier.share if is_reached else 0.0)
-        got = (
-            f"{'reached' if is_reached else 'missed'}: {seen_text(test.correct, test.seen, images)}"
+    tiers = measurements.thresholds.fp32
+    require_checkpoint(measurements, ("train",))
+    images = len(measurements.images.order)
+    counts = [needed(tier.at, images) for tier in tiers]
+    test = tiers_reached(measurements.answers("train"), counts)
+    counted = seen_text(test.correct, test.seen, images)
+    verdicts = [
+        Tier(
+            f"accuracy of at least {percent(tier.at)}, for {tier.share:.0%} of the points",
+            "reached",
+            f"{'reached' if test.reached(count) else 'missed'}: {counted}",
+            tier.share,
+            bool(test.reached(count)),
         )
-        evidence.add(f"accuracy of at least {percent(tier.at)}, for {tier.share:.0%} of the points",
-                     "reached", got, is_reached)  # fmt: skip
-    best = max(tier.share for tier in tiers)
-    if share == best:  # a higher tier than the one for all points need not be reached
-        keep(evidence, share)
-    evidence.judge("", share=share)
-
-
-def keep(evidence: Evidence, _share: float) -> None:
-    """Let the observations stand although some say missed: the points are full."""
-    evidence.observations = [o.model_copy(update={"holds": True}) for o in evidence.observations]
+        for tier, count in zip(tiers, counts, strict=True)
+    ]
+    evidence.judge("", share=evidence.add_tiers(verdicts))
 
 
 def seen_text(correct: int, seen: int, images: int) -> str:
@@ -62,76 +50,77 @@ def seen_text(correct: int, seen: int, images: int) -> str:
     return f"{correct:,} right of {seen:,} looked at ({percent(correct / seen)}; {extent} images)"
 
 
-def check_drop(client: Client, material: Material, evidence: Evidence, kind: RunKind) -> None:
-    tiers = sorted(thresholds_of(material).drop, key=lambda tier: tier.at)
-    material.log(kind)
-    require_checkpoint(material, ("train", kind))
-    images = len(material.images.test)
+def check_drop(measurements: Measurements, evidence: Evidence, kind: RunKind) -> None:
+    """Judge the accuracy that one way of quantizing loses, in percentage points."""
+    tiers = sorted(measurements.thresholds.drop, key=lambda tier: tier.at)
+    measurements.runs.log(kind)
+    require_checkpoint(measurements, ("train", kind))
+    images = len(measurements.images.order)
     counts = [int(images * tier.at + 1e-9) for tier in tiers]
-    drop = material.drop_tier(kind, client, counts)
-    share = 0.0 if drop.tier is None else tiers[drop.tier].share
+    drop = drop_tier(measurements.answers("train"), measurements.answers(kind), counts)
     lost = 100 * (drop.fp32 - drop.int8) / drop.seen
+    counted = f"{lost:+.2f} points on {drop.seen:,} images"
+    share = 0.0 if drop.tier is None else tiers[drop.tier].share
     for index, tier in enumerate(tiers):
         holds = drop.tier is not None and drop.tier <= index
-        evidence.add(
-            f"accuracy lost: at most {100 * tier.at:g} points, for {tier.share:.0%} of the points",
-            "within",
-            f"{'within' if holds else 'exceeded'}: {lost:+.2f} points on {drop.seen:,} images",
-            holds,
+        what = (
+            f"accuracy lost: at most {100 * tier.at:g} points, for {tier.share:.0%} of the points"
         )
+        got = f"{'within' if holds else 'exceeded'}: {counted}"
+        evidence.add(what, "within", got, holds)
     evidence.judge("", share=share)
 
 
 @about("runs")
-def test_ptq_drop(client: Client, material: Material, evidence: Evidence) -> None:
+def test_ptq_drop(measurements: Measurements, evidence: Evidence) -> None:
     """PTQ loses no more accuracy than the rubric allows."""
-    check_drop(client, material, evidence, "ptq")
+    check_drop(measurements, evidence, "ptq")
 
 
 @about("runs")
-def test_qat_drop(client: Client, material: Material, evidence: Evidence) -> None:
+def test_qat_drop(measurements: Measurements, evidence: Evidence) -> None:
     """QAT loses no more accuracy than the rubric allows."""
-    check_drop(client, material, evidence, "qat")
+    check_drop(measurements, evidence, "qat")
 
 
 @about("runs")
-def test_quantized_size(material: Material, evidence: Evidence) -> None:
+def test_quantized_size(measurements: Measurements, evidence: Evidence) -> None:
     """The INT8 checkpoints are as small as INT8 networks are."""
-    most = thresholds_of(material).largest_bytes
+    most, runs = measurements.thresholds.largest_bytes, measurements.runs
     kinds: tuple[RunKind, ...] = ("ptq", "qat")
     for kind in kinds:
-        log, name = material.log(kind), material.chosen[kind]
-        path = material.runs[name].checkpoint
-        assert log.end is not None
+        runs.log(kind)
+        name = runs.names[kind]
+        path = runs.handed_in[name].checkpoint
         size = path.stat().st_size if path else None
         got = "not handed in" if size is None else f"{size / 1e6:.2f} MB"
-        holds = size is not None and size <= most and is_a_quarter(material, size)
+        holds = size is not None and size <= most and is_a_quarter(runs, size)
         expected = f"at most {most / 1e6:.2f} MB, a quarter of FP32"
         evidence.add(f"runs/{name}/model.pt", expected, got, holds)
     evidence.judge("")
 
 
-def is_a_quarter(material: Material, size: int) -> bool:
+def is_a_quarter(runs: Runs, size: int) -> bool:
     """Tell whether a file is about a quarter of the FP32 file, as 8 instead of 32 bits give."""
-    end = material.log("train").end
+    end = runs.log("train").end
     return end is not None and size < 0.4 * end.checkpoint_bytes
 
 
 @about("runs")
-def test_claims(client: Client, material: Material, evidence: Evidence) -> None:
+def test_claims(measurements: Measurements, evidence: Evidence) -> None:
     """The accuracies that the logs claim are those of the checkpoints."""
-    data: Any = thresholds_of(material)
+    tiers = measurements.thresholds.fp32
     for kind in TITLES:
-        log, name = material.log(kind), material.chosen[kind]
-        require_checkpoint(material, (kind,))
-        images = len(material.images.test)
-        counts = [needed(tier.at, images) for tier in data.fp32]
-        test = material.tiers_reached(kind, client, counts)
+        log, name = measurements.runs.log(kind), measurements.runs.names[kind]
+        require_checkpoint(measurements, (kind,))
+        images = len(measurements.images.order)
+        counts = [needed(tier.at, images) for tier in tiers]
+        test = tiers_reached(measurements.answers(kind), counts)
         if log.result is None:
             evidence.add(f"runs/{name}", "a result", "none", holds=False)
             continue
         claim = round(log.result.accuracy * images)
         holds = test.allows(claim, int(images * SLACK))
-        evidence.add(f"runs/{name}: accuracy", percent(log.result.accuracy),
-                     seen_text(test.correct, test.seen, images), holds)  # fmt: skip
+        counted = seen_text(test.correct, test.seen, images)
+        evidence.add(f"runs/{name}: accuracy", percent(log.result.accuracy), counted, holds)
     evidence.judge("lab3 evaluate writes what it has measured; nothing in a log is edited.")

@@ -5,7 +5,9 @@ import math
 from autograder.claims import ClaimFailedError, Evidence, about
 from autograder.expected.diagnoses import Call, diagnose_scales
 from autograder.expected.inputs import Inputs
-from autograder.host.client import Client, NoAnswerError, Ranges, ScaleResult, Scales, raise_for
+from autograder.host.answers import NoAnswerError, place_of, raise_for
+from autograder.host.client import Client
+from autograder.inside.questions import Dtype, Ranges, ScaleResult, Scales
 
 APPROXIMATE = "CusQuantObserver.scale_approximate"
 TOO_FAR = 0.5 + 1e-6  # a power of two further from the exact exponent than this is not the nearest
@@ -13,15 +15,14 @@ Pairs = list[tuple[float, int | None]]
 CONTROL: Pairs = [(0.31, None), (0.0047, None)]
 
 
-def ask(client: Client, evidence: Evidence, pairs: Pairs) -> list[Call]:
+def call_each(client: Client, evidence: Evidence, pairs: Pairs) -> list[Call]:
     """Return the calls with their results; raise for the first that raised.
 
     Two more calls show that the result depends on the scale: a constant keeps no promise.
     """
-    asked = [*pairs, *CONTROL]
-    answer, _ = client.ask("scales", Scales, calls=[[scale.hex(), most] for scale, most in asked])
+    asked = (*pairs, *CONTROL)
     calls = []
-    for (scale, most), result in zip(asked, complete(answer, len(asked)), strict=True):
+    for (scale, most), result in zip(asked, results_of(client, asked), strict=True):
         if result.error:
             raise_for(result.error)
         calls.append(Call(scale, most, math.nan if result.value is None else result.value))
@@ -36,11 +37,12 @@ def observe_control(evidence: Evidence, large: float, small: float) -> None:
     evidence.add(question, "different results", got, large != small)
 
 
-def complete(answer: Scales, count: int) -> list[ScaleResult]:
+def results_of(client: Client, calls: tuple[tuple[float, int | None], ...]) -> list[ScaleResult]:
     """Return one result a call, or raise NoAnswerError for another number of them."""
-    if len(answer.results) != count:
-        raise NoAnswerError("crashed", f"{len(answer.results)} results came for {count} calls")
-    return answer.results
+    results = client.ask(Scales(calls)).results
+    if len(results) != len(calls):
+        raise NoAnswerError("crashed", f"{len(results)} results came for {len(calls)} calls")
+    return results
 
 
 def judge(evidence: Evidence, calls: list[Call], said: str) -> None:
@@ -67,7 +69,7 @@ def exponent_of(value: float) -> float:
 def test_whole_power_of_two(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The result is a whole power of two: ``2.0**-S`` for an integer ``S``."""
     scales = inputs.scales("whole", [0.3, 0.3625, 0.02, 0.7, 0.003], -7.4, -0.1)
-    calls = ask(client, evidence, [(scale, None) for scale in scales])
+    calls = call_each(client, evidence, [(scale, None) for scale in scales])
     for call in calls:
         exponent = exponent_of(call.got)
         whole = power(round(exponent)) if math.isfinite(exponent) else "a power of two"
@@ -79,7 +81,7 @@ def test_whole_power_of_two(client: Client, inputs: Inputs, evidence: Evidence) 
 def test_nearest_exponent(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """``S`` is the integer nearest to ``-log2(scale)``."""
     scales = inputs.strata("nearest", [0.3, 0.3625, 0.02, 0.7, 0.006, 0.18, 0.2])
-    calls = ask(client, evidence, [(scale, None) for scale in scales])
+    calls = call_each(client, evidence, [(scale, None) for scale in scales])
     for call in calls:
         exact = math.log2(call.scale)
         distance = abs(exponent_of(call.got) - round(exact))
@@ -103,7 +105,7 @@ def within(evidence: Evidence, calls: list[Call], default: int = 8) -> None:
 def test_lower_clamp(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """``S`` stays within ``0`` and ``max_shift_amount``: no shift is longer."""
     scales = inputs.scales("lower", [1e-6, 0.0001, 0.0005], -30, -9)
-    calls = ask(client, evidence, [(scale, None) for scale in scales])
+    calls = call_each(client, evidence, [(scale, None) for scale in scales])
     within(evidence, calls)
     judge(evidence, calls, "The hardware's shifter ends at max_shift_amount, 8 when not given.")
 
@@ -112,7 +114,7 @@ def test_lower_clamp(client: Client, inputs: Inputs, evidence: Evidence) -> None
 def test_upper_clamp(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """``S`` stays within ``0`` and ``max_shift_amount``: a scale above 1 gives ``1.0``."""
     scales = inputs.scales("upper", [1.7, 3.1, 300.0], 0.6, 12)
-    calls = ask(client, evidence, [(scale, None) for scale in scales])
+    calls = call_each(client, evidence, [(scale, None) for scale in scales])
     within(evidence, calls)
     judge(evidence, calls, "S below 0 would be a shift to the left.")
 
@@ -130,7 +132,7 @@ def test_max_shift_amount(client: Client, inputs: Inputs, evidence: Evidence) ->
             (2.0**-7.8, below),
             (2.0**-20.2, below),
         ]
-    calls = ask(client, evidence, pairs)
+    calls = call_each(client, evidence, pairs)
     within(evidence, calls)
     judge(evidence, calls, "Each caller may have another shifter: the limit is an argument.")
 
@@ -139,9 +141,8 @@ def test_max_shift_amount(client: Client, inputs: Inputs, evidence: Evidence) ->
 def test_finite_and_positive(client: Client, evidence: Evidence) -> None:
     """The result is finite and positive for every input, also for 0, negative, inf and nan."""
     special = [0.0, -0.0, -1.0, math.inf, -math.inf, math.nan, 5e-324, 1e30, 1e300]
-    asked = [*special, *(scale for scale, _ in CONTROL)]
-    answer, _ = client.ask("scales", Scales, calls=[[scale.hex(), None] for scale in asked])
-    *results, large, small = complete(answer, len(asked))
+    asked = (*((scale, None) for scale in special), *CONTROL)
+    *results, large, small = results_of(client, asked)
     if results[0].error and all(result.error and result.error.is_stub for result in results):
         raise_for(results[0].error)
     place = None
@@ -150,7 +151,7 @@ def test_finite_and_positive(client: Client, evidence: Evidence) -> None:
         got = str(result.error) if result.error else repr(result.value)
         holds = result.value is not None and 0 < result.value < math.inf
         evidence.add(f"scale_approximate({scale!r})", "finite and positive", got, holds)
-        place = place or (result.error.place if result.error else None)
+        place = place or (place_of(result.error) if result.error else None)
     try:
         evidence.judge("Observers meet such scales, for example when they have seen no data.")
     except ClaimFailedError as failed:
@@ -165,16 +166,16 @@ def test_symmetric_range(client: Client, inputs: Inputs, evidence: Evidence) -> 
     if inputs.visibility == "hidden":
         source = inputs.random("range")
         bounds = [(-source.uniform(2, 9), source.uniform(0.1, 0.9)) for _ in range(4)]
-    asked = [(low, high, dtype) for low, high in bounds for dtype in ("quint8", "qint8")]
-    calls = [[low.hex(), high.hex(), dtype] for low, high, dtype in asked]
-    answer, _ = client.ask("ranges", Ranges, observed=calls)
-    if len(answer.scales) != len(asked):
-        raise NoAnswerError("crashed", f"{len(answer.scales)} results came for {len(asked)} calls")
-    for (low, high, dtype), (got, expected) in zip(asked, answer.scales, strict=True):
+    dtypes: tuple[Dtype, ...] = ("quint8", "qint8")
+    asked = tuple((low, high, dtype) for low, high in bounds for dtype in dtypes)
+    pairs = client.ask(Ranges(asked)).scales
+    if len(pairs) != len(asked):
+        raise NoAnswerError("crashed", f"{len(pairs)} results came for {len(asked)} calls")
+    for (low, high, dtype), (got, expected) in zip(asked, pairs, strict=True):
         holds = math.isclose(got, expected, rel_tol=1e-6)  # tensors hold float32
-        evidence.add(f"{dtype} values from {low:g} to {high:g}: scale", shown(expected),
-                     shown(got), holds)  # fmt: skip
-    scales = sorted({got for got, _ in answer.scales})
-    evidence.add("the scales of different ranges", "different",
-                 f"{shown(scales[0])} to {shown(scales[-1])}", len(scales) > 1)  # fmt: skip
+        what = f"{dtype} values from {low:g} to {high:g}: scale"
+        evidence.add(what, shown(expected), shown(got), holds)
+    scales = sorted({got for got, _ in pairs})
+    got_all, differ = f"{shown(scales[0])} to {shown(scales[-1])}", len(scales) > 1
+    evidence.add("the scales of different ranges", "different", got_all, differ)
     evidence.judge("This function was given: what it approximates is your scale_approximate's.")

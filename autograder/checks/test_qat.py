@@ -1,157 +1,89 @@
 """Parts 1 to 3 together: quantization-aware training."""
 
 import math
-from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from autograder.checks.test_ptq import (
+from autograder.checks.observing import (
+    CLASSES,
     CONVERTED,
-    FORWARD,
+    INT8_FORWARD,
     exponent,
+    is_finite,
     observe_layers,
     observe_scales,
+    qat,
 )
 from autograder.claims import Evidence, about
-from autograder.expected import reference, trials
-from autograder.expected.diagnoses import diagnose_fusion_error
+from autograder.expected import reference
+from autograder.expected.examination import trained_layers
 from autograder.expected.inputs import SMALLEST, WIDTH, Inputs
-from autograder.host.client import Client, NoAnswerError, QatAnswer
-from autograder.inside import experiments
+from autograder.host.client import Client
+from autograder.inside.experiments import ConvLayer, conv_layers
 
-STEPS = 1  # the second shows nothing that the first doesn't, and takes as long
-PARTS = ("weight", "gamma", "beta", "mean", "var")
 FUSE = "QuantizableResNet.fuse_model"
 OBSERVER = ("observer.whole_power_of_two", "observer.nearest_exponent", "observer.lower_clamp")
 QAT_FUSION = ("fusion.qat_batchnorm",)
 
 
-def ask(client: Client, inputs: Inputs) -> tuple[QatAnswer, Mapping[str, Tensor]]:
-    """Return the network after a step of QAT."""
-    try:
-        return client.ask(
-            "qat", QatAnswer, layers=SMALLEST, num_classes=10, width=WIDTH, seed=inputs.seed,
-            steps=STEPS,
-        )  # fmt: skip
-    except NoAnswerError as error:
-        if error.error and error.outcome == "crashed":
-            error.diagnosis = diagnose_fusion_error(error.error)
-        raise
-
-
-def examine(client: Client, inputs: Inputs) -> dict[str, tuple[bool, bool]]:
-    """Tell of each convolution whether its FakeQuantize, and its INT8 version, compute as trained.
-
-    Both are computed here from the trained weight and BatchNorm, at the scales that were named.
-    """
-
-    def compute() -> dict[str, tuple[bool, bool]]:
-        answer, tensors = ask(client, inputs)
-        shape, found = tuple(SMALLEST), {}
-        for layer in experiments.conv_layers(SMALLEST):
-            name, tried = layer.conv, trials.layer_of(shape, WIDTH, inputs.seed, layer)
-            known = answer.qparams.get(name)
-            trained = [tensors.get(f"{part} of {name}") for part in PARTS]
-            if known is None or trained[0] is None or trained[0].shape != tried.conv.weight.shape:
-                found[name] = False, False
-                continue
-            weight, bias = trained[0], tensors.get(f"bias of {name}")
-            if all(part is not None for part in trained):
-                weight, bias = trials.fold(*trained)  # type: ignore[arg-type]
-            grid = known.scale, known.zero_point
-            convolved = partial(
-                tried.convolved, weight=weight, bias=bias, has_relu=False,
-                scale=known.weight_scale or 0.0, zero_point=known.weight_zero_point or 0,
-            )  # fmt: skip
-            output = tensors.get(f"output of {name}")
-            is_fake = (
-                answer.fake.get(name) == known.scale
-                and output is not None
-                and is_whole(output / known.scale)
-                and is_one_of(output / known.scale + known.zero_point, convolved(tried.tried), grid)
-            )
-            integers = tensors.get(f"INT8 {name}")
-            found[name] = is_fake, is_one_of(integers, convolved(tried.integers), grid)
-        return found
-
-    return client.derive(f"QAT {inputs.seed}", compute)
-
-
-def is_one_of(got: Tensor | None, real: Tensor, grid: tuple[float, int]) -> bool:
-    """Tell whether integers are a layer's, with its ReLU or without.
-
-    A ReLU that was not fused costs other points.
-    """
-    return any(trials.is_on_grid(got, values, *grid) for values in (torch.relu(real), real))
-
-
-def is_whole(steps: Tensor) -> bool:
-    """Tell whether all values are integers, and not all zero."""
-    return bool(steps.abs().max() > 0 and (steps - steps.round()).abs().max() < 1e-3)
-
-
 @about(FUSE, follows=(*OBSERVER, *QAT_FUSION))
 def test_fake_quantize(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """While QAT trains, FakeQuantize rounds the output of every convolution to its grid."""
-    answer, _ = ask(client, inputs)
-    for name, (is_fake, _) in examine(client, inputs).items():
-        scale = answer.fake.get(name)
-        got = "no FakeQuantize" if scale is None else f"multiples of {exponent(scale)}"
-        evidence.add(f"output of {name}", "multiples of its scale",
-                     got if is_fake or scale is None else f"no {got}", is_fake)  # fmt: skip
-    evidence.judge(
-        "",
-        "Plain observers watch but don't round: training is ordinary fine-tuning."
-        if not answer.fake
-        else "",
-    )
+    convolutions = client.ask(qat(inputs)).convolutions
+    scales = {
+        name: convolution.fake_scale
+        for name, convolution in convolutions.items()
+        if convolution.fake_scale is not None
+    }
+    for name, state in client.derive(trained_layers, qat(inputs)).items():
+        got = f"multiples of {exponent(scales[name])}" if name in scales else "no FakeQuantize"
+        got = f"no {got}" if name in scales and not state.is_fake else got
+        evidence.add(f"output of {name}", "multiples of its scale", got, state.is_fake)
+    diagnosis = "Plain observers watch but don't round: training is ordinary fine-tuning."
+    evidence.judge("", "" if scales else diagnosis)
 
 
 @about(FUSE, follows=(*OBSERVER, "forward.gradients", *QAT_FUSION))
 def test_weights_move(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """A training step changes every convolution's weight, and its BatchNorm's statistics."""
-    answer, tensors = ask(client, inputs)
-    network = reference.filled(SMALLEST, 10, WIDTH, inputs.seed)
-    for name, (_, is_used) in examine(client, inputs).items():
+    trained = client.ask(qat(inputs))
+    states = client.derive(trained_layers, qat(inputs))
+    network = reference.filled(SMALLEST, CLASSES, WIDTH, inputs.seed)
+    for layer in conv_layers(SMALLEST):
+        name, convolution = layer.conv, trained.convolutions.get(layer.conv)
         before = network.get_submodule(name).weight.detach()
-        after = tensors.get(f"weight of {name}")
         holds, got = False, "no weight"
-        if after is not None and after.shape == before.shape:
-            moved = float((after - before).abs().max())
+        if convolution is not None and convolution.weight.shape == before.shape:
+            moved = float((convolution.weight - before).abs().max())
             holds, got = 0 < moved < math.inf, f"moved by up to {moved:.3g}"
-        if holds and not is_used:
+        if holds and not states[name].is_used:
             holds, got = False, f"{got}; the INT8 layer computes with other weights"
         evidence.add(f"weight of {name} after a step", "moved", got, holds)
-        observe_statistics(evidence, name, network, tensors.get(f"mean of {name}"))
-    finite = [math.isfinite(loss) for loss in answer.losses]
-    evidence.add("losses", "finite", ", ".join(f"{loss:.4g}" for loss in answer.losses),
-                 bool(finite) and all(finite))  # fmt: skip
+        if convolution is not None and convolution.mean is not None:
+            observe_statistics(evidence, layer, network, convolution.mean)
+    losses = trained.losses
+    are_finite = bool(losses) and all(map(math.isfinite, losses))
+    evidence.add("losses", "finite", ", ".join(f"{loss:.4g}" for loss in losses), are_finite)
     evidence.judge("A weight that never moves has no gradient.")
 
 
-def observe_statistics(evidence: Evidence, conv: str, network: Any, mean: Tensor | None) -> None:
+def observe_statistics(evidence: Evidence, layer: ConvLayer, network: Any, mean: Tensor) -> None:
     """Observe that a BatchNorm learned from the batches; a missing one costs other points."""
-    if mean is None:
-        return
-    layer = next(found for found in experiments.conv_layers(SMALLEST) if found.conv == conv)
     before = network.get_submodule(layer.bn).running_mean
     holds = mean.shape == before.shape and bool((mean != before).any())
-    evidence.add(f"statistics of {layer.bn} after a step", "moved",
-                 "moved" if holds else "as before: it was in eval mode", holds)  # fmt: skip
+    got = "moved" if holds else "as before: it was in eval mode"
+    evidence.add(f"statistics of {layer.bn} after a step", "moved", got, holds)
 
 
-@about(FUSE, follows=(*OBSERVER, *FORWARD[3:], *QAT_FUSION, "ptq.power_of_two_scales", *CONVERTED))
+@about(FUSE, follows=(*OBSERVER, *INT8_FORWARD, *QAT_FUSION, "ptq.power_of_two_scales", *CONVERTED))
 def test_converts(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The trained network converts, its scales are powers of two, and it computes."""
-    answer, tensors = ask(client, inputs)
-    observe_scales(answer, evidence, SMALLEST)
-    observe_layers(evidence, {name: used for name, (_, used) in examine(client, inputs).items()})
-    output = tensors.get("INT8 output")
-    is_finite = output is not None and bool(torch.isfinite(output).all())
-    got = str(answer.forward_error) if answer.forward_error else "no finite logits"
-    evidence.add("the INT8 network", "finite logits", "finite logits" if is_finite else got,
-                 is_finite)  # fmt: skip
+    converted = client.ask(qat(inputs)).converted
+    observe_scales(evidence, converted.qparams, SMALLEST)
+    states = client.derive(trained_layers, qat(inputs))
+    observe_layers(evidence, {name: state.is_used for name, state in states.items()})
+    holds = is_finite(converted.output)
+    got = str(converted.error) if converted.error else "no finite logits"
+    evidence.add("the INT8 network", "finite logits", "finite logits" if holds else got, holds)
     evidence.judge("QAT trains the weights for the very scales that hardware will have.")

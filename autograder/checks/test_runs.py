@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterator
 
-from autograder.checks.test_ptq import exponent, is_shift
+from autograder.checks.observing import exponent, is_shift
 from autograder.claims import Evidence, about
-from autograder.host.client import Client, NoAnswerError
-from autograder.material import Material
+from autograder.host.answers import NoAnswerError
+from autograder.measuring import Measurements
+from autograder.submissions.runs import MissingRunError, Runs
 from lab3.log.records import TITLES, RunKind
 from lab3.log.runlog import RunLog
 from lab3.schedule import learning_rate
@@ -15,29 +16,29 @@ Fact = tuple[str, object, object]  # what, expected, got
 
 
 @about("runs")
-def test_logs(material: Material, evidence: Evidence) -> None:
+def test_logs(runs: Runs, evidence: Evidence) -> None:
     """There is a complete run log of FP32, PTQ and QAT, each with a result on the test images."""
     for kind, title in TITLES.items():
-        name = material.chosen.get(kind)
+        name = runs.names.get(kind)
         if name is None:
-            evidence.add(f"{title} run", "a complete log", material.why_none(kind), holds=False)
+            evidence.add(f"{title} run", "a complete log", runs.why_none(kind), holds=False)
             continue
-        log = material.log(kind)
+        log = runs.log(kind)
         got = f"runs/{name}, complete" if log.result else f"runs/{name} without a result"
         evidence.add(f"{title} run", "a complete log with a result", got, log.result is not None)
-    for name, known in material.logs.items():
+    for name, known in runs.logs.items():
         if isinstance(known, str):
             evidence.add(f"runs/{name}", "a log that can be read", known, holds=False)
     evidence.judge("lab3 train, lab3 ptq, lab3 qat and lab3 evaluate write them.")
 
 
 @about("runs")
-def test_consistency(material: Material, evidence: Evidence) -> None:
+def test_consistency(runs: Runs, evidence: Evidence) -> None:
     """The logs agree with themselves and with each other."""
-    if not material.chosen:
-        raise NoAnswerError("failed", material.why_none("train"))
-    for kind in material.chosen:
-        log, name = material.log(kind), material.chosen[kind]
+    if not runs.names:
+        raise MissingRunError(runs.why_none("train"))
+    for kind in runs.names:
+        log, name = runs.log(kind), runs.names[kind]
         try:
             for what, expected, got in facts(log):
                 holds = agree(expected, got)
@@ -45,9 +46,9 @@ def test_consistency(material: Material, evidence: Evidence) -> None:
         except (ArithmeticError, TypeError, ValueError) as error:  # numbers that no run has
             evidence.add(f"runs/{name}: numbers", "comparable", str(error), holds=False)
         if kind != "train":
-            origin = material.log("train")
+            origin = runs.log("train")
             holds = log.continues(origin) and log.start.data == origin.start.data
-            expected = f"those of runs/{material.chosen['train']}"
+            expected = f"those of runs/{runs.names['train']}"
             got = "the same" if holds else "others"
             evidence.add(f"runs/{name}: baseline and data", expected, got, holds)
     evidence.judge("A log is written by the lab's commands alone; nothing in it is edited.")
@@ -106,42 +107,41 @@ def shown(value: object) -> str:
 
 
 @about("runs")
-def test_checkpoints(client: Client, material: Material, evidence: Evidence) -> None:
+def test_checkpoints(measurements: Measurements, evidence: Evidence) -> None:
     """Each checkpoint is the file that its log describes, and fits the lab's network."""
+    runs = measurements.runs
     for kind, title in TITLES.items():
-        if kind not in material.chosen:
-            evidence.add(f"{title} checkpoint", "handed in", material.why_none(kind), holds=False)
+        if kind not in runs.names:
+            evidence.add(f"{title} checkpoint", "handed in", runs.why_none(kind), holds=False)
             continue
-        observe_checkpoint(client, material, evidence, kind)
+        observe_checkpoint(measurements, evidence, kind)
     evidence.judge("A result counts when its checkpoint proves it.")
 
 
-def observe_checkpoint(
-    client: Client, material: Material, evidence: Evidence, kind: RunKind
-) -> None:
+def observe_checkpoint(measurements: Measurements, evidence: Evidence, kind: RunKind) -> None:
     """Observe that a run's checkpoint is there, is the one of the log, and can be loaded."""
-    name, end = material.chosen[kind], material.log(kind).end
+    runs = measurements.runs
+    name, end = runs.names[kind], runs.log(kind).end
     what = f"runs/{name}/model.pt"
     try:
-        path = material.checkpoint_path(kind)
-    except NoAnswerError as error:
-        evidence.add(what, "handed in", error.said, holds=False)
+        path = runs.checkpoint(kind)
+    except MissingRunError as error:
+        evidence.add(what, "handed in", str(error), holds=False)
         return
     assert end is not None
-    sha256 = material.runs[name].checkpoint_sha256
-    evidence.add(f"{what}: sha256", shown(end.checkpoint_sha256), shown(sha256),
-                 sha256 == end.checkpoint_sha256)  # fmt: skip
-    size = path.stat().st_size
-    evidence.add(f"{what}: bytes", f"{end.checkpoint_bytes:,}", f"{size:,}",
-                 size == end.checkpoint_bytes)  # fmt: skip
+    expected, sha256 = end.checkpoint_sha256, runs.handed_in[name].checkpoint_sha256
+    evidence.add(f"{what}: sha256", shown(expected), shown(sha256), sha256 == expected)
+    count, size = end.checkpoint_bytes, path.stat().st_size
+    evidence.add(f"{what}: bytes", f"{count:,}", f"{size:,}", size == count)
+    contents = "the network's numbers"
     try:
-        _, scales = material.network(kind, client)
+        scales = measurements.network(kind).scales
     except NoAnswerError as error:
-        evidence.add(f"{what}: contents", "the network's numbers", error.said, holds=False)
+        evidence.add(f"{what}: contents", contents, error.said, holds=False)
         return
-    evidence.add(f"{what}: contents", "the network's numbers", "the network's numbers", holds=True)
+    evidence.add(f"{what}: contents", contents, contents, holds=True)
     odd = {name: scale for name, scale in scales.items() if not is_shift(scale)}
     if kind != "train":
         got = ", ".join(f"{name} {exponent(scale)}" for name, scale in list(odd.items())[:3])
-        evidence.add(f"{what}: scales", "2**-S with 0 <= S <= 8",
-                     got or f"all {len(scales)} are", not odd)  # fmt: skip
+        got = got or f"all {len(scales)} are"
+        evidence.add(f"{what}: scales", "2**-S with 0 <= S <= 8", got, not odd)

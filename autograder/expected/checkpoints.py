@@ -1,16 +1,18 @@
 """INT8 checkpoints as numbers, and the reference network that computes with them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.ao.nn.quantized as nnq
-from torch import Tensor
+from torch import Tensor, nn
 
-from autograder.expected.reference import build, quantized
-from autograder.host.client import NoAnswerError
+from autograder.expected.reference import ARCHITECTURES, build, quantized
+from autograder.host.answers import NoAnswerError
+from autograder.inside.questions import Checkpoint, Qparams, StoredTensor
+from lab3.log.records import RunKind, Start
 
 
 @dataclass(frozen=True)
@@ -33,39 +35,41 @@ class Int8Numbers:
     activations: Mapping[str, tuple[float, int]]  # input quantizer and additions
 
     @classmethod
-    def read(cls, entries: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> "Int8Numbers":
+    def read(cls, entries: Mapping[str, StoredTensor]) -> "Int8Numbers":
         """Sort a checkpoint's tensors by module; raise NoAnswerError when one is not INT8."""
         layers: dict[str, Numbers] = {}
         activations: dict[str, tuple[float, int]] = {}
-        for key in tensors:
+        for key, entry in entries.items():
             name = key.removesuffix(".scale")
-            if name == key or f"{name}.zero_point" not in tensors:
+            if name == key or f"{name}.zero_point" not in entries:
                 continue
-            own = scalar(tensors[key]), int(scalar(tensors[f"{name}.zero_point"]))
+            own = scalar(entry.values), int(scalar(entries[f"{name}.zero_point"].values))
             require_usable(name, *own)
             packed = f"{name}._packed_params._packed_params"
-            prefix = packed if f"{packed}.weight" in tensors else name
-            if f"{prefix}.weight" not in tensors:
+            prefix = packed if f"{packed}.weight" in entries else name
+            if f"{prefix}.weight" not in entries:
                 activations[name] = own
                 continue
-            entry = entries[f"{prefix}.weight"]
-            if entry.scale is None or entry.zero_point is None:
+            weight, bias = entries[f"{prefix}.weight"], entries.get(f"{prefix}.bias")
+            if weight.scale is None or weight.zero_point is None:
                 raise NoAnswerError(
                     "failed",
                     f"the weight of {name} has one scale a channel, or is not INT8: the lab's "
                     "configuration is CustomQConfig.PTQ or QAT",
                 )
-            require_usable(f"the weight of {name}", entry.scale, entry.zero_point, (0, 0))
-            weight, bias = tensors[f"{prefix}.weight"], tensors.get(f"{prefix}.bias")
-            layers[name] = Numbers(weight, entry.scale, entry.zero_point, bias, *own)
+            require_usable(f"the weight of {name}", weight.scale, weight.zero_point, (0, 0))
+            bias_values = None if bias is None else bias.values
+            layers[name] = Numbers(
+                weight.values, weight.scale, weight.zero_point, bias_values, *own
+            )
         return cls(layers, activations)
 
     def scales(self) -> dict[str, float]:
         """Return every scale by the name of what it belongs to."""
-        found = {name: scale for name, (scale, _) in self.activations.items()}
+        scales = {name: scale for name, (scale, _) in self.activations.items()}
         for name, numbers in self.layers.items():
-            found |= {name: numbers.scale, f"weight of {name}": numbers.weight_scale}
-        return found
+            scales |= {name: numbers.scale, f"weight of {name}": numbers.weight_scale}
+        return scales
 
 
 def scalar(tensor: Tensor) -> float:
@@ -86,7 +90,7 @@ def require_usable(
         )
 
 
-def from_numbers(layers: list[int], num_classes: int, width: int, numbers: Int8Numbers) -> Any:
+def from_numbers(layers: Sequence[int], num_classes: int, width: int, numbers: Int8Numbers) -> Any:
     """Return an INT8 reference network that computes with a checkpoint's integers.
 
     Raises KeyError or ValueError when a layer is missing or has another shape.
@@ -102,10 +106,10 @@ def from_numbers(layers: list[int], num_classes: int, width: int, numbers: Int8N
         for name, n in numbers.layers.items()
     }
     quantized(network, known)
-    found = {n: m for n, m in network.named_modules() if isinstance(m, nnq.Conv2d | nnq.Linear)}
-    if unknown := sorted(set(numbers.layers) - set(found)):
+    modules = {n: m for n, m in network.named_modules() if isinstance(m, nnq.Conv2d | nnq.Linear)}
+    if unknown := sorted(set(numbers.layers) - set(modules)):
         raise ValueError(f"{unknown[0]} is no layer of the fused network")
-    for name, module in found.items():
+    for name, module in modules.items():
         of = numbers.layers[name]
         if of.weight.dtype != torch.int8 or of.weight.shape != module.weight().shape:
             raise ValueError(f"the weight of {name} has the shape {tuple(of.weight.shape)}")
@@ -118,10 +122,60 @@ def from_numbers(layers: list[int], num_classes: int, width: int, numbers: Int8N
     return network.eval()
 
 
-class Qparams(NamedTuple):
-    """Scale and zero point of a module's output and of its weight."""
+@dataclass(frozen=True)
+class Restored:
+    """How to build the reference network of a run with its checkpoint's numbers, and all scales."""
 
-    scale: float
-    zero_point: int
-    weight_scale: float | None = None
-    weight_zero_point: int | None = None
+    kind: RunKind
+    build: Callable[[], nn.Module]
+    scales: Mapping[str, float]
+
+
+def restore(start: Start, checkpoint: Checkpoint) -> Restored:
+    """Return the network of a run; raise NoAnswerError when the checkpoint doesn't fit it."""
+    layers = ARCHITECTURES.get(start.arch)
+    if layers is None or not 4 <= start.width <= 64 or not 2 <= start.num_classes <= 1000:
+        raise NoAnswerError(
+            "failed",
+            f"the log names no network of the lab: {start.arch[:40]!r}, width {start.width}, "
+            f"{start.num_classes} classes",
+        )
+    shape = (layers, start.num_classes, start.width)
+    if start.kind == "train":
+        state = {name: entry.values for name, entry in checkpoint.entries.items()}
+        check_keys(build(*shape).state_dict(), state)
+
+        def build_fp32() -> nn.Module:
+            network: nn.Module = build(*shape)
+            network.load_state_dict(state)
+            return network.eval()
+
+        return Restored(start.kind, build_fp32, {})
+    numbers = Int8Numbers.read(checkpoint.entries)
+
+    def build_int8() -> nn.Module:
+        network: nn.Module = from_numbers(*shape, numbers)
+        return network
+
+    try:
+        build_int8()
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise NoAnswerError(
+            "failed", f"the checkpoint doesn't fit an INT8 {start.arch}: {str(error)[:200]}"
+        ) from None
+    return Restored(start.kind, build_int8, numbers.scales())
+
+
+def check_keys(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> None:
+    """Raise NoAnswerError unless a checkpoint has exactly the tensors of a network."""
+    for name, value in expected.items():
+        if name not in got:
+            raise NoAnswerError("failed", f"the checkpoint lacks {name}")
+        if got[name].shape != value.shape or got[name].dtype != value.dtype:
+            raise NoAnswerError(
+                "failed",
+                f"{name} has the shape {tuple(got[name].shape)} in the checkpoint, and "
+                f"{tuple(value.shape)} in the network that the log names",
+            )
+    if extra := sorted(set(got) - set(expected)):
+        raise NoAnswerError("failed", f"the checkpoint has {extra[0][:60]!r}, which no network has")

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograder.host.client import RaisedError, same
+from autograder.expected.agreement import same
+from autograder.inside.questions import RaisedError
 
 
 @dataclass(frozen=True)
@@ -196,3 +197,28 @@ def diagnose_fusion_error(error: RaisedError) -> str:
     """Return what an error in ``fuse_model`` means, or nothing."""
     said = f"{error.type}: {error.message}"
     return next((text for p, text in MODE_ERRORS if re.search(p, said, re.DOTALL)), "")
+
+
+def diagnose_functionals(uses: list[tuple[str, str]]) -> str:
+    """Tell the ways to add without ``skip_add_relu`` apart; ``uses`` are (name, operation)."""
+    if not uses:
+        return "The tensors are added with + or torch.add, which no observer sees."
+    if any(not name for name, _ in uses):
+        return "A FloatFunctional is made in forward: it has no observer, and stays in FP32."
+    if all(operation == "add" for _, operation in uses):
+        return "add is used without its ReLU: add_relu is one operation, so it has one scale."
+    return ""
+
+
+STUB_MISTAKES = {
+    ("quant", "never"): "quant is missing: forward begins with self.quant(x).",
+    ("quant", "later"): "quant comes too late: what stands before it is given floats in INT8.",
+    ("dequant", "never"): "dequant is missing: forward ends with self.dequant(x).",
+    ("dequant", "earlier"): "Something comes behind dequant: in INT8 it is given floats.",
+}
+
+
+def diagnose_stubs(quant: str, dequant: str) -> str:
+    """Tell misplaced stubs apart; nothing when they stand where they should."""
+    places = ("quant", quant), ("dequant", dequant)
+    return next((STUB_MISTAKES[place] for place in places if place in STUB_MISTAKES), "")

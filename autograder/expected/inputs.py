@@ -6,14 +6,21 @@ from dataclasses import dataclass, replace
 
 from autograder.results import Visibility
 
-SMALL = [2, 1, 1, 1]  # blocks of each stage: with and without shortcut
-SMALLEST = [1, 1, 1, 1]  # enough where each block alone is not in question
+SMALL = (2, 1, 1, 1)  # blocks of each stage: with and without shortcut
+SMALLEST = (1, 1, 1, 1)  # enough where each block alone is not in question
 WIDTH = 8
 PUBLIC_SEED = 2024
-FULL, FULL_WIDTH = [3, 4, 6, 3], 64
+FULL, FULL_WIDTH = (3, 4, 6, 3), 64
 # Of a scale's exponent, between the integers and away from what is a tie for anybody.
-FRACTIONS = ((0.03, 0.22), (0.15, 0.35), (0.28, 0.48), (0.51, 0.57), (0.515, 0.575), (0.6, 0.8),
-             (0.78, 0.97))  # fmt: skip
+FRACTIONS = (
+    (0.03, 0.22),
+    (0.15, 0.35),
+    (0.28, 0.48),
+    (0.51, 0.57),
+    (0.515, 0.575),
+    (0.6, 0.8),
+    (0.78, 0.97),
+)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Nothing here comes from the solution or from a student.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from autograder.expected.torchvision_models import QuantizableBottleneck, Quanti
 from autograder.inside import experiments
 
 
-def build(layers: list[int], num_classes: int, width: int) -> Any:
+def build(layers: Sequence[int], num_classes: int, width: int) -> Any:
     """Return the reference network in eval mode, its weights not yet set."""
     if width > 8:  # copying saves nothing where weights are most of it
         return construct(layers, num_classes, width)
@@ -26,10 +26,10 @@ def build(layers: list[int], num_classes: int, width: int) -> Any:
 
 @lru_cache(maxsize=8)
 def _constructed(layers: tuple[int, ...], num_classes: int, width: int) -> Any:
-    return construct(list(layers), num_classes, width)
+    return construct(layers, num_classes, width)
 
 
-def construct(layers: list[int], num_classes: int, width: int) -> Any:
+def construct(layers: Sequence[int], num_classes: int, width: int) -> Any:
     """Return the reference network in eval mode, made anew."""
     with experiments.without_initialisation():
         with torch.device("meta"):  # its own stages have another width: they take no memory
@@ -46,14 +46,10 @@ def construct(layers: list[int], num_classes: int, width: int) -> Any:
     return network.eval()
 
 
-def filled(layers: list[int], num_classes: int, width: int, seed: int) -> Any:
-    """Return the reference network with the weights of an experiment; leave it as it is."""
-    return _filled(tuple(layers), num_classes, width, seed)
-
-
 @lru_cache(maxsize=4)
-def _filled(layers: tuple[int, ...], num_classes: int, width: int, seed: int) -> Any:
-    network = build(list(layers), num_classes, width)
+def filled(layers: tuple[int, ...], num_classes: int, width: int, seed: int) -> Any:
+    """Return the reference network with the weights of an experiment; leave it as it is."""
+    network = build(layers, num_classes, width)
     experiments.fill(network, seed)
     return network
 
@@ -63,7 +59,7 @@ Known = tuple[tuple[str, Any], ...]  # the qparams of an INT8 network by module,
 
 def plain(num_classes: int, width: int, seed: int) -> Any:
     """Return the network of the probe ``network``: plain convolutions for stages."""
-    network = build([1, 1, 1, 1], num_classes, width)
+    network = build((1, 1, 1, 1), num_classes, width)
     for name, stage in experiments.plain_stages(width).items():
         setattr(network, name, stage)
     experiments.fill(network, seed)
@@ -172,9 +168,9 @@ def quantized(network: Any, qparams: Mapping[str, Any], is_fused: bool = True) -
 @torch.inference_mode()
 def int8_logits(layers: tuple[int, ...], width: int, seed: int, batch: int, known: Known) -> Tensor:
     """Return the INT8 logits of an experiment's weights and images at given scales."""
-    network = quantized(copy.deepcopy(filled(list(layers), 10, width, seed)), dict(known))
+    network = quantized(copy.deepcopy(filled(layers, 10, width, seed)), dict(known))
     logits: Tensor = network(experiments.images(seed + 1, batch, 3, 32, 32))
     return logits
 
 
-ARCHITECTURES = {"resnet50": [3, 4, 6, 3], "resnet14": [1, 1, 1, 1]}
+ARCHITECTURES = {"resnet50": (3, 4, 6, 3), "resnet14": (1, 1, 1, 1)}

@@ -67,6 +67,26 @@ def refutes_at_most(images: int, count: int, seen: int, correct: int, level: Fra
     return seen - correct <= rejection_limit(images, images - count, seen, level)
 
 
+def bounds(images: int, seen: int, count: int, level: Fraction) -> tuple[int, int]:
+    """Return the least and the greatest number among all images that isn't refuted by a sample."""
+    low, high = count, images - seen + count
+    least, top = low, high
+    while least < top:  # the least K that P(X >= count | K) doesn't refute
+        middle = (least + top) // 2
+        if refutes_at_most(images, middle, seen, count, level):
+            least = middle + 1
+        else:
+            top = middle
+    bottom, greatest = least, high
+    while bottom < greatest:
+        middle = (bottom + greatest + 1) // 2
+        if refutes_at_least(images, middle, seen, count, level):
+            greatest = middle - 1
+        else:
+            bottom = middle
+    return least, greatest
+
+
 def is_consistent(
     claimed_correct: int,
     images: int,

@@ -57,7 +57,7 @@ class Warden(Protocol):
 
 
 class Child:
-    """One submission's process: asks it probes, within time, and collects what it prints."""
+    """One submission's process: converses with it, within time, and collects what it prints."""
 
     def __init__(
         self, warden: Warden, pid: int, channel: socket.socket, output: int, limits: Limits
@@ -66,7 +66,6 @@ class Child:
         self._channel, self._output = channel, output
         channel.setblocking(False)
         os.set_blocking(output, False)
-        self._id = 0
         self._spare: int | None = None
         self.output = bytearray()
         self.printed_bytes = 0
@@ -77,26 +76,13 @@ class Child:
         """Send a frame that asks for no answer."""
         self._exchange(wire.pack(header, body), None, time.monotonic() + self._limits.probe_s)
 
-    def ask(
-        self,
-        probe: str,
-        arguments: dict[str, Any],
-        body: bytes,
-        answer_bytes: int,
-        timeout_s: float,
-    ) -> tuple[bytes, bytes, int]:
-        """Return the header and body of a probe's answer, unchecked, and the id it must carry.
-
-        ``answer_bytes`` limits the body. Raises WorkerError, and the child is gone then.
-        """
-        self._id += 1
-        header = {"id": self._id, "probe": probe, "arguments": arguments}
-        return (*self.converse(header, body, answer_bytes, timeout_s), self._id)
-
     def converse(
         self, header: dict[str, Any], body: bytes, answer_bytes: int, timeout_s: float
     ) -> tuple[bytes, bytes]:
-        """Send a frame and return the header and body of the next one, unchecked."""
+        """Send a frame and return the header and body of the next one, unchecked.
+
+        ``answer_bytes`` limits the body. Raises WorkerError, and the child is gone then.
+        """
         reader = wire.FrameReader(body_bytes=answer_bytes)
         deadline = time.monotonic() + min(self._limits.probe_s, timeout_s)
         self._exchange(wire.pack(header, body), reader, deadline)

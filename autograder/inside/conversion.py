@@ -1,6 +1,6 @@
 """Conversion to INT8, and what the INT8 layers compute when each is tried alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,42 +9,51 @@ import torch.ao.quantization as tq
 from torch import Tensor, nn
 
 from autograder.inside import experiments
-from autograder.inside.telling import Answer, Stage, describe_error, number
+from autograder.inside.questions import Converted, Qparams, RaisedError
+from autograder.inside.telling import describe_error, stage
 from autograder.inside.watching import StubCalls
 
 
-def quantize(module: Any, inputs: Tensor) -> Answer:
+def quantize(module: Any, inputs: Tensor) -> Converted:
     """Prepare, calibrate and convert a module with PyTorch's observers, without fusing it."""
-    Stage.name = "prepare"
-    module.qconfig = experiments.stock_config()
-    tq.prepare(module, inplace=True)
-    Stage.name = "calibrate"
-    with torch.inference_mode(), StubCalls(module) as stubs:
+    with stage("prepare"):
+        module.qconfig = experiments.stock_config()
+        tq.prepare(module, inplace=True)
+    with stage("calibrate"), torch.inference_mode(), StubCalls(module) as stubs:
         output = module(inputs)
-    report, tensors = convert(module, inputs, [], 0)
-    return {**report, "stubs": stubs.places(inputs, output)}, tensors
+    converted = convert(module, inputs)
+    return converted.model_copy(update={"stubs": stubs.places(inputs, output)})
 
 
 @torch.inference_mode()
-def convert(module: Any, inputs: Tensor, layers: list[int], seed: int) -> Answer:
+def convert(module: Any, inputs: Tensor, layers: Sequence[int] = (), seed: int = 0) -> Converted:
     """Convert a prepared network: qparams, what each INT8 layer computes alone, and the logits.
 
     A forward pass that fails is reported beside the rest: the layers were converted all the same.
+    Without ``layers`` none is tried alone.
     """
-    Stage.name = "convert"
-    with Packing() as packing:
+    with stage("convert"), Packing() as packing:
         tq.convert(module.eval(), inplace=True)
-    report: dict[str, Any] = {"qparams": qparams(module, packing.weights)}
-    Stage.name = "INT8 layers"
-    tensors = try_integer_layers(module, layers, seed)
-    Stage.name = "INT8 forward"
+    known = qparams(module, packing.weights)
+    with stage("INT8 layers"):
+        integers = integers_of(module, layers, seed) if layers else {}
+    output: Tensor | None = None
+    returns_integers: bool | None = None
+    raised: RaisedError | None = None
     try:
-        output = module(inputs)
-        report["returns_integers"] = bool(output.is_quantized)
-        tensors["output"] = (output.dequantize() if output.is_quantized else output).float()
+        with stage("INT8 forward"):
+            output = module(inputs)
+            returns_integers = bool(output.is_quantized)
+            output = (output.dequantize() if output.is_quantized else output).float()
     except Exception as error:
-        report["forward_error"] = describe_error(error)
-    return report, tensors
+        output, raised = None, describe_error(error)
+    return Converted(
+        qparams=known,
+        layers=integers,
+        output=output,
+        returns_integers=returns_integers,
+        error=raised,
+    )
 
 
 class Packing:
@@ -75,10 +84,10 @@ class Packing:
             self.original(layer, weight, bias)
 
 
-def try_integer_layers(module: Any, layers: list[int], seed: int) -> dict[str, Tensor]:
+def integers_of(module: Any, layers: Sequence[int], seed: int) -> dict[str, Tensor]:
     """Return the integers that the input quantizer and each INT8 layer compute alone."""
     tried: dict[str, Tensor] = {}
-    for layer in experiments.conv_layers(layers) if layers else []:
+    for layer in experiments.conv_layers(layers):
         convolution = module.get_submodule(layer.conv)
         if not isinstance(convolution, nnq.Conv2d):
             continue
@@ -88,30 +97,32 @@ def try_integer_layers(module: Any, layers: list[int], seed: int) -> dict[str, T
             name = layer.conv.replace("conv3", "skip_add_relu")
             functional = module.get_submodule(name)
             if isinstance(functional, nnq.QFunctional):
-                shape = convolution.out_channels
-                pair = (experiments.layer_input(seed, f"{name}.{n}", shape) for n in "ab")
+                channels = convolution.out_channels
+                pair = (experiments.layer_input(seed, f"{name}.{n}", channels) for n in "ab")
                 out = functional.add_relu(*(experiments.integers(values) for values in pair))
                 tried[name] = out.int_repr()
-    if layers and isinstance(module.quant, nnq.Quantize):
+    if isinstance(module.quant, nnq.Quantize):
         tried["quant"] = module.quant(experiments.layer_input(seed, "quant", 3)).int_repr()
-    if layers and isinstance(module.fc, nnq.Linear):
+    if isinstance(module.fc, nnq.Linear):
         values = experiments.images(seed, 4, module.fc.in_features)
         tried["fc"] = module.fc(experiments.integers(values)).int_repr()
     return tried
 
 
-def qparams(module: nn.Module, weights: Mapping[nn.Module, Tensor]) -> dict[str, dict[str, Any]]:
+def qparams(module: nn.Module, weights: Mapping[nn.Module, Tensor]) -> dict[str, Qparams]:
     """Return scale and zero point of each INT8 module, and those of its weight."""
-    found: dict[str, dict[str, Any]] = {}
+    known: dict[str, Qparams] = {}
     for name, inner in module.named_modules():
         if not hasattr(inner, "scale") or not hasattr(inner, "zero_point"):
             continue
-        entry = {"scale": number(inner.scale), "zero_point": int(inner.zero_point)}
+        of_weight: dict[str, Any] = {}
         if isinstance(inner, nnq.Conv2d | nnq.Linear):
             weight = weights[inner] if inner in weights else inner.weight()
-            entry["per_tensor"] = weight.qscheme() == torch.per_tensor_affine
-            if entry["per_tensor"]:
-                entry["weight_scale"] = number(weight.q_scale())
-                entry["weight_zero_point"] = int(weight.q_zero_point())
-        found[name] = entry
-    return found
+            of_weight["per_tensor"] = weight.qscheme() == torch.per_tensor_affine
+            if of_weight["per_tensor"]:
+                of_weight["weight_scale"] = float(weight.q_scale())
+                of_weight["weight_zero_point"] = int(weight.q_zero_point())
+        known[name] = Qparams(
+            scale=float(inner.scale), zero_point=int(inner.zero_point), **of_weight
+        )
+    return known

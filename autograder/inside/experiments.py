@@ -5,7 +5,7 @@ weights cross the wall. Nothing here is secret, and nothing here knows an answer
 """
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -33,19 +33,19 @@ class ConvLayer(NamedTuple):
         return "block" if self.conv.startswith("layer") else "stem"
 
 
-def conv_layers(layers: list[int]) -> list[ConvLayer]:
+def conv_layers(layers: Sequence[int]) -> list[ConvLayer]:
     """Return all convolutions of a network; ``layers`` counts the blocks of each stage."""
-    found = [ConvLayer("conv1", "bn1", "relu")]
+    convolutions = [ConvLayer("conv1", "bn1", "relu")]
     for stage, blocks in enumerate(layers, 1):
         for index in range(blocks):
             block = f"layer{stage}.{index}"
-            found += [
+            convolutions += [
                 ConvLayer(f"{block}.conv{n}", f"{block}.bn{n}", f"{block}.relu{n}" if n < 3 else "")
                 for n in (1, 2, 3)
             ]
             if index == 0:
-                found.append(ConvLayer(f"{block}.downsample.0", f"{block}.downsample.1", ""))
-    return found
+                convolutions.append(ConvLayer(f"{block}.downsample.0", f"{block}.downsample.1", ""))
+    return convolutions
 
 
 @contextmanager

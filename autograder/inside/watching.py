@@ -14,7 +14,7 @@ class FunctionalCalls:
 
     def __init__(self, module: nn.Module) -> None:
         self.own = {id(m): n for n, m in module.named_modules() if isinstance(m, FloatFunctional)}
-        self.seen: list[list[str]] = []
+        self.seen: list[tuple[str, str]] = []
         self.originals = {name: getattr(FloatFunctional, name) for name in ("add", "add_relu")}
 
     def __enter__(self) -> None:
@@ -28,7 +28,7 @@ class FunctionalCalls:
     def watch(self, name: str, original: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def watched(functional: FloatFunctional, *tensors: Tensor) -> Tensor:
             if len(self.seen) < 100:
-                self.seen.append([self.own.get(id(functional), ""), name])
+                self.seen.append((self.own.get(id(functional), ""), name))
             return original(functional, *tensors)
 
         return watched
@@ -58,7 +58,7 @@ class StubCalls:
         for hook in self.hooks:
             hook.remove()
 
-    def places(self, inputs: Tensor, output: Tensor) -> list[str]:
+    def places(self, inputs: Tensor, output: Tensor) -> tuple[str, str]:
         """Return where ``quant`` and ``dequant`` stand in forward: ``never`` when unused."""
         quant = "never" if not self.shown else "later"
         if self.shown and torch.equal(self.shown[0], inputs):
@@ -66,4 +66,4 @@ class StubCalls:
         dequant = "never" if not self.returned else "earlier"
         if self.returned and torch.equal(self.returned[-1], output):
             dequant = "last"
-        return [quant, dequant]
+        return quant, dequant

@@ -271,7 +271,7 @@ def serve(channel: int) -> None:
     with experiments.same_engine():
         while True:
             request, body = wire.read_frame(channel, REQUEST_BYTES)
-            header, answer = probes.answer(request["probe"], request["arguments"], body)
+            header, answer = probes.answer(request["question"], body)
             sys.stdout.flush()
             sys.stderr.flush()
             wire.write_frame(channel, {"id": request["id"], **header}, answer)

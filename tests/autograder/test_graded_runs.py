@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder import judging
-from autograder.expected.sequential import refutes_at_least, refutes_at_most
+from autograder.expected.sequential import bounds, refutes_at_least, refutes_at_most
 from autograder.host.sandbox import Sandbox
-from autograder.material import Material, bounds
+from autograder.measuring import Counting
 from autograder.results import CheckResult, Grade
 from autograder.rubric import Rubric, Thresholds, Tier
 from autograder.submissions.reading import open_submission
@@ -75,13 +75,13 @@ def grade_runs(sandbox: Sandbox, tmp_path: Path) -> Grader:
     def run(path: Path, rubric: Rubric | None = None, **more: Any) -> dict[str, CheckResult]:
         rubric = rubric or with_thresholds(digits=EASY)
         with open_submission(path) as opened:
-            material = Material(
-                opened.runs, rubric.document.thresholds, **{"data_dir": tmp_path, **more}
-            )
             grade: Grade = judging.grade(
-                opened, rubric, sandbox, material,
+                opened,
+                rubric,
+                sandbox,
                 lambda entry: entry.check.split(".")[0] in ("runs", "accuracy"),
-            )  # fmt: skip
+                counting=Counting(**{"data_dir": tmp_path, **more}),
+            )
         return {result.check: result for result in grade.results}
 
     return run
@@ -224,7 +224,7 @@ def test_without_its_checkpoint_a_result_is_claimed_not_verified(
     half = replace(RUBRIC, document=RUBRIC.document.model_copy(
         update={"thresholds": {"digits": EASY}, "unverified": 0.5}))  # fmt: skip
     for check in ACCURACY_OF[run]:
-        assert grade_runs(submission, half, unverified=0.5)[check].share == 0.5
+        assert grade_runs(submission, half)[check].share == 0.5
 
 
 def save(path: Path, state: dict[str, Any]) -> None:

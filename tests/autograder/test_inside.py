@@ -6,6 +6,7 @@ import pytest
 
 from autograder.host.child import Limits
 from autograder.host.sandbox import WALLED, Sandbox, Tier, why_not
+from tests.making.graders import load
 
 HONEST = {
     "an optimizer": "p = nn.Parameter(torch.ones(2)); p.grad = torch.ones(2)\n"
@@ -69,7 +70,7 @@ def answers(tier: Tier) -> dict[str, object]:
     with Sandbox((tier,)) as sandbox:
         child = sandbox.fork({"observer.py": code.encode()}, Limits(probe_s=60))
         try:
-            child.ask("places", {}, b"", 1 << 20, 60)
+            load(child)
             told = child.take_output().decode()
         finally:
             child.close()

@@ -11,7 +11,6 @@ import pytest
 from autograder import judging
 from autograder.grading import Event, Options, grade_path
 from autograder.host.sandbox import Sandbox
-from autograder.material import Material
 from autograder.results import Grade
 from autograder.workers import Verdict, Workers
 from tests.conftest import RUBRIC, SOLVED, grade_code, handed_in
@@ -98,7 +97,7 @@ def test_a_worker_that_dies_in_the_middle_takes_no_points(after: int) -> None:
                 os.kill(sandbox._worker._process.pid, 9)
 
         grade = judging.grade(
-            handed_in(SOLVED), RUBRIC, sandbox, Material(thresholds=RUBRIC.document.thresholds),
+            handed_in(SOLVED), RUBRIC, sandbox,
             lambda entry: entry.check.startswith("observer."), kill_it,
         )  # fmt: skip
     outcomes = [result.outcome for result in grade.results]

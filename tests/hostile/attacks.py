@@ -297,52 +297,65 @@ FRAMES = [
 REPORT = """
     import autograder.inside.probes as probes
     import torch
-    from autograder.inside import experiments
-    def forge(name):
+    from autograder.inside import experiments, questions
+    class Raw:  # an answer that no model checks before it is sent
+        def __init__(self, data, *tensors): self.data, self.tensors = data, tensors
+        def model_dump(self, mode, context):
+            context.extend(self.tensors)
+            return self.data
+    def real(kind): return probes.PROBES[kind]
+    def forge(*kinds):
         def set_(function):
-            probes.PROBES[name] = function
+            for kind in kinds:
+                probes.PROBES[kind] = function
             return function
         return set_
+    def changed(answer, **fields): return answer.model_copy(update=fields)
 """
 
 
 def reporting(name: str, text: str, base: str = "solved") -> Attack:
-    """An attack that answers some probes with something else."""
+    """An attack that answers some questions with something else."""
     return both(f"report: {name}", REPORT + textwrap.indent(textwrap.dedent(text), "    "), base)
 
 
 def scales(text: str) -> str:
-    return f"probes.PROBES['scales'] = lambda calls: ({{'results': {text}}}, {{}})"
+    return f"forge(questions.Scales)(lambda question: Raw({{'results': {text}}}))".replace(
+        "calls", "question.calls"
+    )
 
 
 def block(values: str) -> str:
     return f"""
-        @forge("block")
-        def block(channels, stride, size, **_):
-            shape = 2, 4 * channels, size // stride, size // stride
-            return {{"functionals": []}}, {{"output": {values}}}
+        @forge(questions.Block)
+        def block(question):
+            size = question.size // question.stride
+            shape = 2, 4 * question.channels, size, size
+            return Raw({{"functionals": [], "gradients": {{}}, "output": 0}}, {values})
         """
 
 
 def quantized(change: str) -> str:
     return f"""
-        real = probes.PROBES["ptq"]
-        @forge("ptq")
-        def ptq(**arguments):
-            report, tensors = real(**arguments)
-            for entry in report["qparams"].values():
+        ptq = real(questions.Ptq)
+        @forge(questions.Ptq)
+        def forged(question):
+            tensors = []
+            data = ptq(question).model_dump(mode="json", context=tensors)
+            for entry in data["qparams"].values():
                 {change}
-            return report, tensors
+            return Raw(data, *tensors)
         """
 
 
 def body(dtype: str, shape: str, size: int) -> str:
     return f"""
         import json, struct
-        header = {{"output": {{"dtype": "{dtype}", "shape": {shape}, "data_offsets": [0, {size}]}}}}
+        header = {{"0": {{"dtype": "{dtype}", "shape": {shape}, "data_offsets": [0, {size}]}}}}
         text = json.dumps(header).encode()
         packed = struct.pack("<Q", len(text)) + text + bytes({size})
-        probes.answer = lambda *_: ({{"answer": {{"functionals": []}}}}, packed)
+        data = {{"functionals": [], "gradients": {{}}, "output": 0}}
+        probes.answer = lambda *_: ({{"answer": data}}, packed)
         """
 
 
@@ -358,6 +371,15 @@ MALFORMED = [
         "too many results": scales("[{'value': '0x1p0'}] * 1000"),
         "results without a value": scales("[{}] * len(calls)"),
         "results with an unknown key": scales("[{'value': '0x1p0', 'outcome': 'passed'}]"),
+        "a tensor that is none of the answer": """
+            forge(questions.Network)(lambda _: Raw({"output": 1}, torch.zeros(2, 10)))
+            """,
+        "a tensor before the first": """
+            forge(questions.Network)(lambda _: Raw({"output": -1}, torch.zeros(2, 10)))
+            """,
+        "a tensor by name": """
+            forge(questions.Network)(lambda _: Raw({"output": "0"}, torch.zeros(2, 10)))
+            """,
         "booleans": block("torch.zeros(shape, dtype=torch.bool)"),
         "16 bits": block("torch.zeros(shape, dtype=torch.uint16)"),
         "8 bits": block("torch.zeros(shape, dtype=torch.float8_e4m3fn)"),
@@ -387,25 +409,27 @@ MALFORMED = [
                                             "entry.pop('weight_zero_point', 0)"),
         "a weight's zero point beyond int64": quantized("entry['weight_zero_point'] = 10 ** 30"),
         "QAT outputs without numbers": """
-            @forge("qat")
-            def qat(layers, **_):
-                names = [layer.conv for layer in experiments.conv_layers(layers)]
-                return (
-                    {"qparams": {}, "fake": dict.fromkeys(names, "0x1p0"), "losses": []},
-                    {f"{what} of {n}": torch.zeros(0) for n in names for what in
-                     ("output", "weight")},
-                )
+            @forge(questions.Qat)
+            def qat(question):
+                names = [layer.conv for layer in experiments.conv_layers(question.layers)]
+                one = {"weight": 0, "output": 0, "fake_scale": "0x1p0"}
+                converted = {"qparams": {}, "layers": {}}
+                return Raw({"convolutions": dict.fromkeys(names, one), "losses": [],
+                            "converted": converted}, torch.zeros(0))
             """,
         "QAT outputs of booleans": """
-            @forge("qat")
-            def qat(layers, **_):
-                names = [layer.conv for layer in experiments.conv_layers(layers)]
-                net = lab3.resnet.QuantizableResNet(tuple(layers), 10, 8)
-                tensors = {f"output of {n}": torch.ones(2, dtype=torch.bool) for n in names}
-                tensors |= {f"weight of {n}": net.get_submodule(n).weight.detach() > 0
-                            for n in names}
-                return {"qparams": {}, "fake": dict.fromkeys(names, "0x1p0"), "losses": []}, tensors
-            import lab3.resnet
+            @forge(questions.Qat)
+            def qat(question):
+                import lab3.resnet
+                network = lab3.resnet.QuantizableResNet(question.layers, 10, 8)
+                tensors, convolutions = [torch.ones(2, dtype=torch.bool)], {}
+                for layer in experiments.conv_layers(question.layers):
+                    weight = network.get_submodule(layer.conv).weight.detach() > 0
+                    convolutions[layer.conv] = {
+                        "weight": len(tensors), "output": 0, "fake_scale": "0x1p0"}
+                    tensors.append(weight)
+                return Raw({"convolutions": convolutions, "losses": [],
+                            "converted": {"qparams": {}, "layers": {}}}, *tensors)
             """,
         "answer and error": "probes.answer = lambda *_: ({'answer': {}, 'error': {}}, b'')",
         "nothing": "probes.answer = lambda *_: ({}, b'')",
@@ -423,129 +447,127 @@ MALFORMED = [
     }.items()
 ]  # fmt: skip
 
+RESCALED = """
+        def rescaled(answer, change):
+            converted = getattr(answer, "converted", answer)
+            qparams = {
+                name: changed(known, scale=change(known.scale), weight_scale=(
+                    known.weight_scale and change(known.weight_scale)))
+                for name, known in converted.qparams.items()
+            }
+            converted = changed(converted, qparams=qparams)
+            has_more = hasattr(answer, "converted")
+            return changed(answer, converted=converted) if has_more else converted
+"""
+
 CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are looked at
     reporting("the addition was watched", """
-        real = probes.PROBES["block"]
-        @forge("block")
-        def block(**arguments):
-            _, tensors = real(**arguments)
-            return {"functionals": [["skip_add_relu", "add_relu"]]}, tensors
-        quantize = probes.PROBES["ptq"]
-        @forge("ptq")
-        def ptq(**arguments):
-            if not arguments.get("is_fused", True):
-                raise RuntimeError
-            return quantize(**arguments)
+        block = real(questions.Block)
+        @forge(questions.Block)
+        def forged(question):
+            return changed(block(question), functionals=[("skip_add_relu", "add_relu")])
         """, "plain addition"),
     reporting("the addition was watched alone", """
-        real, block = probes.PROBES["addition"], probes.PROBES["block"]
-        @forge("addition")
-        def addition(channels, seed):
-            report, tensors = real(channels=channels, seed=seed)
-            a, b = map(experiments.integers, experiments.summands(seed, 4 * channels))
+        addition, block = real(questions.Addition), real(questions.Block)
+        @forge(questions.Addition)
+        def forged(question):
+            pair = experiments.summands(question.seed, 4 * question.channels)
+            a, b = map(experiments.integers, pair)
             summed = torch.relu(a.dequantize() + b.dequantize())
-            tensors["INT8"] = torch.quantize_per_tensor(summed, 0.05, 128, torch.quint8).int_repr()
-            return {"functionals": [["skip_add_relu", "add_relu"]]}, tensors
-        @forge("block")
-        def refused(gradients, **arguments):
-            if gradients:
+            integers = torch.quantize_per_tensor(summed, 0.05, 128, torch.quint8).int_repr()
+            return changed(addition(question), functionals=[("skip_add_relu", "add_relu")],
+                           integers=integers, error=None)
+        @forge(questions.Block)
+        def refused(question):
+            if question.has_gradients:
                 raise RuntimeError
-            return block(gradients=gradients, **arguments)
+            return block(question)
         """, "plain addition"),
     reporting("layers that give the right output", """
-        @forge("outputs")
-        def outputs(**_):
-            return {}, {"before": torch.zeros(2, 10), "layers": torch.ones(2, 10)}
+        @forge(questions.Outputs)
+        def outputs(question):
+            return questions.FusionOutputs(before=torch.zeros(2, 10), layers=torch.ones(2, 10))
         """, "nothing fused"),
     reporting("ranges of another observer", """
-        @forge("ranges")
-        def ranges(observed):
-            return {"scales": [["0x1p-4", "0x1p-4"] for _ in observed]}, {}
+        @forge(questions.Ranges)
+        def ranges(question):
+            return questions.RangeScales(scales=[(2 ** -4, 2 ** -4)] * len(question.observed))
         """, "skeleton"),
     reporting("an addition out of nothing", """
-        @forge("block")
-        def block(**_):
-            return {"functionals": [["skip_add_relu", "add_relu"]]}, {}
+        @forge(questions.Block)
+        def block(question):
+            return questions.BlockRun(functionals=[("skip_add_relu", "add_relu")],
+                                      output=torch.zeros(1), gradients={})
         """, "skeleton"),
     reporting("a converted network", """
-        @forge("ptq")
-        def ptq(batch=2, **_):
-            return {"qparams": {}, "returns_integers": False}, {"output": torch.zeros(batch, 10)}
+        @forge(questions.Ptq)
+        def ptq(question):
+            output = torch.zeros(question.batch, 10)
+            return questions.Converted(qparams={}, layers={}, output=output, returns_integers=False)
         """, "skeleton"),
     reporting("an unchanged output", """
-        @forge("fuse")
-        def fuse(**_):
-            return {"trainable": []}, {"before": torch.ones(2, 10), "after": torch.ones(2, 10)}
+        @forge(questions.Fusion)
+        def fusion(question):
+            output = torch.ones(2, 10)
+            return questions.Fused(trainable=[], output=output, layers={}, integers={})
+        @forge(questions.Outputs)
+        def outputs(question):
+            return questions.FusionOutputs(before=torch.ones(2, 10), layers=torch.ones(2, 10))
         """, "skeleton"),
     reporting("QAT out of nothing", """
-        @forge("qat")
-        def qat(layers, num_classes, width, seed, **_):
+        @forge(questions.Qat)
+        def qat(question):
             import lab3.resnet
-            network = lab3.resnet.QuantizableResNet(tuple(layers), num_classes, width)
-            experiments.fill(network, seed)
-            tensors, names = {"output": torch.zeros(2, num_classes)}, []
-            for layer in experiments.conv_layers(layers):
-                names.append(layer.conv)
-                weight = network.get_submodule(layer.conv).weight.detach()
-                tensors[f"weight of {layer.conv}"] = weight + 0.01
-                tensors[f"output of {layer.conv}"] = torch.ones(1)
-            report = {"qparams": {}, "fake": dict.fromkeys(names, "0x1p0"), "losses": ["0x1p0"]}
-            return report, tensors
+            network = lab3.resnet.QuantizableResNet(question.layers, 10, question.width)
+            experiments.fill(network, question.seed)
+            convolutions = {
+                layer.conv: questions.TrainedLayer(
+                    weight=network.get_submodule(layer.conv).weight.detach() + 0.01,
+                    output=torch.ones(1), fake_scale=1.0)
+                for layer in experiments.conv_layers(question.layers)
+            }
+            converted = questions.Converted(qparams={}, layers={}, output=torch.zeros(2, 10))
+            return questions.Trained(convolutions=convolutions, losses=[1.0], converted=converted)
         """, "skeleton"),
     *(
-        reporting(f"power-of-two scales of {probe}", f"""
-        real = probes.PROBES["{probe}"]
-        @forge("{probe}")
-        def forged(**arguments):
-            report, tensors = real(**arguments)
-            for entry in report["qparams"].values():
-                for name in ("scale", "weight_scale"):
-                    if entry.get(name):
-                        entry[name] = "0x1p-4"
-            return report, tensors
+        reporting(f"power-of-two scales of {kind}", RESCALED + f"""
+        {kind} = real(questions.{kind})
+        @forge(questions.{kind})
+        def forged(question):
+            return rescaled({kind}(question), lambda scale: 2 ** -4)
         """, "wrong scales")
-        for probe in ("ptq", "qat")
+        for kind in ("Ptq", "Qat")
     ),
-    reporting("scales clamped in their report", """
-        for probe in ("ptq", "qat"):
-            def forged(real=probes.PROBES[probe], **arguments):
-                report, tensors = real(**arguments)
-                for entry in report["qparams"].values():
-                    for name in ("scale", "weight_scale"):
-                        if entry.get(name):
-                            value = float.fromhex(entry[name])
-                            entry[name] = min(max(value, 2.0 ** -8), 1.0).hex()
-                return report, tensors
-            probes.PROBES[probe] = forged
+    reporting("scales clamped in their report", RESCALED + """
+        for kind in (questions.Ptq, questions.Qat):
+            forge(kind)(lambda question, honest=real(kind): rescaled(
+                honest(question), lambda scale: min(max(scale, 2.0 ** -8), 1.0)))
         """, "no upper clamp"),
     reporting("trainable BatchNorms", """
-        real = probes.PROBES["fuse"]
-        @forge("fuse")
-        def fuse(**arguments):
-            report, tensors = real(**arguments)
-            names = [layer.bn for layer in experiments.conv_layers(arguments["layers"])]
-            return {"trainable": names}, tensors
+        fusion = real(questions.Fusion)
+        @forge(questions.Fusion)
+        def forged(question):
+            names = [layer.bn for layer in experiments.conv_layers(question.layers)]
+            return changed(fusion(question), trainable=names)
         """, "nothing fused"),
     reporting("modules that look fused", """
-        @forge("fuse")
-        def fuse(layers, num_classes, width, seed, is_qat):
-            network = probes.build(layers, num_classes, width, seed)
-            images = experiments.images(seed + 1, 2, 3, 32, 32)
-            output = network(images).detach()
-            tensors = {"before": output, "after": output.clone()}
-            network.train(is_qat)
-            convolutions = experiments.conv_layers(layers)
+        @forge(questions.Fusion)
+        def fusion(question):
+            network = probes.build(question.layers, 10, question.width, question.seed)
+            output = network(probes.network_images(question.seed)).detach()
+            network.train(question.is_qat)
+            convolutions, layers = experiments.conv_layers(question.layers), {}
             with torch.no_grad():
                 for layer in convolutions:
-                    value = experiments.layer_input(
-                        seed, layer.conv, network.get_submodule(layer.conv).weight.shape[1])
+                    weight = network.get_submodule(layer.conv).weight
+                    value = experiments.layer_input(question.seed, layer.conv, weight.shape[1])
                     for name in filter(None, layer):
                         value = network.get_submodule(name)(value)
-                    tensors[f"front of {layer.conv}"] = value.clone()
-                    channels = network.get_submodule(layer.conv).weight.shape[0]
-                    rest = experiments.layer_input(seed, layer.bn, channels)
-                    tensors[f"rest of {layer.conv}"] = rest
-            return {"trainable": [layer.bn for layer in convolutions]}, tensors
+                    rest = experiments.layer_input(question.seed, layer.bn, weight.shape[0])
+                    layers[layer.conv] = questions.FusedLayer(front=value.clone(), rest=rest)
+            trainable = [layer.bn for layer in convolutions]
+            return questions.Fused(
+                trainable=trainable, output=output, layers=layers, integers={})
         """, "nothing fused"),
 ]  # fmt: skip
 
@@ -561,7 +583,8 @@ PATCHES = [
         "patched standard library": """
             import builtins, json, math
             json.dumps = lambda *_, **__: '{"id": 1, "answer": {"results": []}}'
-            json.loads = lambda *_, **__: {"id": 1, "probe": "places", "arguments": {}}
+            json.loads = lambda *_, **__: {
+                "id": 1, "question": {"kind": "Places", "arguments": {}}}
             math.log2 = math.frexp = lambda *_: 0.5
             builtins.isinstance = builtins.hasattr = lambda *_: True
             builtins.len = lambda *_: 1

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 import torch
 
+from autograder.host.answers import NoAnswerError
 from autograder.host.child import Limits
-from autograder.host.client import Client, NoAnswerError, Scales
+from autograder.host.client import Client
 from autograder.host.sandbox import Sandbox
+from autograder.inside.questions import Scales
 from tests.conftest import SOLVED
 from tests.hostile.conftest import no_longer_than
 
@@ -153,8 +155,8 @@ def read(sandbox: Sandbox, path: Path) -> str:
     honest = path.with_name("honest.pt")
     honest.write_bytes(saved({"x": torch.arange(3.0)}))
     with no_longer_than(35), Client(SOLVED, sandbox, limits) as client:
-        _, tensors = client.checkpoint(honest)
-    assert tensors["x"].tolist() == [0, 1, 2]
+        entries = client.checkpoint(honest).entries
+    assert entries["x"].values.tolist() == [0, 1, 2]
     return outcome
 
 
@@ -190,5 +192,5 @@ def test_students_code_takes_no_part(sandbox: Sandbox, tmp_path: Path) -> None:
     patch = b"\n\nimport torch\ntorch.load = lambda *_, **__: {'x': torch.ones(2)}\n"
     files = {name: content + patch for name, content in SOLVED.items()}
     with no_longer_than(35), Client(files, sandbox, Limits()) as client:
-        client.ask("scales", Scales, calls=[["0x1p-2", None]])
-        assert client.checkpoint(path)[1]["x"].tolist() == [0, 0]
+        client.ask(Scales(((0.25, None),)))
+        assert client.checkpoint(path).entries["x"].values.tolist() == [0, 0]

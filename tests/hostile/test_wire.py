@@ -12,27 +12,27 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from autograder.host.answers import NoAnswerError
 from autograder.host.child import Child, Ending, Limits
-from autograder.host.client import (
-    Answer,
-    Block,
-    Checkpoint,
-    Client,
-    Converted,
-    Fused,
-    Network,
-    NoAnswerError,
-    Places,
-    QatAnswer,
-    Scales,
-)  # fmt: skip
-from autograder.inside import wire
+from autograder.host.client import Client
+from autograder.inside import questions, wire
 from tests.hostile.conftest import no_longer_than
 
-MODELS: dict[str, type[Answer]] = {
-    "places": Places, "scales": Scales, "block": Block, "network": Network, "fuse": Fused,
-    "ptq": Converted, "qat": QatAnswer, "checkpoint": Checkpoint,
-}  # fmt: skip
+SHAPE = ((1, 1, 1, 1), 10, 8, 1)
+ASKED: dict[str, questions.Question[Any]] = {
+    type(question).__name__: question
+    for question in (
+        questions.Places(),
+        questions.Scales(((0.5, None),)),
+        questions.Block(16, 8, 1, 1, 8, has_gradients=True),
+        questions.Network(10, 8, 1),
+        questions.Addition(8, 1),
+        questions.Fusion(*SHAPE),
+        questions.Ptq(*SHAPE),
+        questions.Qat(*SHAPE, steps=1),
+        questions.CheckpointFile(b"x"),
+    )
+}
 QUICK = Limits(probe_s=0.3)
 BODY_BYTES = 4096
 
@@ -81,11 +81,11 @@ def answer(value: Any, **more: Any) -> bytes:
     return json.dumps({"id": 1, "answer": value, **more}).encode()
 
 
-def ask(said: bytes, probe: str, is_gone: bool = True) -> str:
+def ask(said: bytes, kind: str, is_gone: bool = True) -> str:
     """Return the outcome of a question, or ``answered``."""
     with client_of(said, is_gone) as client:
         try:
-            client.ask(probe, MODELS[probe])
+            client.ask(ASKED[kind])
         except NoAnswerError as error:
             return error.outcome
     return "answered"
@@ -97,35 +97,51 @@ SCALARS = (
     | st.sampled_from(["0x1p0", "0x1p99999", "nan", "-inf", "", "0x", 10**400])
 )  # fmt: skip
 KEYS = st.sampled_from(
-    ["id", "answer", "error", "results", "value", "places", "functionals", "trainable", "qparams",
-     "scale", "zero_point", "weight_scale", "fake", "losses", "entries", "axis", "type", "message",
-     "stage", "file", "line", "function", "is_stub", "through", "returns_integers",
-     "forward_error", "per_tensor", "x"]
+    ["id", "answer", "x", *{
+        name for kind in questions.KINDS.values() for name in kind.model().model_fields
+    }, *questions.RaisedError.model_fields, *questions.Qparams.model_fields]
 )  # fmt: skip
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=10,
 )
+POSITIONS = st.integers(-1, 2) | SCALARS
+CONVERTED = st.fixed_dictionaries(
+    {
+        "qparams": st.dictionaries(KEYS, st.fixed_dictionaries(
+            {"scale": SCALARS, "zero_point": SCALARS}, optional={"weight_scale": SCALARS}
+        ), max_size=2),
+        "layers": st.dictionaries(KEYS, POSITIONS, max_size=2),
+    },
+    optional={"output": POSITIONS, "stubs": VALUES},
+)  # fmt: skip
 SHAPED = {  # answers that are nearly right
-    "places": st.fixed_dictionaries({"places": st.dictionaries(KEYS, VALUES, max_size=2)}),
-    "scales": st.fixed_dictionaries(
+    "Places": st.fixed_dictionaries({"places": st.dictionaries(KEYS, VALUES, max_size=2)}),
+    "Scales": st.fixed_dictionaries(
         {"results": st.lists(st.fixed_dictionaries({}, optional={"value": VALUES}), max_size=2)}
     ),
-    "block": st.fixed_dictionaries({"functionals": st.lists(VALUES, max_size=2)}),
-    "fuse": st.fixed_dictionaries({"trainable": st.lists(VALUES, max_size=2)}),
-    "ptq": st.fixed_dictionaries(
-        {"qparams": st.dictionaries(KEYS, st.fixed_dictionaries(
-            {"scale": SCALARS, "zero_point": SCALARS}, optional={"weight_scale": SCALARS}
-        ), max_size=2)}
-    ),
-    "qat": st.fixed_dictionaries({
-        "qparams": st.just({}), "fake": st.dictionaries(KEYS, SCALARS, max_size=2),
-        "losses": st.lists(SCALARS, max_size=2),
+    "Block": st.fixed_dictionaries({
+        "functionals": st.lists(VALUES, max_size=2), "output": POSITIONS,
+        "gradients": st.dictionaries(KEYS, POSITIONS, max_size=2),
     }),
-    "checkpoint": st.fixed_dictionaries(
+    "Fusion": st.fixed_dictionaries({
+        "trainable": st.lists(VALUES, max_size=2), "output": POSITIONS,
+        "layers": st.dictionaries(KEYS, st.fixed_dictionaries(
+            {"front": POSITIONS, "rest": POSITIONS}), max_size=2),
+        "integers": st.dictionaries(KEYS, POSITIONS, max_size=2),
+    }),
+    "Ptq": CONVERTED,
+    "Qat": st.fixed_dictionaries({
+        "converted": CONVERTED, "losses": st.lists(SCALARS, max_size=2),
+        "convolutions": st.dictionaries(KEYS, st.fixed_dictionaries(
+            {"weight": POSITIONS, "output": POSITIONS}, optional={"fake_scale": SCALARS}
+        ), max_size=2),
+    }),
+    "CheckpointFile": st.fixed_dictionaries(
         {"entries": st.dictionaries(KEYS, st.fixed_dictionaries(
-            {}, optional={"scale": SCALARS, "zero_point": SCALARS, "axis": SCALARS}
+            {"values": POSITIONS},
+            optional={"scale": SCALARS, "zero_point": SCALARS, "axis": SCALARS}
         ), max_size=2)}
     ),
 }  # fmt: skip
@@ -169,30 +185,30 @@ def test_a_reader_takes_any_bytes(data: bytes, pieces: list[int], has_magic: boo
 
 
 @many
-@given(st.binary(max_size=300), st.sampled_from(sorted(MODELS)))
-def test_a_client_takes_any_bytes(said: bytes, probe: str) -> None:
-    assert ask(said, probe) == "crashed"
+@given(st.binary(max_size=300), st.sampled_from(sorted(ASKED)))
+def test_a_client_takes_any_bytes(said: bytes, kind: str) -> None:
+    assert ask(said, kind) == "crashed"
 
 
 @many
-@given(VALUES, st.sampled_from(sorted(MODELS)))
-def test_a_client_takes_any_header(header: Any, probe: str) -> None:
+@given(VALUES, st.sampled_from(sorted(ASKED)))
+def test_a_client_takes_any_header(header: Any, kind: str) -> None:
     said = json.dumps(header).encode()
-    assert ask(frame(said), probe) == "crashed"
+    assert ask(frame(said), kind) == "crashed"
 
 
-@pytest.mark.parametrize("probe", SHAPED)
+@pytest.mark.parametrize("kind", SHAPED)
 @many
 @given(st.data())
-def test_a_client_takes_any_answer(probe: str, data: st.DataObject) -> None:
-    header = answer(data.draw(SHAPED[probe]))
-    assert ask(frame(header), probe) in ("answered", "crashed")
+def test_a_client_takes_any_answer(kind: str, data: st.DataObject) -> None:
+    header = answer(data.draw(SHAPED[kind]))
+    assert ask(frame(header), kind) in ("answered", "crashed")
 
 
 @many
 @given(BODIES)
 def test_a_client_takes_any_body(body: bytes) -> None:
-    assert ask(frame(answer({}), body), "network") in ("answered", "crashed")
+    assert ask(frame(answer({"output": 0}), body), "Network") in ("answered", "crashed")
 
 
 @pytest.mark.parametrize(
@@ -223,12 +239,12 @@ def test_a_client_takes_any_body(body: bytes) -> None:
     ids=range(21),
 )
 def test_frames_that_are_none(said: bytes) -> None:
-    assert ask(said, "places") == "crashed"
+    assert ask(said, "Places") == "crashed"
 
 
 @pytest.mark.parametrize("said", [b"", b"L3", frame(answer({"places": {}}))[:-1]])
 def test_frames_that_never_end(said: bytes) -> None:
-    assert ask(said, "places", is_gone=False) == "timed_out"
+    assert ask(said, "Places", is_gone=False) == "timed_out"
 
 
 def test_an_answer_larger_than_allowed() -> None:

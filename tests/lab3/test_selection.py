@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.material import Material
 from autograder.submissions.reading import Run
+from autograder.submissions.runs import Runs
 from lab3.log.records import Baseline, Record
 from lab3.log.runlog import LOG_NAME, RunLog
 from lab3.selection import DATA_SETS, Selection, select
@@ -118,8 +118,8 @@ def test_report_and_grade_choose_the_same(tmp_path: Path, data: str) -> None:
         content = (tmp_path / log.name / LOG_NAME).read_bytes()
         runs[log.name] = Run(content, None)
     report = collect(tmp_path)
-    graded = Material(runs=runs, thresholds=RUBRIC.document.thresholds)
-    assert graded.chosen == {"train": "fp32", "ptq": "ptq", "qat": "qat"}
+    graded = Runs(runs, RUBRIC.document.thresholds)
+    assert graded.names == {"train": "fp32", "ptq": "ptq", "qat": "qat"}
     assert names(Selection(report.fp32, report.ptq, report.qat)) == ("fp32", "ptq", "qat")
 
 

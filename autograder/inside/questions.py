@@ -1,0 +1,380 @@
+"""The questions that a worker answers about a student's code, each with the model of its answer.
+
+Both ends of the wire read this. A question is one whole experiment; its answer is plain data and
+tensors. Numbers cross as hexadecimal text: exact, and JSON has neither nan nor inf.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    TypeAdapter,
+    ValidationInfo,
+)
+from pydantic_core.core_schema import FieldSerializationInfo
+from torch import Tensor
+
+MEGABYTE = 1 << 20
+
+
+def as_float(value: Any) -> float:
+    """Return the float that hexadecimal text stands for; raise ValueError for anything else."""
+    if isinstance(value, float):
+        return value
+    if not isinstance(value, str) or len(value) > 40:
+        raise ValueError("it is no hexadecimal number")
+    try:
+        return float.fromhex(value)
+    except OverflowError:
+        raise ValueError("it is larger than any float") from None
+
+
+def as_tensor(value: Any, info: ValidationInfo) -> Tensor:
+    """Return the tensor that stands at a position of the answer's tensors, the context."""
+    if isinstance(value, Tensor):
+        return value
+    if type(value) is not int or info.context is None or not 0 <= value < len(info.context):
+        raise ValueError("it is no tensor of this answer")
+    tensor: Tensor = info.context[value]
+    return tensor
+
+
+def as_position(tensor: Tensor, info: FieldSerializationInfo) -> int:
+    """Put a tensor behind the others of the answer, the context, and return its position."""
+    tensors: list[Tensor] = info.context  # type: ignore[assignment]
+    tensors.append(tensor)
+    return len(tensors) - 1
+
+
+Text = Annotated[str, Field(max_length=4000)]
+Name = Annotated[str, Field(max_length=200)]
+Line = Annotated[int, Field(ge=0, le=1_000_000)]
+Whole = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Number = Annotated[float, BeforeValidator(as_float), PlainSerializer(float.hex)]
+Values = Annotated[Tensor, PlainValidator(as_tensor), PlainSerializer(as_position)]
+Dtype = Literal["quint8", "qint8"]
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class RaisedError(Answer):
+    """What student code raised: where, at which stage of an experiment, through which functions."""
+
+    type: Text
+    message: Text
+    stage: Name
+    file: Name
+    line: Line
+    function: Name
+    is_stub: bool
+    through: Annotated[list[Name], Field(max_length=16)]
+
+    def __str__(self) -> str:
+        """Return type and first sentence: PyTorch's errors go on with lists of its backends."""
+        lines = self.message.strip().splitlines()
+        return f"{self.type}: {lines[0].split('. ')[0][:300]}" if lines else self.type
+
+
+A = TypeVar("A", bound=Answer)
+
+
+@dataclass(frozen=True)
+class Question(Generic[A]):
+    """One experiment; its fields are all that it depends on."""
+
+    answer_bytes: ClassVar[int] = 16 * MEGABYTE  # of tensors
+
+    @classmethod
+    def model(cls) -> type[A]:
+        """Return the model of the answer: what ``Question`` is parametrised with."""
+        model: type[A] = get_args(cls.__orig_bases__[0])[0]  # type: ignore[attr-defined]
+        return model
+
+
+class FunctionPlaces(Answer):
+    """File and line of each function of the student, by its qualified name."""
+
+    places: dict[Name, tuple[Name, Line]]
+
+
+@dataclass(frozen=True)
+class Places(Question[FunctionPlaces]):
+    """Where the functions that students write begin, as far as their files can be imported."""
+
+
+class ScaleResult(Answer):
+    value: Number | None = None
+    error: RaisedError | None = None
+
+
+class ScaleResults(Answer):
+    """One result a call."""
+
+    results: Annotated[list[ScaleResult], Field(max_length=1000)]
+
+
+@dataclass(frozen=True)
+class Scales(Question[ScaleResults]):
+    """What ``scale_approximate`` returns for each (scale, max_shift_amount or None)."""
+
+    calls: tuple[tuple[Number, int | None], ...]
+
+
+class RangeScales(Answer):
+    """For each range, the scale of ``calculate_qparams``, and the one of ``scale_approximate``."""
+
+    scales: Annotated[list[tuple[Number, Number]], Field(max_length=100)]
+
+
+@dataclass(frozen=True)
+class Ranges(Question[RangeScales]):
+    """The scale for each (least value, greatest value, type) that an observer has seen.
+
+    Beside it, what ``scale_approximate`` makes of ``2*m/255``, m = max(|least|, |greatest|).
+    """
+
+    observed: tuple[tuple[Number, Number, Dtype], ...]
+
+
+FunctionalUses = Annotated[list[tuple[Name, Name]], Field(max_length=100)]
+
+
+class BlockRun(Answer):
+    """Output (2, 4*channels, H, W), FloatFunctionals used as (name, operation), and gradients."""
+
+    output: Values
+    functionals: FunctionalUses
+    gradients: dict[Name, Values]
+
+
+@dataclass(frozen=True)
+class Block(Question[BlockRun]):
+    """One bottleneck in FP32: its output in eval mode, and the gradients of a weighted sum."""
+
+    in_channels: int
+    channels: int
+    stride: int
+    seed: int
+    size: int  # of the square images
+    has_gradients: bool
+
+
+class Logits(Answer):
+    output: Values  # (2, num_classes)
+
+
+@dataclass(frozen=True)
+class Network(Question[Logits]):
+    """The network's own forward in FP32: each stage is one plain convolution of ours."""
+
+    num_classes: int
+    width: int
+    seed: int
+
+
+class AdditionRun(Answer):
+    """The sum in FP32, and the integers of the INT8 addition unless that raised."""
+
+    output: Values
+    functionals: FunctionalUses
+    integers: Values | None = None
+    error: RaisedError | None = None
+
+
+@dataclass(frozen=True)
+class Addition(Question[AdditionRun]):
+    """``add_relu`` alone, in FP32 while observed and then in INT8; ``forward`` takes no part."""
+
+    channels: int
+    seed: int
+
+
+class Qparams(Answer):
+    """Scale and zero point of a module's output, and of its weight when it has one."""
+
+    scale: Number
+    zero_point: Whole
+    per_tensor: bool | None = None
+    weight_scale: Number | None = None
+    weight_zero_point: Whole | None = None
+
+
+class Converted(Answer):
+    """An INT8 network: qparams by module, the integers of each layer tried alone, its output.
+
+    ``stubs`` is where quant and dequant stand in forward.
+    """
+
+    qparams: Annotated[dict[Name, Qparams], Field(max_length=2000)]
+    layers: dict[Name, Values]
+    output: Values | None = None
+    returns_integers: bool | None = None
+    stubs: tuple[Name, Name] | None = None
+    error: RaisedError | None = None  # of the forward pass
+
+
+@dataclass(frozen=True)
+class Int8Block(Question[Converted]):
+    """One bottleneck between stubs of ours, quantized as it is with PyTorch's observers."""
+
+    in_channels: int
+    channels: int
+    stride: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Int8Network(Question[Converted]):
+    """The network's own forward in INT8, with one plain convolution of ours for each stage."""
+
+    num_classes: int
+    width: int
+    seed: int
+
+
+class FusedLayer(Answer):
+    """What a convolution's module computes, and what those of its BatchNorm and ReLU still do."""
+
+    front: Values
+    rest: Values
+
+
+class Fused(Answer):
+    """A fused network: its output, its layers tried alone, and its trainable BatchNorms."""
+
+    trainable: Annotated[list[Name], Field(max_length=1000)]
+    output: Values | None  # None when forward raised
+    layers: dict[Name, FusedLayer]
+    integers: dict[Name, Values]  # of the INT8 layers
+
+
+@dataclass(frozen=True)
+class Fusion(Question[Fused]):
+    """The network fused for PTQ (eval mode) or QAT (train mode).
+
+    With ``tries_layers`` each convolution is tried alone. With ``tries_int8`` the fused network is
+    converted at fixed activation scales, for which nothing has to be calibrated, and tried again.
+    """
+
+    layers: tuple[int, ...]
+    num_classes: int
+    width: int
+    seed: int
+    is_qat: bool = False
+    tries_layers: bool = False
+    tries_int8: bool = False
+
+
+class FusionOutputs(Answer):
+    """The network's output before fusing, unless forward raised, and that of its fused layers."""
+
+    before: Values | None
+    layers: Values
+
+
+@dataclass(frozen=True)
+class Outputs(Question[FusionOutputs]):
+    """What a network computes before fusing, and its fused layers without its ``forward``."""
+
+    layers: tuple[int, ...]
+    num_classes: int
+    width: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Ptq(Question[Converted]):
+    """The network quantized after training, with PyTorch's observer or the student's."""
+
+    layers: tuple[int, ...]
+    num_classes: int
+    width: int
+    seed: int
+    observer: Literal["student", "stock"] = "student"
+    batch: int = 2
+    tries_layers: bool = False
+
+
+class TrainedLayer(Answer):
+    """A convolution after training: its numbers, its BatchNorm's, and its output when tried.
+
+    ``fake_scale`` is that of its FakeQuantize.
+    """
+
+    weight: Values
+    output: Values
+    bias: Values | None = None
+    gamma: Values | None = None
+    beta: Values | None = None
+    mean: Values | None = None
+    variance: Values | None = None
+    fake_scale: Number | None = None
+
+
+class Trained(Answer):
+    """A network after quantization-aware training, and the INT8 network that it became."""
+
+    convolutions: dict[Name, TrainedLayer]
+    losses: Annotated[list[Number], Field(max_length=100)]
+    converted: Converted
+
+
+@dataclass(frozen=True)
+class Qat(Question[Trained]):
+    """Quantization-aware training: some steps, then each convolution alone, then conversion."""
+
+    layers: tuple[int, ...]
+    num_classes: int
+    width: int
+    seed: int
+    steps: int
+
+
+class StoredTensor(Answer):
+    """An entry of a checkpoint, integers where it is quantized; ``scales`` are per channel."""
+
+    values: Values
+    scale: Number | None = None
+    zero_point: Whole | None = None
+    axis: Whole | None = None
+    scales: Values | None = None
+
+
+class Checkpoint(Answer):
+    entries: Annotated[dict[Name, StoredTensor], Field(max_length=20_000)]
+
+
+@dataclass(frozen=True)
+class CheckpointFile(Question[Checkpoint]):
+    """A saved ``state_dict`` as data: no class of it but tensors is ever built."""
+
+    answer_bytes: ClassVar[int] = 256 * MEGABYTE
+
+    content: bytes
+
+
+KINDS: dict[str, type[Question[Any]]] = {kind.__name__: kind for kind in Question.__subclasses__()}
+
+
+def pack(question: Question[Any]) -> tuple[dict[str, Any], bytes]:
+    """Return a question as JSON and bytes."""
+    kind = type(question)
+    body: bytes = getattr(question, "content", b"")
+    arguments = TypeAdapter(kind).dump_python(question, mode="json", exclude={"content"})
+    return {"kind": kind.__name__, "arguments": arguments}, body
+
+
+def unpack(header: dict[str, Any], body: bytes) -> Question[Any]:
+    """Return the question that ``pack`` took apart."""
+    kind = KINDS[header["kind"]]
+    content = {"content": body} if any(f.name == "content" for f in fields(kind)) else {}
+    question: Question[Any] = TypeAdapter(kind).validate_python(header["arguments"] | content)
+    return question
