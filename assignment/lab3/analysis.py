@@ -6,12 +6,19 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-import torch.ao.nn.quantized as nnq
-import torch.ao.quantization as tq
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from lab3.data import ImageData
+from lab3.eager import (
+    PER_TENSOR,
+    QINT8,
+    Quantize,
+    QuantizedConv2d,
+    QuantizedFunctional,
+    QuantizedLinear,
+    disable_fake_quant,
+)
 from lab3.log.records import Analysis, QuantizedTensor, Role
 
 MAX_SHIFT_AMOUNT = 8
@@ -22,7 +29,7 @@ BATCH_SIZE = 8  # all activations of both networks are held at once
 
 def float_copy(network: nn.Module) -> nn.Module:
     """Return a copy of a prepared network, on the CPU, that computes without quantization."""
-    return copy.deepcopy(network).cpu().eval().apply(tq.disable_fake_quant)
+    return copy.deepcopy(network).cpu().eval().apply(disable_fake_quant)
 
 
 @torch.inference_mode()
@@ -55,15 +62,15 @@ def analyse(
         converted: Any = int8_network.get_submodule(layer)
         if is_per_tensor(converted):
             records.append(weight_record(layer, module, converted.weight()))
-        role: Role = "addition" if isinstance(converted, nnq.QFunctional) else "activation"
+        role: Role = "addition" if isinstance(converted, QuantizedFunctional) else "activation"
         records.append(tally.record(layer, role, ranges[layer]))
     return Analysis(images=len(shown), tensors=tuple(records))
 
 
 def is_per_tensor(layer: Any) -> bool:
     """Tell whether a layer has a weight with one scale."""
-    is_layer = isinstance(layer, nnq.Conv2d | nnq.Linear)
-    return is_layer and layer.weight().qscheme() == torch.per_tensor_affine
+    is_layer = isinstance(layer, QuantizedConv2d | QuantizedLinear)
+    return is_layer and layer.weight().qscheme() == PER_TENSOR
 
 
 def observed_ranges(network: nn.Module) -> dict[str, tuple[float, float]]:
@@ -92,7 +99,7 @@ def activations(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
                 found[layer] = inputs[0]
 
             handles.append(module.register_forward_pre_hook(before))
-        elif isinstance(module, nnq.Conv2d | nnq.Linear | nnq.Quantize):
+        elif isinstance(module, QuantizedConv2d | QuantizedLinear | Quantize):
 
             def after(_: nn.Module, __: object, output: Tensor, layer: str = layer) -> None:
                 found[layer] = output
@@ -111,7 +118,7 @@ class Tally:
 
     def __init__(self, x_q: Tensor) -> None:
         self.scale, self.zero_point = x_q.q_scale(), x_q.q_zero_point()
-        self.low = -128 if x_q.dtype == torch.qint8 else 0
+        self.low = -128 if x_q.dtype == QINT8 else 0
         self.signal = self.noise = 0.0
         self.values = self.outside = 0
         self.counts = torch.zeros(BINS, dtype=torch.int64)

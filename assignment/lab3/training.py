@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.ao.quantization as tq
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from lab3.batches import EpochBatches
 from lab3.data import ImageData, Split
+from lab3.eager import disable_observer
 from lab3.errors import LabError
 from lab3.evaluation import predict
 from lab3.log.records import Epoch, Hyperparameters
@@ -165,7 +165,7 @@ class Trainer:
 
     def _validation_totals(self) -> list[float]:
         """Return the summed loss and the number of right answers on the validation images."""
-        self.network.apply(tq.disable_observer)  # QAT must not take its ranges from these images
+        self.network.apply(disable_observer)  # QAT must not take its ranges from these images
         if self.world_size > 1:  # BatchNorm statistics differ: the first process's count
             for buffer in self.network.buffers():
                 dist.broadcast(buffer, 0)

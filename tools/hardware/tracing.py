@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lab3.analysis import shift_of
+from lab3.eager import PER_TENSOR, QUINT8
 from tools.hardware.arithmetic import INT32_MAX, Ties, exact_blocks
 from tools.hardware.program import (
     Addition,
@@ -102,7 +103,7 @@ class Translation:
 
     def grid(self, call: Call, tensor: Tensor) -> Grid:
         """Return the grid of a call's output."""
-        if tensor.dtype != torch.quint8 or tensor.qscheme() != torch.per_tensor_affine:
+        if tensor.dtype != QUINT8 or tensor.qscheme() != PER_TENSOR:
             self.fault(call, f"its output is {tensor.dtype}, not quint8 with one scale")
             return Grid(0, 0)
         return Grid(self.shift(call, "output", tensor.q_scale()), tensor.q_zero_point())
@@ -164,7 +165,7 @@ class Translation:
         self.put(call, step)
 
     def weight_shift(self, call: Call, weight: Tensor) -> int:
-        if weight.qscheme() == torch.per_tensor_affine:
+        if weight.qscheme() == PER_TENSOR:
             if weight.q_zero_point() != 0:
                 self.fault(call, f"the zero point of its weight is {weight.q_zero_point()}, not 0")
             return self.shift(call, "weight", weight.q_scale())
