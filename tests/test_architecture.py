@@ -4,6 +4,7 @@ Student code and answers are kept apart by it, and so are the three audiences.
 """
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,18 @@ ALLOWED: dict[str, set[str]] = {
 }  # fmt: skip
 STUDENTS_OWN = ("lab3.resnet", "lab3.observer", "lab3.qconfig", "lab3.quantize")
 PURE = ("torch", "torchvision", "autograder")
+# What a PyTorch without eager quantization would not have, and who may know of it all the same.
+EAGER = re.compile(
+    r"torch\.(ao|quantization|nn\.quantized|nn\.intrinsic|qu?int\d+|quantize_per_\w+"
+    r"|per_(tensor|channel)_\w+|_make_per_(tensor|channel)_quantized_tensor)\b"
+)
+ADAPTERS = {"lab3.eager", *STUDENTS_OWN}
+ENGINE = re.compile(r"torch\.backends\.quantized\b")
+NOT_YET = {  # those of the autograder that still do
+    A + "expected.checkpoints", A + "expected.reference", A + "inside.conversion",
+    A + "inside.experiments", A + "inside.probes", A + "inside.watching", A + "inside.worker",
+    A + "material",
+}  # fmt: skip
 
 
 def modules() -> dict[str, Path]:
@@ -91,6 +104,21 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     return found
+
+
+def torch_names(path: Path) -> set[str]:
+    """Every name of PyTorch's that a file imports or reaches through ``torch``."""
+    chains = (ast.unparse(n) for n in ast.walk(ast.parse(path.read_text())) if is_chain(n))
+    return {name for name in (*imports(path), *chains) if name.startswith("torch.")}
+
+
+def is_chain(node: ast.AST) -> bool:
+    """Tell whether a node is nothing but names behind dots."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+        if isinstance(node, ast.Name):
+            return True
+    return False
 
 
 def ours(name: str) -> str | None:
@@ -182,3 +210,27 @@ def test_texts_need_no_torch(room: str) -> None:
 def test_results_and_their_renderers_are_light() -> None:
     for room in ("results", "rubric", "messages", "exports"):
         assert not offenders(A + room, "torch")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "keepers"), [(EAGER, ADAPTERS), (ENGINE, {"lab3.engines"})], ids=["eager", "engine"]
+)
+def test_eager_quantization_stands_behind_one_module(
+    pattern: re.Pattern[str], keepers: set[str]
+) -> None:
+    users = {
+        module
+        for module, path in MODULES.items()
+        if any(pattern.match(name) for name in torch_names(path))
+    }
+    assert keepers <= users, "the pattern finds what it is about"
+    assert users - NOT_YET <= keepers
+
+
+def test_what_needs_no_torch_stays_light() -> None:
+    """The contract of run logs, and what reports are made of, load without PyTorch."""
+    modules = "lab3.errors, lab3.units, lab3.selection, lab3.log.runlog, lab3.log.certificate"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from lab3.engines import is_exact
+from lab3.engines import engine as computing_on
+from lab3.engines import is_exact, listed_engines
 from lab3.errors import LabError
 from lab3.log.certificate import Difference, EngineProof
 from tools.hardware.arithmetic import Ties
@@ -44,12 +45,13 @@ class Engine:
     layers: dict[int, Disagreement] = field(default_factory=dict)
 
     def integers(self, images: Tensor, program: Program) -> list[Tensor]:
-        """Return this engine's uint8 values of each step."""
-        torch.backends.quantized.engine = self.name
-        return integers_of(self.network, images, program)
+        """Return this engine's uint8 values of each step, (B, ...) each."""
+        with computing_on(self.name):
+            return integers_of(self.network, images, program)
 
-    def compare(self, k: int, step: Step, inputs: Sequence[Tensor], theirs: Tensor,
-                ours: Tensor) -> None:  # fmt: skip
+    def compare(
+        self, k: int, step: Step, inputs: Sequence[Tensor], theirs: Tensor, ours: Tensor
+    ) -> None:
         """Compare one step's values for one batch; look for a reason where they differ."""
         self.values += theirs.numel()
         if theirs.equal(ours):
@@ -83,10 +85,17 @@ class Engine:
         )
 
 
+def made_for(name: str, build: Callable[[], nn.Module]) -> Engine:
+    """Return an engine with a network whose weights are packed for it."""
+    with computing_on(name):
+        return Engine(name, build().eval(), is_exact(name))
+
+
 def traced(engine: Engine, image: Tensor) -> Program:
     """Return the program of an engine's network; raise LabError when the engine can't run it."""
     try:
-        return trace(engine.network, image, TIES.get(engine.name, "even"))
+        with computing_on(engine.name):
+            return trace(engine.network, image, TIES.get(engine.name, "even"))
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise LabError(f"engine {engine.name} can't run this network: {reason}") from None
@@ -101,28 +110,22 @@ class Proof:
     """
 
     def __init__(self, build: Callable[[], nn.Module], image: Tensor, engine: str) -> None:
-        others = [
-            e for e in torch.backends.quantized.supported_engines if e not in ("none", engine)
-        ]
-        self.engines = []
-        for name in (engine, *others):
-            torch.backends.quantized.engine = name
-            self.engines.append(Engine(name, build().eval(), is_exact(name)))
+        first = made_for(engine, build)
+        self.program = traced(first, image)
+        self.engines = [first]
+        self.unable: list[str] = []  # engines that can't run this network
+        for name in listed_engines():
             if name == engine:
-                self.program = traced(self.engines[0], image)
+                continue
+            try:  # QNNPACK, for one, adds nothing that is 2**8 times its output's scale
+                other = made_for(name, build)
+                other.integers(image, self.program)
+            except RuntimeError:
+                self.unable.append(name)
+            else:
+                self.engines.append(other)
         self.tallies = [Tally() for _ in self.program.steps]
         self.images = 0
-        self.unable: list[str] = []  # engines that can't run this network
-        self._leave_out_engines_that_fail(image)
-
-    def _leave_out_engines_that_fail(self, image: Tensor) -> None:
-        """Drop them: QNNPACK, for one, adds nothing that is 2**8 times its output's scale."""
-        for engine in self.engines[1:]:
-            try:
-                engine.integers(image, self.program)
-            except RuntimeError:
-                self.unable.append(engine.name)
-        self.engines = [engine for engine in self.engines if engine.name not in self.unable]
 
     @torch.no_grad()
     def add(self, images: Tensor) -> None:

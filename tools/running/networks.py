@@ -20,26 +20,18 @@ def load(folder: Path, start: Start) -> QuantizableResNet:
     """Return the network of a complete run, with its weights, in eval mode on the CPU."""
     import torch
 
+    from lab3.engines import ensure_engine
     from lab3.qconfig import CustomQConfig
     from lab3.quantize import empty_int8
     from lab3.resnet import build_network
 
+    ensure_engine()
     network = build_network(start.arch, start.num_classes, start.width)
     if start.kind != "train":
         is_default = start.qconfig == "default"
         network = empty_int8(network, CustomQConfig.DEFAULT if is_default else CustomQConfig.PTQ)
     network.load_state_dict(torch.load(folder / CHECKPOINT_NAME, map_location="cpu"))
     return network.eval()
-
-
-def use_exact_engine() -> str:
-    """Choose an INT8 engine that computes exactly on this CPU, and return its name."""
-    import torch
-
-    from lab3.engines import exact_engines
-
-    engine = torch.backends.quantized.engine = exact_engines()[0]
-    return engine
 
 
 def logits(network: nn.Module, data: ImageData, split: Split, title: str) -> Tensor:

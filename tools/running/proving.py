@@ -13,6 +13,7 @@ from tools.shared.console import Bar, UserError, say, spinner
 if TYPE_CHECKING:
     from lab3.data import ImageData
     from tools.hardware.program import Program
+    from lab3.engines import exact_engines
     from tools.hardware.proof import Proof
 
 
@@ -29,11 +30,12 @@ def write_export(program: Program, data: ImageData, folder: Path, name: str) -> 
 
 def proof_of(folder: Path, log: RunLog, data: ImageData, images: int | None = None) -> Proof:
     """Compare a run's network with the integer steps on test images, with a progress bar."""
+    from lab3.engines import exact_engines
     from tools.hardware.proof import BATCH_SIZE, Proof
     from tools.hardware.recording import NotShiftOnlyError
 
     shown = data.test.images[:images]
-    engine = networks.use_exact_engine()
+    engine = exact_engines()[0]
     try:
         proof = Proof(lambda: networks.load(folder, log.start), data.normalise(shown[:1]), engine)
     except NotShiftOnlyError as error:

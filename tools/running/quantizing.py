@@ -133,25 +133,27 @@ def convert_and_finish(
     import torch
 
     from lab3.analysis import float_copy
+    from lab3.engines import engine, exact_engines
     from lab3.quantize import convert, put_biases_on_grid, scheme_of
 
-    engine = networks.use_exact_engine()
+    exact = exact_engines()[0]
     original = float_copy(network) if has_shifts else None
-    convert(network.to(memory_format=torch.contiguous_format))
-    before = networks.validation_accuracy(network, data, "float biases")
-    put_biases_on_grid(network, data.normalise(data.validation.images[:1]))
-    after = networks.validation_accuracy(network, data, "integer biases")
-    append(
-        folder,
-        Quantized(
-            engine=engine,
-            scheme=scheme_of(network),
-            accuracy_with_float_biases=before,
-            validation_accuracy=after,
-        ),
-    )
-    if original:
-        append(folder, analysis(original, network, data))
+    with engine(exact):
+        convert(network.to(memory_format=torch.contiguous_format))
+        before = networks.validation_accuracy(network, data, "float biases")
+        put_biases_on_grid(network, data.normalise(data.validation.images[:1]))
+        after = networks.validation_accuracy(network, data, "integer biases")
+        append(
+            folder,
+            Quantized(
+                engine=exact,
+                scheme=scheme_of(network),
+                accuracy_with_float_biases=before,
+                validation_accuracy=after,
+            ),
+        )
+        if original:
+            append(folder, analysis(original, network, data))
     end = loop.finish(folder, network, best_epoch, after)
     say(
         f"biases on the int32 grid: validation accuracy {percent(before)} before, {percent(after)} "

@@ -23,11 +23,11 @@ def doctor(as_json: Json = False, data_dir: DataDir = Path("data")) -> None:
         lab3 doctor --json
     """
     with spinner("looking"):
-        found = examine(data_dir)
+        facts = examine(data_dir)
     if as_json:
-        out.print_json(json.dumps(found))
+        out.print_json(json.dumps(facts))
         return
-    for name, value in found.items():
+    for name, value in facts.items():
         out.print(f"{name.replace('_', ' '):<16} {describe(value)}", markup=False)
 
 
@@ -39,12 +39,11 @@ def examine(data_dir: Path) -> dict[str, Any]:
     from autograder.host.sandbox import TIERS, why_no_landlock, why_not
     from autograder.inside import landlock
     from lab3.data import find_files
-    from lab3.engines import is_exact
+    from lab3.engines import fault, listed_engines
     from lab3.evaluation import processor_name
 
     packages = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "nbgrader")
     workspace.silence_torch()
-    engines = torch.backends.quantized.supported_engines
     where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return {
         "python": platform.python_version(),
@@ -55,13 +54,9 @@ def examine(data_dir: Path) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "memory_free": megabytes(memory.available_bytes(torch.device("cpu"))),
         "device": devices.name(where),
-        "int8_engines": {
-            engine: "exact" if is_exact(engine) else "saturates on this CPU: not used"
-            for engine in engines
-            if engine != "none"
-        },
+        "int8_engines": {engine: fault(engine) or "exact" for engine in listed_engines()},
         "walls": {
-            tier: f"does not work: {fault}" if (fault := why_not(tier)) else f"works: {meaning}"
+            tier: f"does not work: {reason}" if (reason := why_not(tier)) else f"works: {meaning}"
             for tier, meaning in TIERS.items()
         },
         "bubblewrap": bubblewrap.describe(),
