@@ -13,7 +13,6 @@ from tools.shared.console import Bar, UserError, say, spinner
 if TYPE_CHECKING:
     from lab3.data import ImageData
     from tools.hardware.program import Program
-    from lab3.engines import exact_engines
     from tools.hardware.proof import Proof
 
 

@@ -27,8 +27,7 @@ def recipe(dataset: str, chosen: dict[str, Any]) -> Hyperparameters:
     """Return a data set's recipe with what the user chose; raise UserError for a bad value."""
     from lab3.training import RECIPES
 
-    given = {field: value for field, value in chosen.items() if value is not None}
-    return with_changes(RECIPES[dataset], given)
+    return with_changes(RECIPES[dataset], chosen)
 
 
 def with_changes(hyper: Hyperparameters, changes: dict[str, Any]) -> Hyperparameters:

@@ -1,7 +1,10 @@
 """The options that several commands share."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from typer import Option
 
@@ -39,38 +42,51 @@ NoLog = Annotated[bool, Option("--no-log", help="Leave the runs' logs as they ar
 Width = Annotated[
     int | None, Option("--width", min=4, help="Channels of the stem; 64, or 16 for digits.")
 ]
-Epochs = Annotated[
-    int | None,
-    Option("--epochs", rich_help_panel=TRAINING, help="Passes over the training images."),
-]
-BatchSize = Annotated[
-    int | None, Option("--batch-size", rich_help_panel=TRAINING, help="Images a step.")
-]
-LearningRate = Annotated[
-    float | None,
-    Option("--learning-rate", "--lr", rich_help_panel=TRAINING, help="Learning rate at the start."),
-]
-Optimizer = Annotated[
-    Literal["sgd", "adamw"] | None, Option("--optimizer", rich_help_panel=TRAINING)
-]
-Momentum = Annotated[
-    float | None,
-    Option("--momentum", rich_help_panel=TRAINING, help="Momentum of SGD, first beta of AdamW."),
-]
-WeightDecay = Annotated[float | None, Option("--weight-decay", rich_help_panel=TRAINING)]
-Scheduler = Annotated[
-    Literal["cosine", "multistep", "constant"] | None,
-    Option("--scheduler", rich_help_panel=TRAINING, help="How the learning rate falls."),
-]
-LabelSmoothing = Annotated[float | None, Option("--label-smoothing", rich_help_panel=TRAINING)]
-Augmentation = Annotated[
-    Literal["none", "crop", "crop-flip", "autoaugment"] | None,
-    Option("--augmentation", rich_help_panel=TRAINING, help="Random changes of training images."),
-]
-Seed = Annotated[
-    int | None,
-    Option("--seed", rich_help_panel=TRAINING, help="Seed of weights, order and augmentation."),
-]
+HYPERPARAMETERS: dict[str, Any] = {  # by the field of lab3.log.records.Hyperparameters
+    "epochs": Annotated[
+        int | None,
+        Option("--epochs", rich_help_panel=TRAINING, help="Passes over the training images."),
+    ],
+    "batch_size": Annotated[
+        int | None, Option("--batch-size", rich_help_panel=TRAINING, help="Images a step.")
+    ],
+    "learning_rate": Annotated[
+        float | None,
+        Option(
+            "--learning-rate", "--lr", rich_help_panel=TRAINING, help="Learning rate at the start."
+        ),
+    ],
+    "optimizer": Annotated[
+        Literal["sgd", "adamw"] | None, Option("--optimizer", rich_help_panel=TRAINING)
+    ],
+    "momentum": Annotated[
+        float | None,
+        Option(
+            "--momentum", rich_help_panel=TRAINING, help="Momentum of SGD, first beta of AdamW."
+        ),
+    ],
+    "weight_decay": Annotated[float | None, Option("--weight-decay", rich_help_panel=TRAINING)],
+    "scheduler": Annotated[
+        Literal["cosine", "multistep", "constant"] | None,
+        Option("--scheduler", rich_help_panel=TRAINING, help="How the learning rate falls."),
+    ],
+    "label_smoothing": Annotated[
+        float | None, Option("--label-smoothing", rich_help_panel=TRAINING)
+    ],
+    "augmentation": Annotated[
+        Literal["none", "crop", "crop-flip", "autoaugment"] | None,
+        Option(
+            "--augmentation", rich_help_panel=TRAINING, help="Random changes of training images."
+        ),
+    ],
+    "seed": Annotated[
+        int | None,
+        Option("--seed", rich_help_panel=TRAINING, help="Seed of weights, order and augmentation."),
+    ],
+}
+HYPERPARAMETER_LISTS: dict[str, Any] = dict.fromkeys(
+    HYPERPARAMETERS, Annotated[str | None, Option(metavar="A,B,...", rich_help_panel=TRAINING)]
+)
 Workers = Annotated[
     int | None,
     Option("--workers", min=0, help="Loader processes; 0 without a GPU, up to 4 with one."),
@@ -78,3 +94,32 @@ Workers = Annotated[
 Device = Annotated[
     Literal["auto", "cpu", "cuda"], Option("--device", help="Where to train; auto prefers a GPU.")
 ]
+
+
+def takes(options: dict[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that gives a command's parameter ``chosen`` as options.
+
+    ``options`` are the annotations by name; ``chosen`` becomes the values that the user gave.
+    """
+    given = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in options.items()
+    ]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command, eval_str=True)
+
+        @functools.wraps(command)
+        def run(**arguments: Any) -> None:
+            values = {name: arguments.pop(name) for name in options}
+            chosen = {name: value for name, value in values.items() if value is not None}
+            command(chosen=chosen, **arguments)
+
+        parameters = []
+        for name, parameter in signature.parameters.items():
+            keyword = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            parameters += given if name == "chosen" else [keyword]
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return run
+
+    return decorate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from typer import Argument, Option
 
@@ -13,9 +13,6 @@ from tools.running import workspace
 from tools.running.evaluating import evaluate_runs, finished_runs
 from tools.shared.console import out, print_table
 from tools.shared.options import Code, DataDir, Json, NoLog, Runs
-
-if TYPE_CHECKING:
-    pass
 
 
 def evaluate(

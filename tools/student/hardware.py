@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from typer import Argument, Option
 
@@ -18,9 +18,6 @@ from tools.running.proving import certificate_of, keep, proof_of, write_export
 from tools.shared.console import UserError, out, print_table, say
 from tools.shared.options import Code, DataDir, Json, NoLog, Runs
 from tools.shared.table import Table
-
-if TYPE_CHECKING:
-    pass
 
 REASONS = {
     "ties": "the engine rounds the halves of additions the other way",

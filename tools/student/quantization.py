@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from typer import Option
 
@@ -11,26 +11,15 @@ from tools.running import workspace
 from tools.running.datasets import data_of
 from tools.running.quantizing import QAT_RECIPE, ptq_run, qat_run
 from tools.shared.options import (
-    Augmentation,
-    BatchSize,
+    HYPERPARAMETERS,
     Code,
     DataDir,
     Device,
-    Epochs,
-    LabelSmoothing,
-    LearningRate,
-    Momentum,
-    Optimizer,
     Restart,
     Runs,
-    Scheduler,
-    Seed,
-    WeightDecay,
     Workers,
+    takes,
 )
-
-if TYPE_CHECKING:
-    pass
 
 BaselineName = Annotated[
     str, Option("--baseline", metavar="RUN", help="The FP32 run to start from.")
@@ -67,28 +56,19 @@ def ptq(
 
         lab3 ptq --code solution --runs build/try
     """
-    used = workspace.use_code(code)
+    student_code = workspace.use_code(code)
     folder, log = workspace.complete_run(runs, baseline)
     data = data_of(log, data_dir)
-    ptq_run(
-        runs / workspace.check_name(name), folder, data, used,
-        calibration_images, qconfig, restart,
-    )  # fmt: skip
+    target = runs / workspace.check_name(name)
+    ptq_run(target, folder, data, student_code, calibration_images, qconfig, restart)
 
 
+@takes(HYPERPARAMETERS)
 def qat(
     baseline: BaselineName = "fp32",
     name: Annotated[str, Option("--name", help="Name of the run's folder.")] = "qat",
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    learning_rate: LearningRate = None,
-    optimizer: Optimizer = None,
-    momentum: Momentum = None,
-    weight_decay: WeightDecay = None,
-    scheduler: Scheduler = None,
-    label_smoothing: LabelSmoothing = None,
-    augmentation: Augmentation = None,
-    seed: Seed = None,
+    *,
+    chosen: dict[str, Any],
     device: Device = "auto",
     workers: Workers = None,
     restart: Restart = False,
@@ -112,17 +92,16 @@ def qat(
 
         lab3 qat --epochs 1 --code solution --runs build/try
     """
-    chosen = {
-        "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
-        "optimizer": optimizer, "momentum": momentum, "weight_decay": weight_decay,
-        "scheduler": scheduler, "label_smoothing": label_smoothing,
-        "augmentation": augmentation, "seed": seed,
-    }  # fmt: skip
-    used = workspace.use_code(code)
+    student_code = workspace.use_code(code)
     folder, log = workspace.complete_run(runs, baseline)
     data = data_of(log, data_dir)
-    changes = QAT_RECIPE | {field: value for field, value in chosen.items() if value is not None}
     qat_run(
-        runs / workspace.check_name(name), folder, data, used, changes,
-        device=device, workers=workers, restart=restart,
-    )  # fmt: skip
+        runs / workspace.check_name(name),
+        folder,
+        data,
+        student_code,
+        QAT_RECIPE | chosen,
+        device=device,
+        workers=workers,
+        restart=restart,
+    )

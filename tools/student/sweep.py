@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
@@ -15,7 +15,7 @@ from tools.running.sweeping import read_plan, settings, sweep_runs
 from tools.running.training import recipe
 from tools.shared.console import IS_FIRST_PROCESS, out, print_table
 from tools.shared.options import (
-    TRAINING,
+    HYPERPARAMETER_LISTS,
     Arch,
     Code,
     DataDir,
@@ -27,14 +27,11 @@ from tools.shared.options import (
     Runs,
     Width,
     Workers,
+    takes,
 )
 
-if TYPE_CHECKING:
-    pass
 
-OptionalText = Annotated[str | None, Option(metavar="A,B,...", rich_help_panel=TRAINING)]
-
-
+@takes(HYPERPARAMETER_LISTS)
 def sweep(
     plan: Annotated[
         Path | None, Argument(metavar="[PLAN.toml]", help="Tables [base] and [vary].")
@@ -44,16 +41,8 @@ def sweep(
     ] = None,
     arch: Annotated[Arch | None, Option("--arch", help="Network; resnet14 for digits.")] = None,
     width: Width = None,
-    epochs: OptionalText = None,
-    batch_size: OptionalText = None,
-    learning_rate: OptionalText = None,
-    optimizer: OptionalText = None,
-    momentum: OptionalText = None,
-    weight_decay: OptionalText = None,
-    scheduler: OptionalText = None,
-    label_smoothing: OptionalText = None,
-    augmentation: OptionalText = None,
-    seed: OptionalText = None,
+    *,
+    chosen: dict[str, Any],
     grid: Annotated[
         bool, Option("--grid", help="All combinations instead of one change at a time.")
     ] = False,
@@ -91,16 +80,10 @@ def sweep(
 
         lab3 sweep --dataset digits --epochs 1,2 --code solution --runs build/try/sweep
     """
-    used = workspace.use_code(code)
-    lists = {
-        "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
-        "optimizer": optimizer, "momentum": momentum, "weight_decay": weight_decay,
-        "scheduler": scheduler, "label_smoothing": label_smoothing,
-        "augmentation": augmentation, "seed": seed,
-    }  # fmt: skip
+    student_code = workspace.use_code(code)
     options = {"dataset": dataset, "arch": arch, "width": width}
     base: dict[str, Any] = {"dataset": "cifar10", "arch": None, "width": None}
-    vary = {field: text.split(",") for field, text in lists.items() if text is not None}
+    vary = {field: text.split(",") for field, text in chosen.items()}
     if plan:
         planned_base, planned_vary = read_plan(plan)
         base, vary = base | planned_base, planned_vary | vary
@@ -109,10 +92,16 @@ def sweep(
     hyper = recipe(network["dataset"], base)
     data = read_data(network["dataset"], data_dir, download)
     logs = sweep_runs(
-        runs, data, settings(hyper, vary, grid), used,
-        arch=network["arch"], width=network["width"],
-        device=device, workers=workers, restart=restart,
-    )  # fmt: skip
+        runs,
+        data,
+        settings(hyper, vary, grid),
+        student_code,
+        arch=network["arch"],
+        width=network["width"],
+        device=device,
+        workers=workers,
+        restart=restart,
+    )
     rows = facts.ablations(logs)
     if not IS_FIRST_PROCESS:
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 from typer import Option
 
@@ -11,47 +11,29 @@ from tools.running import loop, workspace
 from tools.running.datasets import read_data
 from tools.running.training import network_defaults, recipe, train_run
 from tools.shared.options import (
+    HYPERPARAMETERS,
     Arch,
-    Augmentation,
-    BatchSize,
     Code,
     DataDir,
     DataName,
     Device,
     Download,
-    Epochs,
-    LabelSmoothing,
-    LearningRate,
-    Momentum,
-    Optimizer,
     Restart,
     Runs,
-    Scheduler,
-    Seed,
-    WeightDecay,
     Width,
     Workers,
+    takes,
 )
 
-if TYPE_CHECKING:
-    pass
 
-
+@takes(HYPERPARAMETERS)
 def train(
     dataset: Annotated[DataName, Option("--dataset", help="What to train on.")] = "cifar10",
     arch: Annotated[Arch | None, Option("--arch", help="Network; resnet14 for digits.")] = None,
     width: Width = None,
     name: Annotated[str, Option("--name", help="Name of the run's folder.")] = "fp32",
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    learning_rate: LearningRate = None,
-    optimizer: Optimizer = None,
-    momentum: Momentum = None,
-    weight_decay: WeightDecay = None,
-    scheduler: Scheduler = None,
-    label_smoothing: LabelSmoothing = None,
-    augmentation: Augmentation = None,
-    seed: Seed = None,
+    *,
+    chosen: dict[str, Any],
     device: Device = "auto",
     workers: Workers = None,
     save_every: Annotated[
@@ -80,18 +62,19 @@ def train(
 
         lab3 train --dataset digits --epochs 2 --code solution --runs build/try
     """
-    chosen = {
-        "epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate,
-        "optimizer": optimizer, "momentum": momentum, "weight_decay": weight_decay,
-        "scheduler": scheduler, "label_smoothing": label_smoothing,
-        "augmentation": augmentation, "seed": seed,
-    }  # fmt: skip
-    used = workspace.use_code(code)
+    student_code = workspace.use_code(code)
     hyper = recipe(dataset, chosen)
     default_arch, default_width = network_defaults(dataset)
     data = read_data(dataset, data_dir, download)
     train_run(
-        runs / workspace.check_name(name), data, hyper, used,
-        arch=arch or default_arch, width=width or default_width,
-        device=device, workers=workers, restart=restart, save_every_s=save_every,
-    )  # fmt: skip
+        runs / workspace.check_name(name),
+        data,
+        hyper,
+        student_code,
+        arch=arch or default_arch,
+        width=width or default_width,
+        device=device,
+        workers=workers,
+        restart=restart,
+        save_every_s=save_every,
+    )
