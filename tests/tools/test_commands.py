@@ -16,37 +16,9 @@ import pytest
 
 from lab3.log.runlog import CHECKPOINT_NAME, LOG_NAME, STATE_NAME, append, read_log
 from tests.conftest import SOLUTION, Command, run_lab3
+from tests.making.commands import SMALL
 from tests.making.datasets import write_cifar10, write_fashion_mnist
-from tools.running.workspace import file_sha256, locked
-
-SMALL = ("--dataset", "digits", "--width", "4", "--batch-size", "32", "--code", SOLUTION)
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a complete FP32, PTQ and QAT run of a small network, made once for all."""
-    session = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    folder = tmp_path_factory.getbasetemp().parent / f"finished-{session}"
-    with locked(folder, wait=True):  # the other process of this test run may be making it
-        for arguments in (
-            ("train", *SMALL, "--epochs", 2),
-            ("ptq", "--code", SOLUTION),
-            ("ptq", "--code", SOLUTION, "--qconfig", "default", "--name", "per-channel"),
-            ("qat", "--code", SOLUTION, "--epochs", 1),
-        ):
-            if (folder / "complete").exists():
-                break
-            done = run_lab3(*arguments, cwd=folder)
-            assert done.returncode == 0, done.stderr
-        (folder / "complete").touch()
-    return folder
-
-
-@pytest.fixture
-def copied(finished: Path, tmp_path: Path) -> Path:
-    """A copy of the finished runs that a test may change."""
-    shutil.copytree(finished / "runs", tmp_path / "runs")
-    return tmp_path
+from tools.running.workspace import file_sha256
 
 
 def epochs_of(run: Path) -> list[dict[str, object]]:
