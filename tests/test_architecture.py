@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     T + "report": {"lab3", T + "shared"},
     T + "review": {"lab3", T + "report"},
     T + "hardware": {"lab3"},
-    T + "running": {"lab3", T + "hardware", T + "shared"},
+    T + "running": {"lab3", A + "expected", T + "hardware", T + "shared"},
     T + "grades": {A + "grading", A + "messages", A + "results", T + "shared", "lab3"},
     T + "student": {
         "lab3", A + "exports", A + "grading", A + "host", A + "inside", A + "messages",

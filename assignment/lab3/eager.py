@@ -47,6 +47,7 @@ __all__ = [
     "default_per_channel_qconfig",
     "disable_fake_quant",
     "disable_observer",
+    "per_tensor_qconfig",
     "prepare",
     "prepare_qat",
     "quantize_per_tensor",
@@ -56,4 +57,8 @@ __all__ = [
 QINT8, QUINT8 = torch.qint8, torch.quint8
 PER_TENSOR, PER_TENSOR_SYMMETRIC = torch.per_tensor_affine, torch.per_tensor_symmetric
 quantize_per_tensor = torch.quantize_per_tensor
+per_tensor_qconfig = QConfig(  # PyTorch's own observers, with one scale a tensor
+    activation=MinMaxObserver.with_args(dtype=QUINT8, qscheme=PER_TENSOR_SYMMETRIC),
+    weight=MinMaxObserver.with_args(dtype=QINT8, qscheme=PER_TENSOR_SYMMETRIC),
+)
 tensor_of_integers = torch._make_per_tensor_quantized_tensor  # of int8 or uint8, with its scale

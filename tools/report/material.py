@@ -60,11 +60,11 @@ def collect(runs: Path, baseline: str | None = None) -> Material:
 
 
 def named(trained: Sequence[RunLog], name: str | None, runs: Path) -> RunLog | None:
-    """Return the FP32 run of a name; raise LabError when there is none."""
+    """Return the FP32 run of a name or in a folder; raise LabError when there is none."""
     if name is None:
         return None
     for log in trained:
-        if log.name == name:
+        if log.name == name or log.path.parent.resolve() == Path(name).resolve():
             return log
     known = ", ".join(log.name for log in trained) or "none"
     raise LabError(f"there is no FP32 run {name!r} in {runs} (FP32 runs there: {known})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +15,6 @@ from tools.running.datasets import data_of
 from tools.shared.console import Bar, UserError, say
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from lab3.data import ImageData
 
 
@@ -34,16 +33,18 @@ def finished_runs(runs: Path) -> list[str]:
 
 def evaluate_runs(
     runs: Path,
-    names: list[str],
+    names: Sequence[str],
     data_dir: Path,
     again: bool = False,
     no_log: bool = False,
     data: ImageData | None = None,
 ) -> list[RunLog]:
-    """Measure the named runs, where that is still to be done, and return their logs."""
+    """Measure runs, by name or path, where that is still to be done, and return their logs."""
+    complete = [workspace.complete_run(runs, name) for name in names]
+    if len({log.name for _, log in complete}) < len({folder.resolve() for folder, _ in complete}):
+        raise UserError("two of the runs have the same name: evaluate them apart")
     logs = []
-    for name in names:
-        folder, log = workspace.complete_run(runs, name)
+    for folder, log in complete:
         end, result = log.end, log.result
         if again or not (end and result and result.checkpoint_sha256 == end.checkpoint_sha256):
             if data is None or data.fingerprint != log.start.data.fingerprint:
@@ -67,12 +68,11 @@ def measure(folder: Path, log: RunLog, data: ImageData) -> Result:
 
     assert log.end is not None  # complete_run() has seen to it
     image = data.normalise(data.test.images[:1])
-    network: nn.Module
+    build = networks.builder(folder, log.start)
     if log.start.kind == "train":
-        network = networks.load(folder, log.start).to(memory_format=torch.channels_last)
-        engine = "float32"
+        network, engine = build().to(memory_format=torch.channels_last), "float32"
     else:
-        network, engine = use_fastest_engine(lambda: networks.load(folder, log.start), image)
+        network, engine = use_fastest_engine(build, image)
     logits = networks.logits(network, data, data.test, f"{folder.name}: test images")
     loss, accuracy = loss_and_accuracy(logits, data.test.labels)
     confusion = confusion_matrix(logits, data.test.labels)

@@ -35,8 +35,9 @@ def proof_of(folder: Path, log: RunLog, data: ImageData, images: int | None = No
 
     shown = data.test.images[:images]
     engine = exact_engines()[0]
+    build = networks.builder(folder, log.start)
     try:
-        proof = Proof(lambda: networks.load(folder, log.start), data.normalise(shown[:1]), engine)
+        proof = Proof(build, data.normalise(shown[:1]), engine)
     except NotShiftOnlyError as error:
         is_default = log.start.qconfig == "default"
         remedy = "\nIt was made with --qconfig default: lab3 ptq without it uses powers of two."

@@ -17,7 +17,8 @@ from tools.shared.options import Code, DataDir, Json, NoLog, Runs
 
 def evaluate(
     names: Annotated[
-        list[str] | None, Argument(metavar="[RUN]...", help="Runs; all complete ones by default.")
+        list[str] | None,
+        Argument(metavar="[RUN]...", help="Runs, by name or folder; all complete ones by default."),
     ] = None,
     classes: Annotated[
         bool, Option("--classes", help="Also print accuracy per class and confusion matrices.")
@@ -43,13 +44,15 @@ def evaluate(
 
         lab3 evaluate ptq qat --classes
 
+        lab3 evaluate shared/runs/fp32 shared/runs/ptq
+
         lab3 evaluate --json > comparison.json
 
     In a checkout of the kit, with the reference solution:
 
         lab3 evaluate --code solution --runs build/try
     """
-    workspace.use_code(code)
+    workspace.use_any_code(code)
     logs = evaluate_runs(runs, names or finished_runs(runs), data_dir, again, no_log)
     rows = facts.compare(logs)
     if as_json:

@@ -29,7 +29,9 @@ REASONS = {
 
 
 def hardware(
-    name: Annotated[str, Argument(metavar="RUN", help="A run of lab3 ptq or lab3 qat.")],
+    run: Annotated[
+        str, Argument(metavar="RUN", help="A run of lab3 ptq or lab3 qat, by name or folder.")
+    ],
     images: Annotated[
         int | None, Option("--images", min=1, help="Use the first test images only.")
     ] = None,
@@ -58,7 +60,7 @@ def hardware(
 
         lab3 hardware ptq
 
-        lab3 hardware ptq --images 100 --json
+        lab3 hardware runs/ptq --images 100 --json
 
         lab3 hardware ptq --export build/hardware
 
@@ -66,23 +68,23 @@ def hardware(
 
         lab3 hardware ptq --code solution --runs build/try
     """
-    workspace.use_code(code)
-    folder, log = workspace.complete_run(runs, name)
+    workspace.use_any_code(code)
+    folder, log = workspace.complete_run(runs, run)
     if log.start.kind == "train":
-        raise UserError(f"run {name!r} computes in FP32: name one of lab3 ptq or lab3 qat")
+        raise UserError(f"run {log.name!r} computes in FP32: name one of lab3 ptq or lab3 qat")
     data = data_of(log, data_dir)
     proof = proof_of(folder, log, data, images)
     made = certificate_of(log, proof)
     if as_json:
         out.print_json(json.dumps(as_document(made)))
     else:
-        print_certificate(name, made)
+        print_certificate(log.name, made)
     if not no_log:
         keep(folder, made)
     if not made.is_identical:
         sys.exit(1)
     if export:
-        for path in write_export(proof.program, data, export, name):
+        for path in write_export(proof.program, data, export, log.name):
             say(f"wrote {path}")
 
 

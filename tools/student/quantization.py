@@ -22,7 +22,7 @@ from tools.shared.options import (
 )
 
 BaselineName = Annotated[
-    str, Option("--baseline", metavar="RUN", help="The FP32 run to start from.")
+    str, Option("--baseline", metavar="RUN", help="The FP32 run to start from, by name or folder.")
 ]
 
 

@@ -27,7 +27,11 @@ def report(
     ] = False,
     baseline: Annotated[
         str | None,
-        Option("--baseline", metavar="RUN", help="The FP32 run that the report is about."),
+        Option(
+            "--baseline",
+            metavar="RUN",
+            help="The FP32 run that the report is about, by name or folder.",
+        ),
     ] = None,
     console: Annotated[
         Path | None,

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from typer import Option
+from typer import Argument, Option
 
 from lab3.log.runlog import RunLog, RunLogError, json_schema, read_log
 from lab3.units import percent
@@ -17,6 +17,10 @@ from tools.shared.table import Table
 
 
 def runs(
+    names: Annotated[
+        list[str] | None,
+        Argument(metavar="[RUN]...", help="Runs, by name or folder; all by default."),
+    ] = None,
     schema: Annotated[
         bool, Option("--schema", help="Print the JSON Schema of one line of a run log.")
     ] = False,
@@ -29,13 +33,16 @@ def runs(
 
         lab3 runs
 
+        lab3 runs shared/runs/ptq
+
         lab3 runs --schema > run-log.schema.json
     """
     if schema:
         out.print(json_schema(), markup=False)
         return
     logs, faults = [], []
-    for run in workspace.all_runs(folder):
+    named = [workspace.find_run(folder, name) for name in names or []]
+    for run in named or workspace.all_runs(folder):
         try:
             logs.append(read_log(run))
         except RunLogError as error:
@@ -45,7 +52,8 @@ def runs(
         out.print_json(json.dumps(document))
     elif logs:
         headers = ("Run", "Kind", "State", "Data set", "Epochs", "Validation", "Test")
-        print_table(f"Runs in {folder}", Table(headers, [row(log) for log in logs], left=4))
+        title = "Runs" if named else f"Runs in {folder}"
+        print_table(title, Table(headers, [row(log) for log in logs], left=4))
     else:
         out.print(f"no runs in {folder}", markup=False)
     if faults:

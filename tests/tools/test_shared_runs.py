@@ -1,0 +1,115 @@
+"""Runs of other people: named by their folder, and measured without the code that made them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lab3.log.runlog import CHECKPOINT_NAME, read_log
+from tests.conftest import ROOT, SOLUTION, Command, change
+from tools.running.workspace import find_run, open_stubs
+from tools.shared.console import UserError
+
+RUNS = ("fp32", "ptq", "per-channel", "qat")
+
+
+@pytest.fixture
+def shared(finished: Path, tmp_path: Path) -> Path:
+    """A folder with somebody's finished runs, and no code."""
+    shutil.copytree(finished / "runs", tmp_path / "shared" / "runs")
+    return tmp_path
+
+
+def test_a_run_is_found_by_its_name_or_its_folder(finished: Path) -> None:
+    runs = finished / "runs"
+    assert find_run(runs, "ptq") == find_run(Path("elsewhere"), str(runs / "ptq")) == runs / "ptq"
+    with pytest.raises(UserError, match=r"no run 'x' in elsewhere \(runs there: none\)"):
+        find_run(Path("elsewhere"), "x")
+    with pytest.raises(UserError, match=r"runs/x is no run's folder: .*: fp32, per-channel, ptq"):
+        find_run(runs, "runs/x")
+
+
+def test_a_run_s_own_folder_has_its_name(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished / "runs" / "ptq")
+    assert find_run(Path("runs"), ".").name == "ptq"
+
+
+def test_every_command_takes_the_folder_of_a_run(shared: Path, lab3: Command) -> None:
+    ptq, fp32 = "shared/runs/ptq", "shared/runs/fp32"
+    assert "ptq on integers" in lab3("hardware", ptq, "--images", 2, "--code", SOLUTION).stdout
+    assert read_log(shared / ptq).certificate.images == 2
+    shown = lab3("evaluate", fp32, ptq, "--json", "--code", SOLUTION).stdout
+    assert [row["run"] for row in json.loads(shown)["comparison"]] == ["fp32", "ptq"]
+    shown = lab3("runs", ptq, "--json").stdout
+    assert [run["run"] for run in json.loads(shown)["runs"]] == ["ptq"]
+    lab3("ptq", "--baseline", fp32, "--code", SOLUTION)
+    assert read_log(shared / "runs" / "ptq").start.baseline.name == "fp32"
+    assert "wrote report.md" in lab3("report", "--runs", "shared/runs", "--baseline", fp32).stderr
+
+
+def test_two_runs_of_one_name_are_not_mixed_up(shared: Path, lab3: Command) -> None:
+    shutil.copytree(shared / "shared" / "runs" / "ptq", shared / "runs" / "ptq")
+    said = lab3("evaluate", "ptq", "shared/runs/ptq", "--code", SOLUTION, fails=1).stderr
+    assert "two of the runs have the same name" in said
+
+
+@pytest.mark.parametrize("skeleton", [True, False], ids=["skeleton", "nothing"])
+def test_measuring_needs_no_student_code(shared: Path, skeleton: bool, lab3: Command) -> None:
+    if skeleton:
+        shutil.copytree(ROOT / "assignment" / "lab3", shared / "assignment" / "lab3")
+    own, students = (
+        json.loads(lab3("evaluate", "--runs", "shared/runs", "--no-log", "--json", *code).stdout)
+        for code in ((), ("--code", SOLUTION))
+    )
+    for name in RUNS:
+        for field in ("accuracy", "confusion", "scheme", "checkpoint_bytes"):
+            assert own["results"][name][field] == students["results"][name][field]
+        assert own["results"][name]["loss"] == pytest.approx(students["results"][name]["loss"])
+    few = ("--images", 20, "--no-log", "--json")
+    for name in ("ptq", "qat"):
+        own, students = (
+            json.loads(lab3("hardware", f"shared/runs/{name}", *few, *code).stdout)
+            for code in ((), ("--code", SOLUTION))
+        )
+        assert own["is_identical"]
+        assert {**own, "time": ""} == {**students, "time": ""}
+
+
+def test_the_kit_s_own_network_is_told_and_refuses_what_does_not_fit(
+    shared: Path, lab3: Command
+) -> None:
+    ptq = shared / "shared" / "runs" / "ptq"
+    said = lab3("hardware", ptq, "--images", 2).stderr
+    assert "ptq: the kit's own network computes it (forward is still a stub here)" in said
+    checkpoint = shared / "shared" / "runs" / "fp32" / CHECKPOINT_NAME
+    old = read_log(ptq).end.checkpoint_sha256
+    change(ptq / "run.jsonl", old, read_log(checkpoint.parent).end.checkpoint_sha256)
+    shutil.copy(checkpoint, ptq / CHECKPOINT_NAME)
+    said = lab3("hardware", ptq, "--images", 2, fails=1).stderr
+    assert "doesn't fit the kit's own resnet14: name the code that made it with --code DIR" in said
+
+
+@pytest.mark.usefixtures("shared")
+def test_training_still_needs_student_code(lab3: Command) -> None:
+    said = lab3("ptq", "--runs", "shared/runs", "--name", "new", fails=1).stderr
+    assert "no lab3/resnet.py" in said
+    assert "--code DIR" in said
+
+
+def test_a_leftover_behind_an_answer_is_no_stub(student: Path) -> None:
+    import lab3
+
+    own = str(student / "lab3")
+    lab3.__path__.insert(0, own)
+    try:
+        assert not open_stubs()
+        end = "return self.dequant(x)"
+        change(
+            student / "lab3" / "resnet.py", end, f'{end}\n        raise NotImplementedError("x")'
+        )
+        assert not open_stubs()
+        shutil.copy(ROOT / "assignment" / "lab3" / "observer.py", own)
+        assert open_stubs() == ["scale_approximate"]
+    finally:
+        lab3.__path__.remove(own)
