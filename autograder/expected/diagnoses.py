@@ -1,7 +1,6 @@
 """What may have gone wrong: a diagnosis is only given when it reproduces every observation."""
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from autograder.expected.agreement import same
 from autograder.inside.questions import RaisedError
+from lab3 import pytorch_errors
 
 
 @dataclass(frozen=True)
@@ -149,21 +149,21 @@ BLOCK_MISTAKES: dict[str, Callable[[Any, Tensor], Tensor | None]] = {
 
 INT8_ERRORS = (  # what PyTorch says in the INT8 network's forward pass, and what it means here
     (
-        r"Could not run 'quantized::\S+' with arguments from the '(CPU|CUDA)' backend",
+        pytorch_errors.FLOATS_INTO_INT8_LAYER,
         "quant is missing: an INT8 layer was given floats; forward begins with self.quant(x).",
     ),
     (
-        r"Could not run 'aten::add(\.out|\.Tensor|_\.Tensor)?' .*Quantized",
+        pytorch_errors.PLAIN_ADDITION,
         "The residual addition is not an INT8 operation: it has to be add_relu of "
         "self.skip_add_relu.",
     ),
     (
-        r"Could not run 'aten::\S*conv\S*' .*Quantized",
+        pytorch_errors.FLOAT_CONVOLUTION,
         "A convolution was not converted: is_qat decides between fuse_modules and "
         "fuse_modules_qat, and False means fuse_modules.",
     ),
     (
-        r"Could not run 'aten::\S+' .*Quantized",
+        pytorch_errors.NO_INT8_VERSION,
         "An operation has no INT8 version: layers made in __init__ have one, most functions don't.",
     ),
 )
@@ -171,22 +171,21 @@ INT8_ERRORS = (  # what PyTorch says in the INT8 network's forward pass, and wha
 
 def diagnose_int8_error(error: RaisedError) -> str:
     """Return what an error of the INT8 network means, or nothing."""
-    said = f"{error.type}: {error.message}"
-    return next((text for p, text in INT8_ERRORS if re.search(p, said, re.DOTALL)), "")
+    return pytorch_errors.meaning(f"{error.type}: {error.message}", INT8_ERRORS) or ""
 
 
 MODE_ERRORS = (
     (
-        r"Fusion only for eval!|fuse_modules.*eval",
+        pytorch_errors.FUSED_IN_TRAIN_MODE,
         "fuse_modules was called in train mode: QAT fuses with tq.fuse_modules_qat when is_qat is "
         "true, and PTQ with tq.fuse_modules when it is not.",
     ),
     (
-        r"fuse_modules_qat.*train|[Ff]usion only for train",
+        pytorch_errors.FUSED_FOR_QAT_IN_EVAL_MODE,
         "fuse_modules_qat was called in eval mode: PTQ fuses with tq.fuse_modules.",
     ),
     (
-        r"did not find fuser method for",
+        pytorch_errors.NOT_FUSIBLE,
         "These layers can't be fused in this order: each list names layers that directly follow "
         "each other (conv, bn, relu), and each layer stands in one list only.",
     ),
@@ -195,8 +194,7 @@ MODE_ERRORS = (
 
 def diagnose_fusion_error(error: RaisedError) -> str:
     """Return what an error in ``fuse_model`` means, or nothing."""
-    said = f"{error.type}: {error.message}"
-    return next((text for p, text in MODE_ERRORS if re.search(p, said, re.DOTALL)), "")
+    return pytorch_errors.meaning(f"{error.type}: {error.message}", MODE_ERRORS) or ""
 
 
 def diagnose_functionals(uses: list[tuple[str, str]]) -> str:

@@ -4,73 +4,72 @@ An error belongs to the student when it was raised in, or below, one of the two 
 write; PyTorch's own words about it rarely name the cause.
 """
 
-import re
 import traceback
 from pathlib import Path
 
-from lab3 import STUDENT_FILES
+from lab3 import STUDENT_FILES, pytorch_errors
 
 REMEDIES = (  # what PyTorch says, what it means here and what to do
     (
-        r"Fusion only for eval!|fuse_modules.*eval",
+        pytorch_errors.FUSED_IN_TRAIN_MODE,
         "layers are fused with fuse_modules while the network is in train mode: use "
         "tq.fuse_modules_qat when is_qat is true, and tq.fuse_modules (network.eval() first) "
         "when it is not",
     ),
     (
-        r"fuse_modules_qat.*train|Fusion only for train",
+        pytorch_errors.FUSED_FOR_QAT_IN_EVAL_MODE,
         "layers are fused for QAT while the network is in eval mode: call network.train() first, "
         "or use tq.fuse_modules when is_qat is false",
     ),
     (
-        r"prepare_qat only works on models in training mode",
+        pytorch_errors.PREPARED_FOR_QAT_IN_EVAL_MODE,
         "prepare_qat needs train mode: call network.train() before it",
     ),
     (
-        r"Could not run 'aten::add(\.out|\.Tensor|_\.Tensor)?' .*Quantized",
+        pytorch_errors.PLAIN_ADDITION,
         "a residual addition is not quantized: let add_relu use self.skip_add_relu, the "
         "FloatFunctional made in __init__; one made in forward has no observer",
     ),
     (
-        r"Could not run 'quantized::\S+' with arguments from the '(CPU|CUDA)' backend",
+        pytorch_errors.FLOATS_INTO_INT8_LAYER,
         "an INT8 layer was given floats: let forward send its input through self.quant first",
     ),
     (
-        r"Could not run 'aten::\S*conv\S*' .*Quantized",
+        pytorch_errors.FLOAT_CONVOLUTION,
         "a convolution was not converted: it was fused for QAT although is_qat is false; use "
         "tq.fuse_modules when is_qat is false, and tq.fuse_modules_qat when it is true",
     ),
     (
-        r"Creation of quantized tensor requires quantized dtype",
+        pytorch_errors.INTEGERS_RETURNED,
         "the network returns integers: let forward send its output through self.dequant",
     ),
     (
-        r"Could not run 'aten::\S+' .*Quantized",
+        pytorch_errors.NO_INT8_VERSION,
         "an operation has no INT8 version here: let forward end with self.dequant(x), and use "
         "the layers made in __init__ instead of functions",
     ),
     (
-        r"did not find fuser method for",
+        pytorch_errors.NOT_FUSIBLE,
         "these layers can't be fused in this order: each list must name layers that directly "
         "follow each other (conv, bn, relu), each layer stands in one list only, and fuse_model "
         "runs once",
     ),
     (
-        r"cannot convert float (infinity|NaN) to integer|math (domain|range) error",
+        pytorch_errors.NO_FINITE_SCALE,
         "scale_approximate met a scale of 0, inf or nan (an observer that has seen no data has "
         "the scale inf): return a finite, positive power of two for them too",
     ),
     (
-        r"Expected all tensors to be on the same device",
+        pytorch_errors.TWO_DEVICES,
         "some tensors are on the GPU and some on the CPU: prepare_qat makes its modules on the "
         "CPU, so call network.to(device) after it, not before",
     ),
     (
-        r"out of memory|can't allocate memory|not enough memory",
+        pytorch_errors.OUT_OF_MEMORY,
         "memory is full: use a smaller --batch-size, and keep the images 32x32",
     ),
     (
-        r"Error\(s\) in loading state_dict",
+        pytorch_errors.OTHER_STATE_DICT,
         "the checkpoint doesn't fit the network that your code builds: it was written by other "
         "code, or fuse_model has changed since; repeat the run with --restart",
     ),
@@ -89,13 +88,13 @@ def explain(error: Exception) -> str | None:
     if isinstance(error, SyntaxError) and not error.filename:
         return f"lab3/{' or lab3/'.join(STUDENT_FILES)} is not a Python file: {error}"
     place = student_place(error)
-    said = f"{type(error).__name__}: {error}"
-    remedy = next((text for pattern, text in REMEDIES if re.search(pattern, said, re.DOTALL)), None)
+    message = f"{type(error).__name__}: {error}"
+    remedy = pytorch_errors.meaning(message, REMEDIES)
     if remedy is None and place is None:
         return None
     if remedy is None and isinstance(error, NotImplementedError):
         return f"not implemented yet: {error}\n  where   {place}"
-    lines = [said.splitlines()[0]]
+    lines = [message.splitlines()[0]]
     if place:
         lines.append(f"  where   {place}")
     if remedy:
