@@ -2,10 +2,13 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
+from lab3.engines import engine
 from tests.conftest import SOLUTION, run_lab3
 from tests.making.commands import SMALL
 from tools.running.workspace import locked
@@ -36,3 +39,9 @@ def copied(finished: Path, tmp_path: Path) -> Path:
     """A copy of the finished runs that a test may change."""
     shutil.copytree(finished / "runs", tmp_path / "runs")
     return tmp_path
+
+
+@pytest.fixture
+def same_engine_afterwards() -> Iterator[None]:
+    with engine(torch.backends.quantized.engine):
+        yield
