@@ -622,3 +622,14 @@ RIGHT: dict[str, tuple[Change, ...]] = {
 }
 
 FULL_SIZE = ("the solution", "shortcut fused first", "ReLU in place", "x.view", "frexp")
+# What is tried every time: a corpus of its own.
+QUICK_RIGHT = {
+    "the solution", "tensor without dimensions", "logarithm to any base", "torch.log2",
+    "int of x + 0.5", "frexp", "guarded by try", "dataclass as helper", "Decimal",
+    "forward in single steps", "summands exchanged", "one ReLU under two names",
+    "F.relu in blocks", "x.flatten", "stages in a loop", "more threads", "asserts on shapes",
+    "shortcut by its whole name", "is_qat by its name", "blocks by their function",
+    "modes set inside", "result assigned", "folded by hand", "helpers of its own",
+    "given files imported", "forbidden words in comments", "byte order mark", "Big5",
+    "Big5 without a cookie", "from __future__",
+}  # fmt: skip

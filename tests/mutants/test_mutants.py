@@ -13,8 +13,8 @@ from autograder.results import Grade
 from tests import conftest
 from tests.conftest import ROOT, SOLVED, grade_code
 from tests.mutants.edits import submission
-from tests.mutants.right import FULL_SIZE, RIGHT
-from tests.mutants.wrong import CHECKS, WRONG, names
+from tests.mutants.right import FULL_SIZE, QUICK_RIGHT, RIGHT
+from tests.mutants.wrong import CHECKS, QUICK_WRONG, WRONG, names
 
 PROBE_S = 1.5  # for code that never ends
 LONGEST_S = 120  # for one grading; its own limits should end it much earlier
@@ -54,15 +54,12 @@ def outcomes(grade: Grade) -> dict[str, str]:
     return found
 
 
-def one_in_three(names: Iterable[str]) -> list[object]:
-    """Mark two thirds as slow; what is left is a corpus of its own."""
-    return [
-        pytest.param(name, marks=[pytest.mark.slow] if index % 3 else [])
-        for index, name in enumerate(names)
-    ]
+def paced(names: Iterable[str], quick: set[str]) -> list[object]:
+    """Mark all but the quick ones as slow."""
+    return [pytest.param(name, marks=[] if name in quick else [pytest.mark.slow]) for name in names]
 
 
-@pytest.mark.parametrize("name", one_in_three(WRONG))
+@pytest.mark.parametrize("name", paced(WRONG, QUICK_WRONG))
 def test_a_fault_fails_exactly_its_checks(
     sandbox: Sandbox, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,7 +75,7 @@ def test_a_fault_fails_exactly_its_checks(
         assert public[check].waits_for == first
 
 
-@pytest.mark.parametrize("name", one_in_three(RIGHT))
+@pytest.mark.parametrize("name", paced(RIGHT, QUICK_RIGHT))
 def test_what_is_right_passes_every_check(sandbox: Sandbox, name: str) -> None:
     grade = grade_code(sandbox, submission(RIGHT[name]), full_size=name in FULL_SIZE)
     assert outcomes(grade) == {}
@@ -89,12 +86,14 @@ def test_what_is_right_passes_every_check(sandbox: Sandbox, name: str) -> None:
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_every_check_can_go_red(check: str) -> None:
-    assert any(check in wrong.outcomes for wrong in WRONG.values())
+    assert any(check in WRONG[name].outcomes for name in QUICK_WRONG)
 
 
 def test_the_corpus_is_large_enough_and_its_names_exist() -> None:
     assert len(WRONG) / 3 > 59  # a third of each is tested every time
     assert len(RIGHT) / 3 > 25
+    assert len(QUICK_WRONG & set(WRONG)) == len(QUICK_WRONG) > 59
+    assert len(QUICK_RIGHT & set(RIGHT)) == len(QUICK_RIGHT) > 25
     for wrong in WRONG.values():
         assert set(wrong.outcomes) <= set(CHECKS)
         assert {*wrong.says, *wrong.waits} <= set(wrong.outcomes)

@@ -1098,3 +1098,21 @@ WRONG |= {
         below(RESNET, "raise SystemExit(0)"), crashes="forward: *; fusion: *; ptq: *; qat: *"
     ),
 }
+# What is tried every time: a corpus of its own, in which every check goes red.
+QUICK_WRONG = {
+    "no clamp", "limit one too small", "limit always 8", "scale clamped at 2**-8",
+    "quarter powers", "the scale itself", "int", "sign turned", "logarithm to base 10",
+    "integer division", "raises for nan", "nan for nan", "inf for inf", "only the first call",
+    "returns None", "endless loop at inf", "kills the process", "zero point 1 for weights",
+    "PyTorch's qparams", "no relu1", "no bn2", "functional ReLU behind bn3", "input lost",
+    "shortcut without BatchNorm", "downsample always", "forward gives None", "plain +",
+    "add, then ReLU", "multiplies", "no_grad", "neither quant nor dequant", "stubs exchanged",
+    "no flatten", "layer3 skipped", "softmax before dequant", "only the first image",
+    "nothing fused", "shortcut not fused", "relu2 not fused", "blocks not fused",
+    "stem's BatchNorm dropped", "always fuse_modules", "is_qat not passed on",
+    "QAT fused in eval mode, then trained", "conv1 in two lists", "one ReLU for both",
+    "ReLU behind the shortcut", "shortcut taken for granted", "weights changed",
+    "returns a fused copy", "stub add_relu", "stub network fuse_model", "only part 1",
+    "no resnet.py", "missing module in observer.py", "block class renamed", "add_relu renamed",
+    "too much memory", "max_shift_amount renamed", "exit at import",
+}  # fmt: skip

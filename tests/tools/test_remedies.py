@@ -50,6 +50,10 @@ FAULTS = {
     "a syntax error": (RESNET, "def add_relu(self,", "def add_relu(self", TRAIN, "resnet.py:"),
     "a missing import": (RESNET, "import torch\n", "import torhc\n", TRAIN, "torhc"),
 }  # fmt: skip
+QUICK = {
+    "fusing for PTQ although QAT is asked for", "a plain addition", "no QuantStub in forward",
+    "layers fused twice", "a misspelt layer", "a missing import",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -65,10 +69,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     "fault",
-    [
-        pytest.param(fault, marks=[pytest.mark.slow] if index % 2 else [])
-        for index, fault in enumerate(FAULTS)
-    ],
+    [pytest.param(fault, marks=[] if fault in QUICK else [pytest.mark.slow]) for fault in FAULTS],
 )
 def test_a_fault_in_the_student_s_code_is_named_with_its_remedy(
     fault: str, student: Path, finished: Path
