@@ -14,6 +14,18 @@ from tools.running import devices, memory, workspace
 from tools.shared.console import out, spinner
 from tools.shared.options import DataDir, Json
 
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scikit-learn",
+    "matplotlib",
+    "rich",
+    "psutil",
+    "nbgrader",
+)
+TESTED = ((2, 11), (2, 14))  # the first and the last PyTorch that the test suite passed on
+
 
 def doctor(as_json: Json = False, data_dir: DataDir = Path("data")) -> None:
     """Tell versions, INT8 engines, cores, memory, GPU, the data sets found and which walls work.
@@ -42,12 +54,12 @@ def examine(data_dir: Path) -> dict[str, Any]:
     from lab3.engines import fault, listed_engines
     from lab3.evaluation import processor_name
 
-    packages = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "nbgrader")
     workspace.silence_torch()
     where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return {
         "python": platform.python_version(),
-        **{package: installed(package) for package in packages},
+        **{package: installed(package) for package in PACKAGES},
+        "tested": versions_tested(torch.__version__),
         "platform": f"{platform.system()} {platform.machine()}",
         "processor": processor_name(),
         "cores": psutil.cpu_count(logical=False),
@@ -79,6 +91,18 @@ def installed(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
+
+
+def versions_tested(version: str) -> str:
+    """Tell whether this PyTorch is one that the kit was tested with."""
+    first, last = (".".join(map(str, release)) for release in TESTED)
+    release = tuple(int(part) for part in version.split(".")[:2])
+    if TESTED[0] <= release <= TESTED[1]:
+        return f"with PyTorch {first} to {last}"
+    age = "older" if release < TESTED[0] else "newer"
+    return (
+        f"with PyTorch {first} to {last}; {version} is {age}: where it fails, install one of these"
+    )
 
 
 def describe(value: Any) -> str:
