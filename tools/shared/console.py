@@ -61,7 +61,8 @@ class Bar:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.progress.stop()
+        if not self.progress.disable:  # before Rich 14 it would print an empty line all the same
+            self.progress.stop()
 
     def move_to(self, done: float, text: str = "", title: str | None = None) -> None:
         self.progress.update(self.task, completed=done, text=text, description=title)
