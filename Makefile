@@ -3,11 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Two processes with one thread each: two that share both cores slow each other down.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
+# Versions other than those of requirements.lock are tried in an environment of their own.
+OTHER := build/$(notdir $(PYTHON))$(TORCH:%=-torch-%)$(RICH:%=-rich-%)$(PSUTIL:%=-psutil-%)
 
-.PHONY: help setup demo test test-all test-slowest bench lint format lock
+.PHONY: help setup demo test test-all test-slowest test-torch bench lint format lock
 
 help:  ## Show the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: .venv/installed  ## Install the kit into .venv
 
@@ -29,6 +31,12 @@ test-all: setup  ## Every test
 
 test-slowest: setup  ## The test suite, with its 20 slowest tests
 	$(PYTEST) -m "not slow" --durations=20
+
+test-torch:  ## The test suite with TORCH=2.11.0 or the newest; RICH, PSUTIL and PYTHON can be chosen too
+	$(PYTHON) -m venv $(OTHER)
+	$(OTHER)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  $(TORCH:%=torch==%) $(RICH:%=rich==%) $(PSUTIL:%=psutil==%) --editable '.[dev]'
+	$(subst $(BIN),$(OTHER)/bin,$(PYTEST)) -m "not slow"
 
 bench: setup  ## Speed of training, of grading one submission's code, and of integers and shifts
 	$(BIN)/python tests/benchmarks/train_loop.py
