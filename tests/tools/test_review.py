@@ -20,8 +20,9 @@ from tests.reports.bases import BASES, CHINESE, ENGLISH, SIMPLIFIED
 from tests.reports.cases import FILES
 from tools.review import review
 from tools.review.findings import RULES, SURE
-from tools.review.quantities import narrow, quantities
-from tools.review.reading import ReportError, read_text
+from tools.review.reading import encodings
+from tools.review.reading.encodings import ReportError, read_text
+from tools.review.reading.quantities import narrow, quantities
 
 PTQ_SHA, QAT_SHA = "a" * 64, "b" * 64
 FULL_WIDTH = str.maketrans("0123456789.%", "０１２３４５６７８９．％")
@@ -329,3 +330,8 @@ def test_simplified_chinese_is_understood_like_traditional(tmp_path: Path) -> No
     assert review(SIMPLIFIED, tmp_path) == []
     (finding,) = review(SIMPLIFIED.replace("QAT 比 PTQ 好", "QAT 比 PTQ 差"), tmp_path)
     assert finding.rule == "claim-order"
+
+
+def test_reading_knows_no_rules() -> None:
+    folder = Path(encodings.__file__).parent
+    assert not [path for path in folder.glob("*.py") if "review.rules" in path.read_text()]

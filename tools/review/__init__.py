@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab3.log.runlog import RunLog
-from tools.review.arithmetic import review_arithmetic
-from tools.review.claims import add_prose
-from tools.review.consistency import review_consistency
-from tools.review.contract import review_contract
-from tools.review.contradictions import review_contradictions
-from tools.review.document import Document
 from tools.review.findings import Finding
-from tools.review.images import review_images
-from tools.review.logs import review_logs
-from tools.review.orders import review_orders
-from tools.review.results import read_results
-from tools.review.sizes import review_sizes
-from tools.review.structure import review_structure
+from tools.review.reading.claims import add_prose
+from tools.review.reading.document import Document
+from tools.review.reading.results import read_results
+from tools.review.rules.arithmetic import review_arithmetic
+from tools.review.rules.consistency import review_consistency
+from tools.review.rules.contract import review_contract
+from tools.review.rules.contradictions import review_contradictions
+from tools.review.rules.images import review_images
+from tools.review.rules.logs import review_logs
+from tools.review.rules.orders import review_orders
+from tools.review.rules.sizes import review_sizes
+from tools.review.rules.structure import review_structure
 
 
 def review(text: str, folder: Path, logs: Sequence[RunLog] = ()) -> list[Finding]:

@@ -85,7 +85,7 @@ def reviewed(path: Path, runs: Path | None) -> Review:
     """Return the review of a report; raise UserError when it can't be read."""
     from tools.review import review as find
     from tools.review.findings import Review
-    from tools.review.reading import LARGEST_BYTES, read_text
+    from tools.review.reading.encodings import LARGEST_BYTES, read_text
 
     if path.is_dir():
         raise UserError(f"{path} is a folder: name the report in it, such as {path / 'report.md'}")
@@ -126,7 +126,7 @@ def describe(found: Review) -> str:
 
 
 def _title(section: int) -> str:
-    from tools.review.words import SECTIONS
+    from tools.review.reading.words import SECTIONS
 
     return f"Section {section}: {SECTIONS[section - 1][0]}" if section else "Before section 1"
 

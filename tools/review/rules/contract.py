@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from tools.review.cues import QUANTIZED
-from tools.review.document import Document
 from tools.review.findings import Finding
-from tools.review.quantities import narrow
-from tools.review.sentences import Sentence, line_ends, sentences
-from tools.review.terms import (
+from tools.review.reading.cues import QUANTIZED
+from tools.review.reading.document import Document
+from tools.review.reading.quantities import narrow
+from tools.review.reading.sentences import Sentence, line_ends, sentences
+from tools.review.reading.terms import (
     AFFINE,
     ALL_ZERO,
     ASYMMETRIC,

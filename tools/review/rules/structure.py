@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from tools.review.document import Block, Document
 from tools.review.findings import Finding
-from tools.review.results import Cell, Results
-from tools.review.words import (
+from tools.review.reading.document import Block, Document
+from tools.review.reading.results import Cell, Results
+from tools.review.reading.words import (
     ANSWER_LABEL,
     BEHIND_A_QUESTION,
     INTERROGATIVE,

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from tools.review.document import Document
 from tools.review.findings import Finding, Sure
-from tools.review.quantities import Interval, exactly
-from tools.review.results import NAMES, Results, Row
-from tools.review.words import (
+from tools.review.reading.document import Document
+from tools.review.reading.quantities import Interval, exactly
+from tools.review.reading.results import NAMES, Results, Row
+from tools.review.reading.words import (
     DENIED,
     NOT_FUSED,
     PER_CHANNEL,

@@ -8,13 +8,13 @@ from decimal import Decimal
 from lab3.log.records import End, Hyperparameters, Record, Result
 from lab3.log.runlog import RunLog
 from tools.report.facts import compare
-from tools.review.cues import CHOSEN_OTHERWISE
-from tools.review.document import Document
 from tools.review.findings import Finding
-from tools.review.quantities import Interval, Quantity, exactly, quantities
-from tools.review.results import Results, Row, Setting, accuracy, show_percent
-from tools.review.sentences import sentences
-from tools.review.words import HYPERPARAMETERS, SIGNED_CHANGE, Model
+from tools.review.reading.cues import CHOSEN_OTHERWISE
+from tools.review.reading.document import Document
+from tools.review.reading.quantities import Interval, Quantity, exactly, quantities
+from tools.review.reading.results import Results, Row, Setting, accuracy, show_percent
+from tools.review.reading.sentences import sentences
+from tools.review.reading.words import HYPERPARAMETERS, SIGNED_CHANGE, Model
 
 EPOCHS = HYPERPARAMETERS["epochs"]
 INTEGERS = ("epochs", "batch_size")

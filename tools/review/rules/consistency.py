@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from tools.review.cues import TEST_BY_VALIDATION
-from tools.review.document import Document
 from tools.review.findings import Finding
-from tools.review.results import Results, Row, Setting, accuracy, qualifier, show_percent
-from tools.review.sentences import sentences
-from tools.review.words import ACCURACY_WORD
+from tools.review.reading.cues import TEST_BY_VALIDATION
+from tools.review.reading.document import Document
+from tools.review.reading.results import Results, Row, Setting, accuracy, qualifier, show_percent
+from tools.review.reading.sentences import sentences
+from tools.review.reading.words import ACCURACY_WORD
 
 NEAR = Decimal("0.005")  # half a point: further away it is another training
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from tools.review.document import Document, Table
-from tools.review.quantities import Interval, Quantity, quantities, size_bytes, time_s
-from tools.review.words import (
+from tools.review.reading.document import Document, Table
+from tools.review.reading.quantities import Interval, Quantity, quantities, size_bytes, time_s
+from tools.review.reading.words import (
     BEFORE,
     BLANK,
     FP32_LABEL,

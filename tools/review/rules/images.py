@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from tools.review.document import Document
 from tools.review.findings import Finding
-from tools.review.markup import Image
+from tools.review.reading.document import Document
+from tools.review.reading.markup import Image
 
 REMOTE = re.compile(r"^(?:[a-z][a-z0-9+.-]+:|//|#)", re.I)  # also data: of an embedded image
 SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"RIFF")

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
-from tools.review.cues import (
+from tools.review.reading.cues import (
     HISTORY,
     NOT_CLAIMED,
     RESPECTIVELY,
 )
-from tools.review.document import Block, Document
-from tools.review.quantities import Quantity, quantities
-from tools.review.results import models_in
-from tools.review.words import (
+from tools.review.reading.document import Block, Document
+from tools.review.reading.quantities import Quantity, quantities
+from tools.review.reading.results import models_in
+from tools.review.reading.words import (
     Model,
 )
 

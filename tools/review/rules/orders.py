@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from tools.review.cues import (
+from tools.review.findings import Finding
+from tools.review.reading.cues import (
     BEST,
     BETTER,
     DROP_NOUN,
@@ -14,12 +15,11 @@ from tools.review.cues import (
     SMALLER,
     WORSE,
 )
-from tools.review.document import Document
-from tools.review.findings import Finding
-from tools.review.quantities import Interval
-from tools.review.results import NAMES, Results, models_in, show_percent
-from tools.review.sentences import Sentence, sentences
-from tools.review.words import (
+from tools.review.reading.document import Document
+from tools.review.reading.quantities import Interval
+from tools.review.reading.results import NAMES, Results, models_in, show_percent
+from tools.review.reading.sentences import Sentence, sentences
+from tools.review.reading.words import (
     ACCURACY_WORD,
     Model,
 )

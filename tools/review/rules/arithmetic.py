@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
-from tools.review.document import Document
 from tools.review.findings import Finding, Sure
-from tools.review.quantities import Interval, Quantity, exactly
-from tools.review.results import (
+from tools.review.reading.document import Document
+from tools.review.reading.quantities import Interval, Quantity, exactly
+from tools.review.reading.results import (
     NAMES,
     Cell,
     Results,
@@ -13,7 +13,7 @@ from tools.review.results import (
     accuracy,
     show_percent,
 )
-from tools.review.words import (
+from tools.review.reading.words import (
     RELATIVE,
     SIGNED_CHANGE,
 )

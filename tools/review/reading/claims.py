@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tools.review.cues import (
+from tools.review.reading.cues import (
     ABOUT,
     BY,
     GAINS,
@@ -15,11 +15,11 @@ from tools.review.cues import (
     SIZE,
     UPPER,
 )
-from tools.review.document import Document
-from tools.review.quantities import Interval, Quantity
-from tools.review.results import NAMES, Cell, Results, Row
-from tools.review.sentences import Clause, Sentence, line_ends, sentences
-from tools.review.words import (
+from tools.review.reading.document import Document
+from tools.review.reading.quantities import Interval, Quantity
+from tools.review.reading.results import NAMES, Cell, Results, Row
+from tools.review.reading.sentences import Clause, Sentence, line_ends, sentences
+from tools.review.reading.words import (
     MODELS,
     Model,
 )

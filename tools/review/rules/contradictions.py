@@ -5,9 +5,9 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 
-from tools.review.arithmetic import is_ratio
-from tools.review.claims import Claim, claims
-from tools.review.cues import (
+from tools.review.findings import Finding
+from tools.review.reading.claims import Claim, claims
+from tools.review.reading.cues import (
     CHOSEN_OTHERWISE,
     FINAL_MODEL,
     FROM,
@@ -22,10 +22,9 @@ from tools.review.cues import (
     SPEED,
     TO,
 )
-from tools.review.document import Document
-from tools.review.findings import Finding
-from tools.review.quantities import BYTES, Interval, size_bytes
-from tools.review.results import (
+from tools.review.reading.document import Document
+from tools.review.reading.quantities import BYTES, Interval, size_bytes
+from tools.review.reading.results import (
     NAMES,
     Results,
     accuracy,
@@ -33,12 +32,13 @@ from tools.review.results import (
     qualifier,
     show_percent,
 )
-from tools.review.sizes import MEBI, TOLERANCE
-from tools.review.words import (
+from tools.review.reading.words import (
     ACCURACY_WORD,
     RELATIVE,
     Model,
 )
+from tools.review.rules.arithmetic import is_ratio
+from tools.review.rules.sizes import MEBI, TOLERANCE
 
 FAR = Decimal("0.10")  # a level further away than 10 points is of something else
 INT8_KINDS: tuple[Model, ...] = ("ptq", "qat", "int8")

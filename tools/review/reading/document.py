@@ -9,10 +9,10 @@ from typing import Literal
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tools.review import markup
 from tools.review.findings import Finding, Sure, quote
-from tools.review.markup import Image, plain
-from tools.review.words import (
+from tools.review.reading import markup
+from tools.review.reading.markup import Image, plain
+from tools.review.reading.words import (
     SECTIONS,
 )
 

@@ -2,7 +2,7 @@
 
 import re
 
-from tools.review.words import any_of
+from tools.review.reading.words import any_of
 
 DTYPE = "(?P<dtype>quint8|qint8|activations?|weights?|激活|啟動值|權重)"
 IS = (

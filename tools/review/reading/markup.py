@@ -6,7 +6,7 @@ from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
-from tools.review.quantities import narrow
+from tools.review.reading.quantities import narrow
 
 IMAGE = re.compile(r"!\[([^\[\]\n]*)\]\(((?:[^()\n]|\([^()\n]*\))*)\)")
 REFERENCE = re.compile(r"!\[([^\[\]\n]*)\]\[([^\[\]\n]*)\]")

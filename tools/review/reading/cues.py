@@ -1,6 +1,6 @@
 """The words that make a sentence a claim about results, or none."""
 
-from tools.review.words import any_of
+from tools.review.reading.words import any_of
 
 # Sentences that claim nothing about the results.
 HISTORY = any_of(

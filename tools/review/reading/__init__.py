@@ -1,0 +1,1 @@
+"""From a report's bytes to what it says: blocks, sentences, numbers, results, claims."""

@@ -1,0 +1,1 @@
+"""What a review can find: a module for each subject, which yields its findings."""
