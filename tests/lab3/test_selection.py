@@ -16,7 +16,7 @@ from lab3.selection import DATA_SETS, Selection, select
 from lab3.training import RECIPES
 from tests.conftest import RUBRIC
 from tests.making.records import end, result, start, written
-from tools.report.material import collect
+from tools.report.sources import collect
 from tools.shared.options import DataName
 
 

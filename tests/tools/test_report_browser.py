@@ -13,9 +13,9 @@ from tests.conftest import Command
 from tests.making.certificates import certify
 from tests.making.grades import grade, result, whole
 from tests.making.runs import write_runs
-from tools.report.material import collect
 from tools.report.page import write_page
 from tools.report.pdf import browser as find_browser
+from tools.report.sources import collect
 from tools.report.texts import LANGUAGES
 from tools.report.writing import write_report
 

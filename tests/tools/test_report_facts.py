@@ -17,8 +17,8 @@ from matplotlib.image import imread
 from lab3.log.records import Baseline, Epoch, Hyperparameters, Record, Result, Start
 from lab3.log.runlog import RunLog
 from tests.making.records import SHA, end, epoch, latency, result, start
-from tools.report.curves import TRAIN, VALIDATION, save_curves, terminal_curve
-from tools.report.facts import Ablation, Comparison, ablations, compare
+from tools.report.facts.comparison import Ablation, Comparison, ablations, compare
+from tools.report.figures.curves import TRAIN, VALIDATION, save_curves, terminal_curve
 from tools.report.tables import (
     Table,
     ablation_table,
@@ -375,7 +375,7 @@ def test_the_terminal_curve_begins_anew_each_time() -> None:
 @pytest.mark.parametrize(
     "program",
     [
-        "import tools.report.facts, tools.report.tables, tools.report.curves",
+        "import tools.report.facts.comparison, tools.report.tables, tools.report.figures.curves",
         "import tools.cli; tools.cli.app(['--help'], standalone_mode=False)",
         "import tools.cli; tools.cli.app(['sweep', '--help'], standalone_mode=False)",
     ],
@@ -396,7 +396,7 @@ def test_curves_are_drawn_without_torch(tmp_path: Path) -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "from lab3.log.records import Epoch\n"
-        "from tools.report.curves import save_curves, terminal_curve\n"
+        "from tools.report.figures.curves import save_curves, terminal_curve\n"
         "epochs = [Epoch.model_validate_json(line) for line in sys.stdin]\n"
         "print(terminal_curve(epochs), save_curves(epochs, 1, Path('curves')))\n"
         "print('torch' in sys.modules)\n"

@@ -24,10 +24,10 @@ from tests.making.certificates import (
 )
 from tests.making.runs import PTQ_SHA, QAT_SHA, write_runs
 from tests.reports.cases import FILES
-from tools.report import hardware
-from tools.report.blocks import Blocks
-from tools.report.material import collect
-from tools.report.parts import Part
+from tools.report.facts import hardware
+from tools.report.sections.blocks import Blocks
+from tools.report.sections.context import Part
+from tools.report.sources import collect
 from tools.report.texts import LANGUAGES, load_texts
 from tools.report.writing import write_report
 from tools.review import review

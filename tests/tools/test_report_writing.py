@@ -22,8 +22,10 @@ from tests.lab3.test_runlog import (
     written,
 )  # fmt: skip
 from tests.making.runs import write_runs
-from tools.report import figures, overfitting, prose, scales
-from tools.report.material import collect, ranges
+from tools.report import prose
+from tools.report.facts import overfitting, scales
+from tools.report.figures import drawing as figures
+from tools.report.sources import collect, ranges
 from tools.report.texts import LANGUAGES, load_texts
 from tools.report.writing import write_report
 
@@ -135,8 +137,8 @@ def test_both_languages_are_complete() -> None:
 
 
 def test_every_text_is_used() -> None:
-    root = Path(figures.__file__).parent
-    sources = "".join(path.read_text() for path in root.glob("*.py"))
+    root = Path(prose.__file__).parent
+    sources = "".join(path.read_text() for path in root.rglob("*.py"))
     sources += (root.parents[1] / "report_template" / "lab_report.md.j2").read_text()
     for key in load_texts("en").words:
         section, name = key.split(".")

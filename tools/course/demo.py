@@ -13,10 +13,12 @@ from typer import Option
 from lab3.log.runlog import read_log
 from tools.course.pack import pack
 from tools.grades import Shown, print_grade, print_walls
-from tools.report import curves, facts, tables
-from tools.report.hardware import verdict
-from tools.report.material import collect
+from tools.report import tables
+from tools.report.facts.comparison import ablations, compare
+from tools.report.facts.hardware import verdict
+from tools.report.figures import curves
 from tools.report.page import write_page
+from tools.report.sources import collect
 from tools.report.writing import write_report
 from tools.running import workspace
 from tools.running.datasets import read_data
@@ -72,7 +74,7 @@ def demo(
     qat_run(runs / "qat", runs / "fp32", data, used, changes, restart=restart)
     say("Evaluation")
     logs = evaluate_runs(runs, ["fp32", "ptq", "qat"], folder, data=data)
-    settings_tried, compared = facts.ablations(ablation), facts.compare(logs)
+    settings_tried, compared = ablations(ablation), compare(logs)
     out.print(curves.terminal_curve(fp32.epochs), markup=False)
     print_table(
         "Ablation (validation images; * best)",

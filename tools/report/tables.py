@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lab3.log.records import TITLES, Hyperparameters, Result
-from tools.report.facts import Ablation, Comparison
+from tools.report.facts.comparison import Ablation, Comparison
 from tools.shared.table import Table
 
 

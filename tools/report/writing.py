@@ -8,9 +8,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lab3.errors import LabError
 from lab3.log.runlog import write_atomically
-from tools.report import figures, prose
-from tools.report.blocks import Blocks
-from tools.report.material import Material
+from tools.report import prose
+from tools.report.figures import drawing as figures
+from tools.report.sections.blocks import Blocks
+from tools.report.sources import Material
 from tools.report.texts import LANGUAGES, TEMPLATES, Texts, load_texts
 
 FIGURES = "figures"

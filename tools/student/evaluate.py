@@ -8,7 +8,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from tools.report import facts, tables
+from tools.report import tables
+from tools.report.facts.comparison import Comparison, compare
 from tools.running import workspace
 from tools.running.evaluating import evaluate_runs, finished_runs
 from tools.shared.console import out, print_table
@@ -54,7 +55,7 @@ def evaluate(
     """
     workspace.use_any_code(code)
     logs = evaluate_runs(runs, names or finished_runs(runs), data_dir, again, no_log)
-    rows = facts.compare(logs)
+    rows = compare(logs)
     if as_json:
         results = {log.name: log.result.model_dump(mode="json") for log in logs if log.result}
         document = {"comparison": [row.as_json() for row in rows], "results": results}
@@ -73,7 +74,7 @@ def evaluate(
             print_table(f"Confusion matrix of {name}", tables.confusion_table(result))
 
 
-def print_comparison(rows: list[facts.Comparison]) -> None:
+def print_comparison(rows: list[Comparison]) -> None:
     """Print the comparison and how its times were taken."""
     title = f"Comparison on the test images of {rows[0].dataset}"
     print_table(title, tables.comparison_table(rows))

@@ -11,7 +11,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from lab3.log.certificate import Certificate, EngineProof, IntegerLayer
-from tools.report.hardware import alike, head_room, layers_by_reason, totals, verdict
+from tools.report.facts.hardware import alike, head_room, layers_by_reason, totals, verdict
 from tools.running import workspace
 from tools.running.datasets import data_of
 from tools.running.proving import certificate_of, keep, proof_of, write_export

@@ -55,7 +55,7 @@ def report(
     gc.disable()  # a short program that keeps what it makes: collecting costs a twentieth of it
 
     from tools.report.console_log import read_console
-    from tools.report.material import collect
+    from tools.report.sources import collect
     from tools.report.writing import write_report
 
     material = collect(runs, baseline)

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from tools.report import facts, tables
+from tools.report import tables
+from tools.report.facts.comparison import ablations
 from tools.running import workspace
 from tools.running.datasets import read_data
 from tools.running.sweeping import read_plan, settings, sweep_runs
@@ -102,7 +103,7 @@ def sweep(
         workers=workers,
         restart=restart,
     )
-    rows = facts.ablations(logs)
+    rows = ablations(logs)
     if not IS_FIRST_PROCESS:
         return
     if as_json:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from lab3.log.records import End, Hyperparameters, Record, Result
 from lab3.log.runlog import RunLog
-from tools.report.facts import compare
+from tools.report.facts.comparison import compare
 from tools.review.findings import Finding
 from tools.review.reading.cues import CHOSEN_OTHERWISE
 from tools.review.reading.document import Document

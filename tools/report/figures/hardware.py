@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab3.log.certificate import ACCUMULATOR_BITS, IntegerLayer
-from tools.report.curves import save_figure
-from tools.report.figures import COLOURS, GREY, whole_ticks
-from tools.report.hardware import Certificates, accumulating, bounds
+from tools.report.facts.hardware import Certificates, accumulating, bounds
+from tools.report.figures.curves import save_figure
+from tools.report.figures.drawing import COLOURS, GREY, whole_ticks
 from tools.report.texts import Texts
 
 if TYPE_CHECKING:

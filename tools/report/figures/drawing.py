@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab3.log.records import QuantizedTensor, Result
-from tools.report.curves import TRAIN, VALIDATION, save_figure
-from tools.report.facts import Comparison
-from tools.report.scales import chosen_layers
+from tools.report.facts.comparison import Comparison
+from tools.report.facts.scales import chosen_layers
+from tools.report.figures.curves import TRAIN, VALIDATION, save_figure
 from tools.report.texts import Texts
 
 if TYPE_CHECKING:

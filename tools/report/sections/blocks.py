@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from tools.report.hardware_part import HardwarePart
-from tools.report.quantization_part import QuantizationPart
-from tools.report.training_part import TrainingPart
+from tools.report.sections.hardware import HardwarePart
+from tools.report.sections.quantization import QuantizationPart
+from tools.report.sections.training import TrainingPart
 
 
 class Blocks(TrainingPart, QuantizationPart, HardwarePart):

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from lab3.log.runlog import RunLog
-from tools.report.material import Material
+from tools.report.sources import Material
 from tools.report.texts import Texts
 from tools.shared.table import Table
 

@@ -5,9 +5,12 @@ from functools import partial
 from math import sqrt
 
 from lab3.log.records import TITLES, Analysis, QuantizedTensor, Result
-from tools.report import facts, figures, scales, tables
-from tools.report.material import last_line_of, ranges
-from tools.report.parts import Part, details, optional
+from tools.report import tables
+from tools.report.facts import comparison as facts
+from tools.report.facts import scales
+from tools.report.figures import drawing as figures
+from tools.report.sections.context import Part, details, optional
+from tools.report.sources import last_line_of, ranges
 from tools.shared.table import Table
 
 COMMANDS = {"train": "lab3 train", "ptq": "lab3 ptq", "qat": "lab3 qat"}

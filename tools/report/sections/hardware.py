@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from lab3.log.certificate import ACCUMULATOR_BITS, Certificate, EngineProof, IntegerLayer
-from tools.report import hardware
-from tools.report.hardware import Bounds, Certificates
-from tools.report.hardware_figure import alt_hardware, save_hardware
-from tools.report.material import last_line_of
-from tools.report.parts import Part, details
+from tools.report.facts import hardware
+from tools.report.facts.hardware import Bounds, Certificates
+from tools.report.figures.hardware import alt_hardware, save_hardware
+from tools.report.sections.context import Part, details
+from tools.report.sources import last_line_of
 
 NAMED_LAYERS = 3  # of those that differ for one reason; the others are counted
 

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from lab3.log.records import End, Epoch, Start
 from lab3.log.runlog import RunLog
-from tools.report import facts, overfitting, tables
-from tools.report.curves import CurvePoint, save_curves
-from tools.report.material import lines_of, ranges
-from tools.report.parts import Part
+from tools.report import tables
+from tools.report.facts import comparison as facts
+from tools.report.facts import overfitting
+from tools.report.figures.curves import CurvePoint, save_curves
+from tools.report.sections.context import Part
+from tools.report.sources import lines_of, ranges
 
 
 class TrainingPart(Part):

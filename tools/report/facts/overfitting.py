@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tools.report.curves import CurvePoint
+from tools.report.figures.curves import CurvePoint
 
 FEWEST_EPOCHS = 6  # a third of them gives a trend
 LARGE_RISE = 0.05  # of validation loss, beside its lowest value

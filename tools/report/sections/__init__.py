@@ -1,0 +1,1 @@
+"""The generated parts of the report: paragraphs of Markdown, made from runs alone."""
