@@ -41,8 +41,8 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module", params=LANGUAGES)
 def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
-    material = collect(certify(write_runs(folder / "runs")))
-    write_report(folder / "report.md", material, request.param)
+    sources = collect(certify(write_runs(folder / "runs")))
+    write_report(folder / "report.md", sources, request.param)
     return write_page(folder / "report.md")[0]
 
 

@@ -18,7 +18,8 @@ from lab3.log.records import Baseline, Epoch, Hyperparameters, Record, Result, S
 from lab3.log.runlog import RunLog
 from tests.making.records import SHA, end, epoch, latency, result, start
 from tools.report.facts.comparison import Ablation, Comparison, ablations, compare
-from tools.report.figures.curves import TRAIN, VALIDATION, save_curves, terminal_curve
+from tools.report.figures.curves import save_curves, terminal_curve
+from tools.report.figures.drawing import TRAIN, VALIDATION
 from tools.report.tables import (
     Table,
     ablation_table,

@@ -25,8 +25,8 @@ from tests.making.certificates import (
 from tests.making.runs import PTQ_SHA, QAT_SHA, write_runs
 from tests.reports.cases import FILES
 from tools.report.facts import hardware
-from tools.report.sections.blocks import Blocks
-from tools.report.sections.context import Part
+from tools.report.sections import SECTIONS
+from tools.report.sections.context import Context
 from tools.report.sources import collect
 from tools.report.texts import LANGUAGES, load_texts
 from tools.report.writing import write_report
@@ -37,9 +37,8 @@ from tools.student.hardware import print_certificate
 def told(folder: Path, language: str = "en") -> str:
     """The section as it is written, without a figure drawn."""
     t = load_texts(language)
-    return "\n\n".join(
-        Blocks(collect(folder / "runs"), t, t, folder / "figures", folder).hardware()
-    )
+    context = Context(collect(folder / "runs"), t, t, folder / "figures", folder)
+    return "\n\n".join(SECTIONS["hardware"](context))
 
 
 def section(text: str) -> str:
@@ -65,19 +64,19 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hardware")
     certify(write_runs(folder / "runs"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Part, "draw", only_hardware)
+        patch.setattr(Context, "draw", only_hardware)
         for language in LANGUAGES:
             path = folder / language / "report.md"
             write_report(path, collect(folder / "runs"), language)
     return folder
 
 
-def only_hardware(part: Part, save: Callable[[Path], list[Path]], name: str) -> None:
-    part.folder.mkdir(parents=True, exist_ok=True)
+def only_hardware(context: Context, save: Callable[[Path], list[Path]], name: str) -> None:
+    context.figures.mkdir(parents=True, exist_ok=True)
     if name == "hardware":
-        part.drawings.append(lambda: save(part.folder / name))
+        context.drawings.append(lambda: save(context.figures / name))
     else:
-        (part.folder / f"{name}.png").write_bytes(FILES["curves.png"])
+        (context.figures / f"{name}.png").write_bytes(FILES["curves.png"])
 
 
 @pytest.fixture(scope="module")
@@ -224,13 +223,13 @@ def test_an_older_report_gets_the_section_and_keeps_its_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before there was this section, its place held the words behind the noise."""
-    monkeypatch.setattr(Part, "draw", lambda *_: None)
-    path, material = tmp_path / "report.md", collect(certify(write_runs(tmp_path / "runs")))
-    write_report(path, material, "zh-TW")
+    monkeypatch.setattr(Context, "draw", lambda *_: None)
+    path, sources = tmp_path / "report.md", collect(certify(write_runs(tmp_path / "runs")))
+    write_report(path, sources, "zh-TW")
     new = path.read_text()
     block = f"<!-- lab3: hardware{section(new)}<!-- /lab3 -->\n\n"
     path.write_text(new.replace(block, "My words on noise.\n\n"))
-    again = write_report(path, material)
+    again = write_report(path, sources)
     assert (again.edits, again.backup) == ([], None)
     assert path.read_text() == new.replace(block, f"My words on noise.\n\n{block}")
 
@@ -244,16 +243,15 @@ def test_odd_certificates_are_told_and_drawn(tmp_path: Path) -> None:
     wide = layer("conv1", accumulator_bits=40, seen_bits=None, shift=-3, below=2**70)
     append(runs / "qat", certificate(QAT_SHA, layers=(wide,), proofs=(nothing, nothing)))
     t = load_texts("en")
-    blocks = Blocks(collect(runs), t, t, tmp_path, tmp_path)
-    text = "\n\n".join(blocks.hardware())
+    context = Context(collect(runs), t, t, tmp_path, tmp_path)
+    text = "\n\n".join(SECTIONS["hardware"](context))
     assert "by 0 at most: in ?, the reason is unknown." in text
     summary, savings, *_ = tables(text)
     assert summary[1][4:] == ["-"] * 5
     assert summary[2][4:] == ["-3", "-", "40", "-", "-8"]
     assert savings[1][1:] == ["0", "0", "0.00", "0.000"]
-    assert [path.name for draw in blocks.drawings for path in draw()] == [
-        "hardware.png", "hardware.svg",
-    ]  # fmt: skip
+    drawn = [path.name for draw in context.drawings for path in draw()]
+    assert drawn == ["hardware.png", "hardware.svg"]
 
 
 small = st.integers(0, 10**6)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import Environment, nodes
 from matplotlib.image import imread
 
 from tests.conftest import Command
@@ -24,9 +25,10 @@ from tests.lab3.test_runlog import (
 from tests.making.runs import write_runs
 from tools.report import prose
 from tools.report.facts import overfitting, scales
-from tools.report.figures import drawing as figures
+from tools.report.figures import drawing
+from tools.report.sections import SECTIONS
 from tools.report.sources import collect, ranges
-from tools.report.texts import LANGUAGES, load_texts
+from tools.report.texts import LANGUAGES, TEMPLATES, load_texts
 from tools.report.writing import write_report
 
 
@@ -114,10 +116,10 @@ def test_every_figure_is_there_is_not_blank_and_has_a_text(report: Path, languag
 def test_chinese_labels_are_drawn_or_english_ones_take_their_place(
     report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    material = collect(report / "runs")
-    write_report(tmp_path / "a.md", material, "zh-TW")  # a missing glyph would warn: an error here
-    monkeypatch.setattr(figures, "cjk_font", lambda: None)
-    write_report(tmp_path / "b.md", material, "zh-TW")
+    sources = collect(report / "runs")
+    write_report(tmp_path / "a.md", sources, "zh-TW")  # a missing glyph would warn: an error here
+    monkeypatch.setattr(drawing, "cjk_font", lambda: None)
+    write_report(tmp_path / "b.md", sources, "zh-TW")
     assert load_texts("zh-TW")("sentences.english_labels") in (tmp_path / "b.md").read_text()
 
 
@@ -143,6 +145,16 @@ def test_every_text_is_used() -> None:
     for key in load_texts("en").words:
         section, name = key.split(".")
         assert key in sources or f'"{name}"' in sources or f"{section}.{{" in sources, key
+
+
+def test_the_template_asks_for_exactly_the_sections_of_the_table() -> None:
+    template = Environment().parse((TEMPLATES / "lab_report.md.j2").read_text())
+    names = [
+        node.attr
+        for node in template.find_all(nodes.Getattr)
+        if isinstance(node.node, nodes.Name) and node.node.name == "blocks"
+    ]
+    assert sorted(names) == sorted(SECTIONS)
 
 
 def test_the_six_sections_have_their_weights(report: Path) -> None:

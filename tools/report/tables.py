@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 
 from lab3.log.records import TITLES, Hyperparameters, Result
-from tools.report.facts.comparison import Ablation, Comparison
+from tools.report.facts.comparison import Ablation, Comparison, lacks_speedup, timed_alike
+from tools.report.texts import Texts, load_texts
 from tools.shared.table import Table
+
+OPTIMIZERS = {"sgd": "SGD", "adamw": "AdamW"}
 
 
 def comparison_table(rows: Sequence[Comparison]) -> Table:
     """Size in decimal megabytes, accuracy in percent, drop in percentage points, times in ms."""
-    headers = (
-        "Model", "Run", "Size MB", "Accuracy %", "Drop points", "Latency ms", "Speed-up",
-    )  # fmt: skip
+    headers = ("Model", "Run", "Size MB", "Accuracy %", "Drop points", "Latency ms", "Speed-up")
     return Table(
         headers,
         [
@@ -20,11 +21,11 @@ def comparison_table(rows: Sequence[Comparison]) -> Table:
                 row.run,
                 f"{row.size_bytes / 1e6:.2f}",
                 f"{100 * row.accuracy:.2f}",
-                _optional(row.drop_points, "{:.2f}").replace("-0.00", "0.00"),
+                optional(row.drop_points).replace("-0.00", "0.00"),
                 "{:.2f} ({:.2f}-{:.2f})".format(
                     *(1e3 * s for s in (row.latency_s, *row.latency_quartiles_s))
                 ),
-                _optional(row.speedup, "{:.2f}x"),
+                optional(row.speedup, "{:.2f}x"),
             )
             for row in rows
         ],
@@ -32,23 +33,36 @@ def comparison_table(rows: Sequence[Comparison]) -> Table:
     )
 
 
-def _optional(value: float | None, form: str) -> str:
-    return "?" if value is None else form.format(value)
+def optional(value: float | None, form: str = "{:.2f}", missing: str = "?") -> str:
+    return missing if value is None else form.format(value)
 
 
-def ablation_table(rows: Sequence[Ablation]) -> Table:
+def decibels(value: float | None) -> str:
+    return optional(value, "{:.1f}", "-")
+
+
+def ablation_table(rows: Sequence[Ablation], t: Texts | None = None) -> Table:
     """Hyperparameters and best validation accuracy, the best row marked with a star."""
     headers = (
-        "Run", "Loss function", "Optimizer", "Scheduler", "Augmentation", "Learning rate",
-        "Batch size", "Weight decay / momentum", "Epochs", "Best epoch", "Validation accuracy (%)",
-    )  # fmt: skip
+        "Run",
+        "Loss function",
+        "Optimizer",
+        "Scheduler",
+        "Augmentation",
+        "Learning rate",
+        "Batch size",
+        "Weight decay / momentum",
+        "Epochs",
+        "Best epoch",
+        "Validation accuracy (%)",
+    )
     return Table(
         headers,
         [
             (
                 row.run,
-                loss_name(row.hyperparameters),
-                {"sgd": "SGD", "adamw": "AdamW"}[row.hyperparameters.optimizer],
+                loss_name(row.hyperparameters, t),
+                OPTIMIZERS[row.hyperparameters.optimizer],
                 row.hyperparameters.scheduler,
                 row.hyperparameters.augmentation,
                 f"{row.hyperparameters.learning_rate:g}",
@@ -64,10 +78,12 @@ def ablation_table(rows: Sequence[Ablation]) -> Table:
     )
 
 
-def loss_name(hyper: Hyperparameters) -> str:
+def loss_name(hyper: Hyperparameters, t: Texts | None = None) -> str:
+    """Name the loss in the words of a language, English by default."""
+    t = t or load_texts("en")
     if not hyper.label_smoothing:
-        return "cross entropy"
-    return f"cross entropy, label smoothing {hyper.label_smoothing:g}"
+        return t("rows.cross_entropy")
+    return t("rows.smoothed", amount=f"{hyper.label_smoothing:g}")
 
 
 def class_table(results: dict[str, Result]) -> Table:
@@ -92,15 +108,12 @@ def confusion_table(result: Result) -> Table:
 
 def latency_notes(rows: Sequence[Comparison]) -> list[str]:
     """Say how the latencies were measured: one line for each engine and number of threads."""
-    settings: dict[tuple[str, int], list[str]] = {}
-    for row in rows:
-        settings.setdefault((row.engine, row.threads), []).append(row.run)
     notes = [
         f"Latency of {', '.join(runs)}: one image, {threads} threads, engine {engine}; "
         "median (quartiles)"
-        for (engine, threads), runs in settings.items()
+        for (engine, threads), runs in timed_alike(rows).items()
     ]
-    if any(row.speedup is None and row.compression is not None for row in rows):
+    if lacks_speedup(rows):
         notes.append(
             "A speed-up needs the same processor and threads as the baseline's time: "
             "lab3 evaluate --again"

@@ -9,16 +9,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lab3.errors import LabError
 from lab3.log.runlog import write_atomically
 from tools.report import prose
-from tools.report.figures import drawing as figures
-from tools.report.sections.blocks import Blocks
-from tools.report.sources import Material
-from tools.report.texts import LANGUAGES, TEMPLATES, Texts, load_texts
+from tools.report.figures import drawing
+from tools.report.sections import SECTIONS
+from tools.report.sections.context import Context
+from tools.report.sources import Sources
+from tools.report.texts import LANGUAGES, TEMPLATES, load_texts
 
 FIGURES = "figures"
-BLOCKS = (
-    "title", "network", "curves", "hyperparameters", "ablation", "scales", "noise",
-    "hardware", "comparison", "tradeoff", "confusion", "discussion",
-)  # fmt: skip
 
 
 @dataclass
@@ -34,7 +31,7 @@ class Written:
 
 def write_report(
     path: Path,
-    material: Material,
+    sources: Sources,
     language: str | None = None,
     answers: Mapping[str, str] | None = None,
 ) -> Written:
@@ -46,15 +43,15 @@ def write_report(
     """
     existing = read_existing(path)
     texts = load_texts(language or language_of(existing) or "en")
-    with figures.style(font := figures.cjk_font()):
+    with drawing.style(font := drawing.cjk_font()):
         labels = texts if font or texts.language == "en" else load_texts("en")
-        blocks = Blocks(material, texts, labels, path.parent / FIGURES, path.parent)
-        made = prose.parse(render(blocks, answers or {}))
+        context = Context(sources, texts, labels, path.parent / FIGURES, path.parent)
+        fresh = prose.parse(render(context, answers or {}))
         placeholders = [load_texts(name)("prompts.placeholder") for name in LANGUAGES]
         heading = f"## {texts('headings.unplaced')}"
-        merged, edits = prose.merge(made, existing, placeholders, heading)
-        drawn = [figure for draw in blocks.drawings for figure in draw()]
-    written = Written(path, drawn, edits)
+        merged, edits = prose.merge(fresh, existing, placeholders, heading)
+        figures = [figure for draw in context.drawings for figure in draw()]
+    written = Written(path, figures, edits)
     if edits:
         written.backup = back_up(path)
     content = merged.text().encode()
@@ -63,17 +60,21 @@ def write_report(
     return written
 
 
-def render(blocks: Blocks, answers: Mapping[str, str]) -> str:
+def render(context: Context, answers: Mapping[str, str]) -> str:
     """Return the report as it is without any prose but ``answers``."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True,
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
         autoescape=False,  # Markdown; the page is sanitised when it is made
-    )  # fmt: skip
-    t: Texts = blocks.t
+    )
+    t = context.t
     return environment.get_template("lab_report.md.j2").render(
         t=t,
         answer=lambda name: answers.get(name, t("prompts.placeholder")).strip(),
-        blocks={name: [text for text in getattr(blocks, name)() if text] for name in BLOCKS},
+        blocks={
+            name: [text for text in section(context) if text] for name, section in SECTIONS.items()
+        },
     )
 
 

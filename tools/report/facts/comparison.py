@@ -77,6 +77,19 @@ def _row(log: RunLog, networks: dict[str, Result]) -> Comparison:
     )
 
 
+def timed_alike(rows: Iterable[Comparison]) -> dict[tuple[str, int], list[str]]:
+    """Return which runs were timed on the same engine with the same number of threads."""
+    runs: dict[tuple[str, int], list[str]] = {}
+    for row in rows:
+        runs.setdefault((row.engine, row.threads), []).append(row.run)
+    return runs
+
+
+def lacks_speedup(rows: Iterable[Comparison]) -> bool:
+    """Tell whether the time of a run and that of its baseline can't be compared."""
+    return any(row.speedup is None and row.compression is not None for row in rows)
+
+
 @dataclass(frozen=True)
 class Ablation:
     """One setting of an ablation and the best validation accuracy that it reached."""
@@ -100,3 +113,18 @@ def ablations(logs: Sequence[RunLog]) -> list[Ablation]:
     ]
     best = max((accuracy for *_, accuracy in rows), default=0.0)
     return [Ablation(*row, is_best=row[-1] == best) for row in rows]
+
+
+def worst_pair(result: Result) -> tuple[str, str, int, int] | None:
+    """Return the most frequent mistake: true class, predicted class, count, images of the class."""
+    names = list(result.class_accuracy)
+    mistakes = [
+        (count, i, j)
+        for i, row in enumerate(result.confusion)
+        for j, count in enumerate(row)
+        if i != j and count
+    ]
+    if not mistakes:
+        return None
+    count, i, j = max(mistakes, key=lambda mistake: (mistake[0], -mistake[1], -mistake[2]))
+    return names[i], names[j], count, sum(result.confusion[i])

@@ -54,9 +54,9 @@ def totals(certificate: Certificate) -> Totals:
 
 
 def bounds(numbers: Iterable[int | None]) -> Bounds | None:
-    """Return the lowest and the highest of the numbers that are known."""
-    known = [number for number in numbers if number is not None]
-    return (min(known), max(known)) if known else None
+    """Return the lowest and the highest of the numbers that are given."""
+    given = [number for number in numbers if number is not None]
+    return (min(given), max(given)) if given else None
 
 
 def shifts(layers: Iterable[IntegerLayer], operations: Sequence[str]) -> Bounds | None:
@@ -79,18 +79,18 @@ def accumulating(layers: Iterable[IntegerLayer]) -> list[IntegerLayer]:
 
 def alike(proofs: Iterable[EngineProof]) -> list[tuple[EngineProof, list[str]]]:
     """Return proofs that differ in more than the engine, each with the names of its engines."""
-    found: dict[EngineProof, list[str]] = {}
+    engines: dict[EngineProof, list[str]] = {}
     for proof in proofs:
-        found.setdefault(proof.model_copy(update={"engine": ""}), []).append(proof.engine)
-    return list(found.items())
+        engines.setdefault(proof.model_copy(update={"engine": ""}), []).append(proof.engine)
+    return list(engines.items())
 
 
 def layers_by_reason(proof: EngineProof) -> dict[str, list[str]]:
     """Return in which layers an engine differs, by the reason or ``unknown``."""
-    found: dict[str, list[str]] = {}
+    layers: dict[str, list[str]] = {}
     for difference in proof.differences:
-        found.setdefault(difference.reason or "unknown", []).append(difference.layer)
-    return found
+        layers.setdefault(difference.reason or "unknown", []).append(difference.layer)
+    return layers
 
 
 def largest_step(proof: EngineProof) -> int:
@@ -98,16 +98,16 @@ def largest_step(proof: EngineProof) -> int:
     return max((difference.largest_step for difference in proof.differences), default=0)
 
 
-def verdict(made: Certificate) -> str:
+def verdict(certificate: Certificate) -> str:
     """Say in one sentence what was proved, or what was not."""
-    first = made.proofs[0]
-    where = f"{len(made.layers)} layers on {made.images:,} test images"
-    if made.is_identical:
+    first = certificate.proofs[0]
+    where = f"{len(certificate.layers)} layers on {certificate.images:,} test images"
+    if certificate.is_identical:
         return (
             f"identical: all {first.values:,} values of {where} equal those of PyTorch's "
-            f"{made.engine} kernels bit for bit"
+            f"{certificate.engine} kernels bit for bit"
         )
     return (
         f"not identical: {first.different:,} of {first.values:,} values of {where} differ from "
-        f"those of PyTorch's {made.engine} kernels"
+        f"those of PyTorch's {certificate.engine} kernels"
     )

@@ -2,12 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-from tools.report.figures.curves import CurvePoint
+from typing import Literal, Protocol
 
 FEWEST_EPOCHS = 6  # a third of them gives a trend
 LARGE_RISE = 0.05  # of validation loss, beside its lowest value
+
+
+class CurvePoint(Protocol):
+    """What a curve needs of an epoch; accuracies are fractions."""
+
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def train_loss(self) -> float: ...
+    @property
+    def train_accuracy(self) -> float: ...
+    @property
+    def validation_loss(self) -> float: ...
+    @property
+    def validation_accuracy(self) -> float: ...
 
 
 @dataclass(frozen=True)

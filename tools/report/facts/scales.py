@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lab3.log.records import QuantizedTensor
 
 ROLES = ("weight", "activation", "addition")
+Tensors = dict[str, Sequence[QuantizedTensor]]  # of each run, by its kind
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,12 @@ class ShiftSummary:
 
 def summarise(tensors: Sequence[QuantizedTensor]) -> list[ShiftSummary]:
     """Return one summary for each role that occurs."""
-    found = []
+    summaries = []
     for role in ROLES:
         part = [tensor for tensor in tensors if tensor.role == role]
         if part:
             clamped = Counter(tensor.clamped for tensor in part)
-            found.append(
+            summaries.append(
                 ShiftSummary(
                     role=role,
                     count=len(part),
@@ -42,7 +43,7 @@ def summarise(tensors: Sequence[QuantizedTensor]) -> list[ShiftSummary]:
                     ),
                 )
             )
-    return found
+    return summaries
 
 
 def shifts_text(shifts: Sequence[int]) -> str:
@@ -52,10 +53,10 @@ def shifts_text(shifts: Sequence[int]) -> str:
 
 def noisiest(tensors: Sequence[QuantizedTensor]) -> tuple[QuantizedTensor, QuantizedTensor] | None:
     """Return the tensors with the lowest and with the highest signal-to-noise ratio."""
-    known = [(tensor.sqnr_db, tensor) for tensor in tensors if tensor.sqnr_db is not None]
-    if not known:
+    ratios = [(tensor.sqnr_db, tensor) for tensor in tensors if tensor.sqnr_db is not None]
+    if not ratios:
         return None
-    return min(known, key=lambda x: x[0])[1], max(known, key=lambda x: x[0])[1]
+    return min(ratios, key=lambda x: x[0])[1], max(ratios, key=lambda x: x[0])[1]
 
 
 def chosen_layers(tensors: Sequence[QuantizedTensor], count: int = 3) -> list[QuantizedTensor]:

@@ -2,31 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
+from typing import cast
 
-from lab3.log.runlog import write_atomically
+from tools.report.facts.overfitting import CurvePoint
+from tools.report.figures.drawing import TRAIN, VALIDATION, save_figure
 from tools.report.texts import Texts, load_texts
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-DPI = 150
-TRAIN, VALIDATION = "#0072B2", "#D55E00"  # blue and vermilion of Okabe & Ito: safe for all eyes
-
-
-class CurvePoint(Protocol):
-    """What a curve needs of an epoch; accuracies are fractions."""
-
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def train_loss(self) -> float: ...
-    @property
-    def train_accuracy(self) -> float: ...
-    @property
-    def validation_loss(self) -> float: ...
-    @property
-    def validation_accuracy(self) -> float: ...
 
 
 def terminal_curve(epochs: Sequence[CurvePoint], width: int = 72, height: int = 14) -> str:
@@ -83,24 +63,3 @@ def save_curves(
     loss.legend()
     figure.subplots_adjust(0.07, 0.15, 0.985, 0.96, 0.17)
     return save_figure(figure, path)
-
-
-def save_figure(figure: "Figure", path: Path) -> list[Path]:
-    """Write a figure as PNG and SVG beside each other, without the date, so that it is stable."""
-    from matplotlib import rc_context
-
-    written = []
-    kinds: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("png", {"pil_kwargs": {"compress_level": 2}}),  # the last percents cost most of the time
-        ("svg", {"metadata": {"Date": None}}),
-    )
-    for kind, options in kinds:
-        target = path.with_name(f"{path.name}.{kind}")
-
-        def write(file: BinaryIO, kind: str = kind, options: dict[str, Any] = options) -> None:
-            with rc_context({"svg.hashsalt": "lab3"}):
-                figure.savefig(file, format=kind, dpi=DPI, **options)
-
-        write_atomically(target, write)
-        written.append(target)
-    return written

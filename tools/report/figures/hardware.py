@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from lab3.log.certificate import ACCUMULATOR_BITS, IntegerLayer
 from tools.report.facts.hardware import Certificates, accumulating, bounds
-from tools.report.figures.curves import save_figure
-from tools.report.figures.drawing import COLOURS, GREY, whole_ticks
+from tools.report.figures.drawing import COLOURS, GREY, save_figure, whole_ticks
 from tools.report.texts import Texts
 
 if TYPE_CHECKING:
@@ -62,7 +61,17 @@ def alt_hardware(certificates: Certificates, names: dict[str, str], t: Texts) ->
         needed = bounds(layer.accumulator_bits for layer in layers) or (0, 0)
         seen = bounds(layer.seen_bits for layer in layers) or (0, 0)
         shift = bounds(layer.shift for layer in layers) or (0, 0)
-        parts.append(t("alt.hardware_part", run=names[kind], count=len(layers), low=needed[0],
-                       high=needed[1], seen_low=seen[0], seen_high=seen[1], shift_low=shift[0],
-                       shift_high=shift[1]))  # fmt: skip
+        parts.append(
+            t(
+                "alt.hardware_part",
+                run=names[kind],
+                count=len(layers),
+                low=needed[0],
+                high=needed[1],
+                seen_low=seen[0],
+                seen_high=seen[1],
+                shift_low=shift[0],
+                shift_high=shift[1],
+            )
+        )
     return t("alt.hardware", text="; ".join(parts), bits=ACCUMULATOR_BITS)

@@ -1,27 +1,29 @@
-"""What all parts of the report share: its words, tables, figures and sources."""
+"""What every section is given: the runs, the words, and how tables, figures and sources look."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from lab3.log.records import Analysis, Result
 from lab3.log.runlog import RunLog
-from tools.report.sources import Material
+from tools.report.sources import Sources, last_line_of
 from tools.report.texts import Texts
 from tools.shared.table import Table
 
 
 @dataclass
-class Part:
-    """A part of one report.
+class Context:
+    """One report as it is made.
 
-    ``labels`` are the words in figures. ``drawings`` collects what is still to be drawn.
+    ``labels`` are the words in figures, ``figures`` is the folder for them, and ``root`` that of
+    the report. ``drawings`` collects what is still to be drawn.
     """
 
-    material: Material
+    sources: Sources
     t: Texts
     labels: Texts
-    folder: Path
+    figures: Path
     root: Path
     drawings: list[Callable[[], list[Path]]] = field(default_factory=list)
 
@@ -29,37 +31,42 @@ class Part:
         return Table(self.t.columns(name), list(rows), left).markdown()
 
     def draw(self, save: Callable[[Path], list[Path]], name: str) -> None:
-        self.drawings.append(partial(save, self.folder / name))
+        self.drawings.append(partial(save, self.figures / name))
 
     def image(self, name: str, alt: str) -> str:
         described = alt.replace("[", "(").replace("]", ")").replace("\n", " ")
-        return f"![{described}]({self.folder.name}/{name}.png)"
+        return f"![{described}]({self.figures.name}/{name}.png)"
 
     def source(self, *places: tuple[RunLog, str]) -> str:
         """Return where facts come from: the logs and their lines."""
-        named = []
+        texts = []
         for log, lines in places:
             key = "captions.lines" if "-" in lines or "," in lines else "captions.line"
-            named.append(self.t(key, path=self.shown(log.path), lines=lines))
-        return f"<sub>{self.t('captions.source', source='; '.join(named))}</sub>"
+            texts.append(self.t(key, path=self.shown(log.path), lines=lines))
+        return self.cited("; ".join(texts))
+
+    def source_of_analyses(self) -> str:
+        logs = self.sources.quantized.values()
+        return self.source(*((log, last_line_of(log, Analysis)) for log in logs))
+
+    def source_of_results(self, logs: Iterable[RunLog]) -> str:
+        return self.source(*((log, last_line_of(log, Result)) for log in logs))
+
+    def imported(self, lines: str) -> str:
+        assert self.sources.console is not None
+        path = self.sources.console.path.as_posix()
+        return self.cited(self.t("captions.imported", path=path, lines=lines))
+
+    def cited(self, source: str) -> str:
+        return f"<sub>{self.t('captions.source', source=source)}</sub>"
 
     def shown(self, path: Path) -> str:
         """Return a path as seen from the report, where that is shorter."""
         is_below = path.is_relative_to(self.root)
         return (path.relative_to(self.root) if is_below else path).as_posix()
 
-    def imported(self, lines: str) -> str:
-        assert self.material.console is not None
-        path = self.material.console.path.as_posix()
-        told = self.t("captions.imported", path=path, lines=lines)
-        return f"<sub>{self.t('captions.source', source=told)}</sub>"
-
 
 def details(summary: str, content: str) -> str:
     """Return content that unfolds, on GitHub, HackMD and in the page."""
     words = summary.replace("`", "")
     return f'<details markdown="1">\n<summary>{words}</summary>\n\n{content}\n\n</details>'
-
-
-def optional(value: float | None, form: str = "{:.2f}") -> str:
-    return "?" if value is None else form.format(value)
