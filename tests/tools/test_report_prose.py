@@ -4,20 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.report.prose import Document, MarkerError, Region, digest, merge, parse
+from tools.report.prose import MarkerError, Region, SplitReport, digest, merge, parse
 
 PLACEHOLDERS = ["*Write your answer here.*", "*請在此作答。*"]
 NAMES = ("curves", "ask-winner", "comparison")
 
 
-def made(number: int = 1, language: int = 0) -> Document:
+def made(number: int = 1, language: int = 0) -> SplitReport:
     """A report as it is made anew: its numbers and its language differ from time to time."""
     bodies = (f"## Curves {language}\n\n{number} epochs", f"**Why {language}?**", f"| {number} |")
     regions = (
         Region(name, None, 0, body, PLACEHOLDERS[language] if name.startswith("ask") else "")
         for name, body in zip(NAMES, bodies, strict=True)
     )
-    return Document("", tuple(regions))
+    return SplitReport("", tuple(regions))
 
 
 def again(text: str, number: int = 1, language: int = 0) -> tuple[str, list[str]]:
@@ -49,7 +49,7 @@ def test_prose_between_regions_survives_any_number_of_runs_and_languages(
         Region(r.name, None, 0, r.body, piece)
         for r, piece in zip(made().regions, pieces[1:], strict=True)
     )
-    text = Document(pieces[0], tuple(regions)).text()
+    text = SplitReport(pieces[0], tuple(regions)).text()
     before = parse(text)
     kept = (before.head, *(region.prose for region in before.regions))
     for number, language in runs:
@@ -114,20 +114,20 @@ def test_prose_of_a_region_that_is_gone_is_kept_under_a_heading_of_its_own() -> 
 
 def test_regions_in_another_order_keep_their_prose() -> None:
     document = parse(FIRST.replace(PLACEHOLDERS[0], "Mine."))
-    turned = Document("", document.regions[::-1]).text()
+    turned = SplitReport("", document.regions[::-1]).text()
     assert again(turned) == (FIRST.replace(PLACEHOLDERS[0], "Mine."), [])
 
 
 def test_prose_behind_a_region_that_stands_twice_is_joined() -> None:
     one = parse(FIRST.replace(PLACEHOLDERS[0], "First.")).regions
     two = parse(FIRST.replace(PLACEHOLDERS[0], "Second.")).regions
-    text, _ = again(Document("", (*one, *two)).text())
+    text, _ = again(SplitReport("", (*one, *two)).text())
     assert word_list("First. Second.") == word_list(parse(text).regions[1].prose)
 
 
 def test_a_region_deleted_with_its_marks_comes_back_and_no_prose_is_lost() -> None:
     document = parse(FIRST)
-    text = Document("", (document.regions[0],)).text() + "\nMy own words.\n"
+    text = SplitReport("", (document.regions[0],)).text() + "\nMy own words.\n"
     text, _ = again(text)
     assert [region.name for region in parse(text).regions] == list(NAMES)
     assert "My own words." in text

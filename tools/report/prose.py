@@ -47,7 +47,7 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Document:
+class SplitReport:
     """``head`` is the student's prose before the first region."""
 
     head: str
@@ -76,7 +76,7 @@ def digest(body: str) -> str:
     return hashlib.sha256(" ".join(body.split()).encode()).hexdigest()[:12]
 
 
-def parse(text: str) -> Document:
+def parse(text: str) -> SplitReport:
     """Split a report into its regions and prose; raise MarkerError when that isn't clear."""
     head: list[str] = []
     regions: list[Region] = []
@@ -105,7 +105,7 @@ def parse(text: str) -> Document:
         faults.append(f"{opened[0]}: a region begins and never ends")
     if faults:
         raise MarkerError("\n".join(faults))
-    return Document(trim(head if regions else prose), tuple(close(regions, prose)))
+    return SplitReport(trim(head if regions else prose), tuple(close(regions, prose)))
 
 
 def lines_of(text: str) -> list[str]:
@@ -125,8 +125,8 @@ def trim(lines: list[str]) -> str:
 
 
 def merge(
-    made: Document, existing: Document, placeholders: Collection[str], unplaced: str
-) -> tuple[Document, list[Edit]]:
+    made: SplitReport, existing: SplitReport, placeholders: Collection[str], unplaced: str
+) -> tuple[SplitReport, list[Edit]]:
     """Put the existing document's prose behind the regions of one that was just made.
 
     Prose whose region is no more comes last, under the heading ``unplaced``. An answer that was
@@ -149,7 +149,7 @@ def merge(
     regions = [replace(r, prose=kept.get(r.name) or r.prose) for r in made.regions]
     if kept.get(UNPLACED):
         regions.append(Region(UNPLACED, None, 0, unplaced, kept[UNPLACED]))
-    return Document(existing.head or made.head, tuple(regions)), edits
+    return SplitReport(existing.head or made.head, tuple(regions)), edits
 
 
 def without(placeholders: Collection[str], parts: list[str]) -> str:

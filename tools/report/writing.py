@@ -78,12 +78,12 @@ def render(context: Context, answers: Mapping[str, str]) -> str:
     )
 
 
-def read_existing(path: Path) -> prose.Document:
+def read_existing(path: Path) -> prose.SplitReport:
     """Return the report that is there; raise LabError when its prose can't be told apart."""
     try:
         return prose.parse(path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
-        return prose.Document("", ())
+        return prose.SplitReport("", ())
     except OSError as error:
         raise LabError(f"{path} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -97,7 +97,7 @@ def read_existing(path: Path) -> prose.Document:
         ) from None
 
 
-def language_of(document: prose.Document) -> str | None:
+def language_of(document: prose.SplitReport) -> str | None:
     """Return the language that a report was written in, by its title."""
     for region in document.regions:
         for language in LANGUAGES:

@@ -6,7 +6,7 @@ from pathlib import Path
 from lab3.log.runlog import RunLog
 from tools.review.findings import Finding
 from tools.review.reading.claims import add_prose
-from tools.review.reading.document import Document
+from tools.review.reading.document import ReportText
 from tools.review.reading.results import read_results
 from tools.review.rules.arithmetic import review_arithmetic
 from tools.review.rules.consistency import review_consistency
@@ -24,7 +24,7 @@ def review(text: str, folder: Path, logs: Sequence[RunLog] = ()) -> list[Finding
 
     With run logs, its numbers are compared with theirs.
     """
-    document = Document(text)
+    document = ReportText(text)
     results = read_results(document)
     add_prose(document, results)
     logged = [log.end.checkpoint_bytes for log in logs if log.end]

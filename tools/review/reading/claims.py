@@ -15,7 +15,7 @@ from tools.review.reading.cues import (
     SIZE,
     UPPER,
 )
-from tools.review.reading.document import Document
+from tools.review.reading.document import ReportText
 from tools.review.reading.quantities import Interval, Quantity
 from tools.review.reading.results import NAMES, Cell, Results, Row
 from tools.review.reading.sentences import Clause, Sentence, line_ends, sentences
@@ -89,7 +89,7 @@ class Claim:
         return BY.search(self.before) is not None or follows is not None or is_difference
 
 
-def claims(document: Document) -> Iterator[Claim]:
+def claims(document: ReportText) -> Iterator[Claim]:
     """Yield the numbers of all sentences that claim something."""
     for sentence in sentences(document):
         if sentence.is_claim:
@@ -98,7 +98,7 @@ def claims(document: Document) -> Iterator[Claim]:
                     yield Claim(sentence, clause, quantity)
 
 
-def add_prose(document: Document, results: Results) -> None:
+def add_prose(document: ReportText, results: Results) -> None:
     """Take the results from the text when no table has any: the first number of each counts."""
     if results.tables:
         return

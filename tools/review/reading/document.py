@@ -31,7 +31,7 @@ BOLD = re.compile(r"^\s*(?:\*\*|__)(?=\S)(.{1,100}?)(?:\*\*|__)\s*$")
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """Cells as plain text, the header first; ``lines`` has the line of each row."""
 
     rows: tuple[tuple[str, ...], ...]
@@ -46,7 +46,7 @@ class Block:
     line: int
     raw: str
     depth: int = 0  # of the list around it; the level of a heading
-    table: Table | None = None
+    table: ReportTable | None = None
 
     @cached_property
     def text(self) -> str:
@@ -59,7 +59,7 @@ class Heading:
     section: int
 
 
-class Document:
+class ReportText:
     """A report, read once."""
 
     def __init__(self, text: str) -> None:
@@ -80,7 +80,7 @@ class Document:
         self.headings = _section_headings(self.blocks)
 
     @property
-    def tables(self) -> list[Table]:
+    def tables(self) -> list[ReportTable]:
         return [block.table for block in self.blocks if block.table]
 
     def section(self, line: int) -> int:
@@ -171,10 +171,12 @@ def _table_blocks(tokens: list[Token], line: int, source: list[str]) -> Iterator
         yield Block("text", lines[end], "\n".join(" ".join(row).strip() for row in rows[end:]))
 
 
-def _table(rows: list[list[str]], lines: list[int]) -> Table:
+def _table(rows: list[list[str]], lines: list[int]) -> ReportTable:
     width = max(map(len, rows), default=0)
     filled = ([*row, *[""] * (width - len(row))] for row in rows)
-    return Table(tuple(tuple(plain(cell).strip() for cell in row) for row in filled), tuple(lines))
+    return ReportTable(
+        tuple(tuple(plain(cell).strip() for cell in row) for row in filled), tuple(lines)
+    )
 
 
 def _html_blocks(html: str, line: int, depth: int) -> Iterator[Block]:

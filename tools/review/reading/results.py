@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from tools.review.reading.document import Document, Table
+from tools.review.reading.document import ReportTable, ReportText
 from tools.review.reading.quantities import Interval, Quantity, quantities, size_bytes, time_s
 from tools.review.reading.words import (
     BEFORE,
@@ -155,7 +155,7 @@ def metric_of(header: str) -> Metric | None:
     return next((metric for metric, p in METRICS if p.search(header)), None)
 
 
-def read_results(document: Document) -> Results:
+def read_results(document: ReportText) -> Results:
     """Return the results and the settings in a report's tables."""
     results = Results()
     for table in document.tables[:TABLES]:
@@ -174,7 +174,7 @@ def read_results(document: Document) -> Results:
     return results
 
 
-def _rows(table: Table) -> list[Row]:
+def _rows(table: ReportTable) -> list[Row]:
     """Return the networks of a table that has them as rows or as columns."""
     header = table.rows[0]
     columns = range(len(header))
@@ -222,7 +222,7 @@ def _row(label: str, cells: Iterable[Cell]) -> Row | None:
     return Row(model, label, kept, before)
 
 
-def _settings(table: Table) -> list[Setting]:
+def _settings(table: ReportTable) -> list[Setting]:
     """Return the rows of a table that has hyperparameters and accuracy as columns."""
     header = table.rows[0]
     accuracies = [c for c, h in enumerate(header) if metric_of(h) == "accuracy"]

@@ -11,7 +11,7 @@ from tools.review.reading.cues import (
     NOT_CLAIMED,
     RESPECTIVELY,
 )
-from tools.review.reading.document import Block, Document
+from tools.review.reading.document import Block, ReportText
 from tools.review.reading.quantities import Quantity, quantities
 from tools.review.reading.results import models_in
 from tools.review.reading.words import (
@@ -90,7 +90,7 @@ class Sentence:
 
 
 @lru_cache(maxsize=1)  # all rules ask for those of the same report
-def sentences(document: Document) -> tuple[Sentence, ...]:
+def sentences(document: ReportText) -> tuple[Sentence, ...]:
     """Return the sentences of a report's paragraphs and lists."""
     return tuple(
         Sentence(text[:LONGEST], line, document.section(block.line))

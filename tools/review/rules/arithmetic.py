@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from tools.review.findings import Finding, Sure
-from tools.review.reading.document import Document
+from tools.review.reading.document import ReportText
 from tools.review.reading.quantities import Interval, Quantity, exactly
 from tools.review.reading.results import (
     NAMES,
@@ -21,7 +21,7 @@ from tools.review.reading.words import (
 Fault = tuple[str, str, Sure]  # the rule, why, how sure
 
 
-def review_arithmetic(document: Document, results: Results) -> Iterator[Finding]:
+def review_arithmetic(document: ReportText, results: Results) -> Iterator[Finding]:
     for table in results.tables:
         yield from units(document, table)
         baselines = results.baselines(table)
@@ -34,13 +34,13 @@ def review_arithmetic(document: Document, results: Results) -> Iterator[Finding]
             yield from unit(document, cell)
 
 
-def units(document: Document, rows: list[Row]) -> Iterator[Finding]:
+def units(document: ReportText, rows: list[Row]) -> Iterator[Finding]:
     for row in rows:
         if cell := row.cells.get("accuracy"):
             yield from unit(document, cell)
 
 
-def unit(document: Document, cell: Cell) -> Iterator[Finding]:
+def unit(document: ReportText, cell: Cell) -> Iterator[Finding]:
     """Yield an accuracy that is printed as a fraction where a percentage is announced."""
     quantity = cell.quantity
     if quantity is None or not cell.is_percent or quantity.is_integer:
@@ -57,7 +57,7 @@ def unit(document: Document, cell: Cell) -> Iterator[Finding]:
         )
 
 
-def drop(document: Document, row: Row, baselines: list[Row]) -> Iterator[Finding]:
+def drop(document: ReportText, row: Row, baselines: list[Row]) -> Iterator[Finding]:
     """Yield a drop that isn't FP32's accuracy minus the network's, in percentage points."""
     cell = row.cells.get("drop")
     quantity = cell.quantity if cell else None
@@ -125,7 +125,7 @@ def is_finer_fraction(quantity: Quantity, loss: Interval) -> bool:
     return is_finer and quantity.interval.touches(nominal) and not points.touches(nominal)
 
 
-def ratios(document: Document, row: Row, baselines: list[Row]) -> Iterator[Finding]:
+def ratios(document: ReportText, row: Row, baselines: list[Row]) -> Iterator[Finding]:
     """Yield compressions and speed-ups that don't follow from the sizes and times."""
     sides: tuple[tuple[str, str, Callable[[Row], Interval | None]], ...] = (
         ("compression", "sizes", lambda r: r.size),

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from tools.review.findings import Finding
 from tools.review.reading.cues import TEST_BY_VALIDATION
-from tools.review.reading.document import Document
+from tools.review.reading.document import ReportText
 from tools.review.reading.results import Results, Row, Setting, accuracy, qualifier, show_percent
 from tools.review.reading.sentences import sentences
 from tools.review.reading.words import ACCURACY_WORD
@@ -13,7 +13,7 @@ from tools.review.reading.words import ACCURACY_WORD
 NEAR = Decimal("0.005")  # half a point: further away it is another training
 
 
-def review_consistency(document: Document, results: Results) -> Iterator[Finding]:
+def review_consistency(document: ReportText, results: Results) -> Iterator[Finding]:
     for settings in results.ablations:
         yield from best_of_settings(document, results, settings)
     yield from same_as_validation(document, results)
@@ -30,7 +30,7 @@ def review_consistency(document: Document, results: Results) -> Iterator[Finding
 
 
 def best_of_settings(
-    document: Document, results: Results, settings: list[Setting]
+    document: ReportText, results: Results, settings: list[Setting]
 ) -> Iterator[Finding]:
     """Yield the best setting when it nearly has the baseline's accuracy, but not quite.
 
@@ -60,7 +60,7 @@ def best_of_settings(
         )
 
 
-def says_validation(document: Document, header: str, section: int) -> bool:
+def says_validation(document: ReportText, header: str, section: int) -> bool:
     """Tell whether a table of settings is said to be of the validation images."""
     texts = (b.text for b in document.texts() if document.section(b.line) == section)
     return qualifier(header) == "validation" or (
@@ -74,7 +74,7 @@ def qualifier_of_all(text: str) -> bool:
     )
 
 
-def same_as_validation(document: Document, results: Results) -> Iterator[Finding]:
+def same_as_validation(document: ReportText, results: Results) -> Iterator[Finding]:
     """Yield FP32's test accuracy where the text calls the same number validation accuracy."""
     validation = validation_accuracies(document)
     for row in results.rows("fp32"):
@@ -99,7 +99,7 @@ def _is_rough(row: Row) -> bool:
     return quantity is None or quantity.is_integer or quantity.interval.high == 100
 
 
-def validation_accuracies(document: Document) -> dict[Decimal, tuple[int, str]]:
+def validation_accuracies(document: ReportText) -> dict[Decimal, tuple[int, str]]:
     """Return the numbers that the text calls validation accuracy, each with line and words."""
     found: dict[Decimal, tuple[int, str]] = {}
     for sentence in sentences(document):

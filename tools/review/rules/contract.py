@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from tools.review.findings import Finding
 from tools.review.reading.cues import QUANTIZED
-from tools.review.reading.document import Document
+from tools.review.reading.document import ReportText
 from tools.review.reading.quantities import narrow
 from tools.review.reading.sentences import Sentence, line_ends, sentences
 from tools.review.reading.terms import (
@@ -37,7 +37,7 @@ DTYPES = {"quint8": 128, "activation": 128, "qint8": 0, "weight": 0}
 CHINESE = {"激活": "activation", "啟動值": "activation", "權重": "weight", "权重": "weight"}
 
 
-def review_contract(document: Document) -> Iterator[Finding]:
+def review_contract(document: ReportText) -> Iterator[Finding]:
     text = "\n".join(block.text for block in document.blocks)
     has_negative_log = re.search(r"-\s*(?:\\?log_?\{?2|math\.log2|torch\.log2|np\.log2)", text)
     for sentence in sentences(document):
@@ -56,7 +56,7 @@ def review_contract(document: Document) -> Iterator[Finding]:
     yield from code(document)
 
 
-def zero_points(document: Document, sentence: Sentence) -> Iterator[Finding]:
+def zero_points(document: ReportText, sentence: Sentence) -> Iterator[Finding]:
     """Yield a zero point that isn't the type's: assigned in words, or in an equation."""
     if AFFINE.search(sentence.text):
         return
@@ -76,7 +76,7 @@ def zero_points(document: Document, sentence: Sentence) -> Iterator[Finding]:
                 )
 
 
-def asymmetric(document: Document, sentence: Sentence) -> Iterator[Finding]:
+def asymmetric(document: ReportText, sentence: Sentence) -> Iterator[Finding]:
     """Yield (max - min)/255 said of the lab's observer; in general it is one way to quantize."""
     match = ASYMMETRIC.search(sentence.text)
     if match and OUR_OBSERVER.search(sentence.text):
@@ -90,7 +90,7 @@ def asymmetric(document: Document, sentence: Sentence) -> Iterator[Finding]:
         )
 
 
-def half_scale(document: Document, text: str, line: int) -> Iterator[Finding]:
+def half_scale(document: ReportText, text: str, line: int) -> Iterator[Finding]:
     """Yield max(|min|, |max|)/255, which has half the range of an 8-bit integer."""
     for match in HALF_SCALE.finditer(text):
         if not DOUBLED.search(text[max(0, match.start() - 20) : match.start()]):
@@ -104,7 +104,7 @@ def half_scale(document: Document, text: str, line: int) -> Iterator[Finding]:
             )
 
 
-def tiny_scale(document: Document, sentence: Sentence) -> Iterator[Finding]:
+def tiny_scale(document: ReportText, sentence: Sentence) -> Iterator[Finding]:
     """Yield that a tiny scale makes all values 0; divided by it, they are huge and saturate.
 
     A right shift by too many bits does give 0, and so does a scale that is too large.
@@ -123,7 +123,7 @@ def tiny_scale(document: Document, sentence: Sentence) -> Iterator[Finding]:
 
 
 def positive_power(
-    document: Document, sentence: Sentence, has_negative_log: bool
+    document: ReportText, sentence: Sentence, has_negative_log: bool
 ) -> Iterator[Finding]:
     """Yield a scale of 2**S, where S counts the bits of a right shift."""
     for match in POSITIVE_POWER.finditer(sentence.text):
@@ -145,7 +145,7 @@ def positive_power(
         )
 
 
-def shift_range(document: Document, sentence: Sentence) -> Iterator[Finding]:
+def shift_range(document: ReportText, sentence: Sentence) -> Iterator[Finding]:
     """Yield a range of S other than 0 to 8, or 0 to max_shift_amount."""
     if not SHIFT.search(sentence.text) or not LIMITED.search(sentence.text):
         return
@@ -168,7 +168,7 @@ def shift_range(document: Document, sentence: Sentence) -> Iterator[Finding]:
                 )
 
 
-def rounding(document: Document, sentence: Sentence) -> Iterator[Finding]:
+def rounding(document: ReportText, sentence: Sentence) -> Iterator[Finding]:
     """Yield S rounded down or up; ``floor(x + 0.5)`` and the sign of rounding are right."""
     text = sentence.text
     is_of_shift = LOG_SCALE.search(text) or re.search(r"\bS\b|位移量|shift amount", text)
@@ -191,7 +191,7 @@ def rounding(document: Document, sentence: Sentence) -> Iterator[Finding]:
         )
 
 
-def direction(document: Document, sentence: Sentence) -> Iterator[Finding]:
+def direction(document: ReportText, sentence: Sentence) -> Iterator[Finding]:
     """Yield a left shift where the scale is applied."""
     text = sentence.text
     match = LEFT_SHIFT.search(text)
@@ -220,7 +220,7 @@ CODE = (
 )  # fmt: skip
 
 
-def code(document: Document) -> Iterator[Finding]:
+def code(document: ReportText) -> Iterator[Finding]:
     """Yield what quoted code does against the contract of ``scale_approximate``."""
     for block in document.blocks:
         if block.kind != "code":

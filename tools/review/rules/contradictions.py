@@ -22,7 +22,7 @@ from tools.review.reading.cues import (
     SPEED,
     TO,
 )
-from tools.review.reading.document import Document
+from tools.review.reading.document import ReportText
 from tools.review.reading.quantities import BYTES, Interval, size_bytes
 from tools.review.reading.results import (
     NAMES,
@@ -44,12 +44,12 @@ FAR = Decimal("0.10")  # a level further away than 10 points is of something els
 INT8_KINDS: tuple[Model, ...] = ("ptq", "qat", "int8")
 
 
-def review_contradictions(document: Document, results: Results) -> Iterator[Finding]:
+def review_contradictions(document: ReportText, results: Results) -> Iterator[Finding]:
     for claim in claims(document):
         yield from judge(document, results, claim)
 
 
-def judge(document: Document, results: Results, claim: Claim) -> Iterator[Finding]:
+def judge(document: ReportText, results: Results, claim: Claim) -> Iterator[Finding]:
     kind, cues = claim.quantity.kind, claim.cues
     is_of_size, is_of_speed = SIZE.search(cues) is not None, SPEED.search(cues) is not None
     is_of_accuracy = ACCURACY_WORD.search(claim.sentence.text) is not None
@@ -85,7 +85,7 @@ def losses(
     return tuple(dict.fromkeys(found))
 
 
-def drop_claim(document: Document, results: Results, claim: Claim) -> Iterator[Finding]:
+def drop_claim(document: ReportText, results: Results, claim: Claim) -> Iterator[Finding]:
     """Yield a loss or gain of accuracy that the accuracies contradict."""
     model = claim.model
     is_of_all = not claim.clause.models and QUANTIZED.search(claim.sentence.text)
@@ -125,7 +125,7 @@ def wrong_drop(claim: Claim, loss: Interval, ratio: Interval) -> tuple[str, str]
     return "claim-drop", f"the accuracies give {show_percent(loss)} points"
 
 
-def accuracy_claim(document: Document, results: Results, claim: Claim) -> Iterator[Finding]:
+def accuracy_claim(document: ReportText, results: Results, claim: Claim) -> Iterator[Finding]:
     """Yield an accuracy of a network that no table gives."""
     model, value = claim.model or baseline_meant(claim), claim.value.times("0.01")
     if model is None or value.high < Decimal("0.2") or OTHER_ACCURACY.search(claim.cues):
@@ -169,7 +169,7 @@ def is_in_ablation(results: Results, value: Interval) -> bool:
     return any(a is not None and value.touches(a) for a in reached)
 
 
-def size_claim(document: Document, results: Results, claim: Claim) -> Iterator[Finding]:
+def size_claim(document: ReportText, results: Results, claim: Claim) -> Iterator[Finding]:
     """Yield a size of a network that no table gives, or that is in MiB."""
     is_end = claim.model is None and TO.search(claim.before) and SIZE.search(claim.sentence.text)
     models = INT8_KINDS if is_end else (claim.model,) if claim.model else ()
@@ -199,7 +199,7 @@ def size_claim(document: Document, results: Results, claim: Claim) -> Iterator[F
 
 
 def ratio_claim(
-    document: Document, results: Results, claim: Claim, is_of_size: bool
+    document: ReportText, results: Results, claim: Claim, is_of_size: bool
 ) -> Iterator[Finding]:
     """Yield a compression or a speed-up that doesn't follow from sizes or latencies."""
     named = tuple(model for model in claim.clause.models if model in ("ptq", "qat"))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from tools.review.findings import Finding
-from tools.review.reading.document import Document
+from tools.review.reading.document import ReportText
 from tools.review.reading.markup import Image
 
 REMOTE = re.compile(r"^(?:[a-z][a-z0-9+.-]+:|//|#)", re.I)  # also data: of an embedded image
@@ -13,7 +13,7 @@ SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"RIF
 CURVES = 2  # the section that has to show a figure
 
 
-def review_images(document: Document, folder: Path) -> Iterator[Finding]:
+def review_images(document: ReportText, folder: Path) -> Iterator[Finding]:
     """Yield images that can't be shown; those of other servers are not looked at."""
     for image in document.images:
         fault = fault_of(image, folder)
@@ -33,7 +33,7 @@ def review_images(document: Document, folder: Path) -> Iterator[Finding]:
             )
 
 
-def _draws(document: Document) -> bool:
+def _draws(document: ReportText) -> bool:
     """Tell whether code of a drawing language, or a link to a figure, stands for an image."""
     figure = re.compile(r"\]\([^()\n]{0,300}\.(?:png|jpe?g|svg|pdf|webp|gif|html)\b", re.I)
     return any(

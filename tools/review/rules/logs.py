@@ -10,7 +10,7 @@ from lab3.log.runlog import RunLog
 from tools.report.facts.comparison import compare
 from tools.review.findings import Finding
 from tools.review.reading.cues import CHOSEN_OTHERWISE
-from tools.review.reading.document import Document
+from tools.review.reading.document import ReportText
 from tools.review.reading.quantities import Interval, Quantity, exactly, quantities
 from tools.review.reading.results import Results, Row, Setting, accuracy, show_percent
 from tools.review.reading.sentences import sentences
@@ -40,7 +40,9 @@ class Logged:
         return cls(exactly(value), f"{log.path}:{number}")
 
 
-def review_logs(document: Document, results: Results, logs: Sequence[RunLog]) -> Iterator[Finding]:
+def review_logs(
+    document: ReportText, results: Results, logs: Sequence[RunLog]
+) -> Iterator[Finding]:
     if not logs:
         return
     for table in results.tables:
@@ -56,7 +58,7 @@ def review_logs(document: Document, results: Results, logs: Sequence[RunLog]) ->
     yield from hyperparameters(document, results, logs)
 
 
-def accuracies(document: Document, row: Row, logs: list[RunLog]) -> Iterator[Finding]:
+def accuracies(document: ReportText, row: Row, logs: list[RunLog]) -> Iterator[Finding]:
     cell, value = row.cells.get("accuracy"), row.accuracy
     tested = [Logged.of(log, r, r.accuracy) for log in logs for r in _results(log)]
     seen = [Logged.of(log, e, e.validation_accuracy) for log in logs if (e := log.end)]
@@ -85,7 +87,7 @@ def _results(log: RunLog) -> list[Result]:
     return [record for record in log.records if isinstance(record, Result)]
 
 
-def sizes(document: Document, row: Row, logs: list[RunLog]) -> Iterator[Finding]:
+def sizes(document: ReportText, row: Row, logs: list[RunLog]) -> Iterator[Finding]:
     cell, value = row.cells.get("size"), row.size
     ends = [(log, r) for log in logs for r in log.records if isinstance(r, End | Result)]
     known = [Logged.of(log, r, r.checkpoint_bytes) for log, r in ends]
@@ -106,7 +108,7 @@ def sizes(document: Document, row: Row, logs: list[RunLog]) -> Iterator[Finding]
 
 
 def drops(
-    document: Document, row: Row, logs: Sequence[RunLog], own: list[RunLog]
+    document: ReportText, row: Row, logs: Sequence[RunLog], own: list[RunLog]
 ) -> Iterator[Finding]:
     """Yield a drop that the logs contradict, unless arithmetic within the table shows it too."""
     cell = row.cells.get("drop")
@@ -131,7 +133,7 @@ def drops(
     )
 
 
-def latencies(document: Document, row: Row, logs: list[RunLog]) -> Iterator[Finding]:
+def latencies(document: ReportText, row: Row, logs: list[RunLog]) -> Iterator[Finding]:
     """Yield a latency that no evaluation in the logs measured; it may come from elsewhere."""
     cell, value = row.cells.get("latency"), row.latency
     known = [Logged.of(log, r, r.latency.median_s) for log in logs for r in _results(log)]
@@ -150,7 +152,7 @@ def latencies(document: Document, row: Row, logs: list[RunLog]) -> Iterator[Find
 
 
 def setting_reached(
-    document: Document, setting: Setting, logs: Sequence[RunLog]
+    document: ReportText, setting: Setting, logs: Sequence[RunLog]
 ) -> Iterator[Finding]:
     """Yield an accuracy of a setting when all runs with these hyperparameters reached another."""
     value = accuracy(setting.accuracy)
@@ -219,7 +221,7 @@ def fits(hyper: Hyperparameters, name: str, quantity: Quantity) -> bool:
 
 
 def hyperparameters(
-    document: Document, results: Results, logs: Sequence[RunLog]
+    document: ReportText, results: Results, logs: Sequence[RunLog]
 ) -> Iterator[Finding]:
     """Yield hyperparameters that no run had: of tables "name | value", and "name = 5" in text."""
     runs = [(log, log.start.hyperparameters) for log in logs if log.start.hyperparameters]

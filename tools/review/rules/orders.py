@@ -15,7 +15,7 @@ from tools.review.reading.cues import (
     SMALLER,
     WORSE,
 )
-from tools.review.reading.document import Document
+from tools.review.reading.document import ReportText
 from tools.review.reading.quantities import Interval
 from tools.review.reading.results import NAMES, Results, models_in, show_percent
 from tools.review.reading.sentences import Sentence, sentences
@@ -33,14 +33,14 @@ NOBODY = re.compile(r"\b(?:neither|none)\b", re.I)
 GOES_ON = re.compile(r"(?:,|\bbut|\band|甚至|也|還|还)(?!.*\bwhich)")  # with the same subject
 
 
-def review_orders(document: Document, results: Results) -> Iterator[Finding]:
+def review_orders(document: ReportText, results: Results) -> Iterator[Finding]:
     for sentence in sentences(document):
         if sentence.is_claim:
             yield from _compared(document, results, sentence)
             yield from _best(document, results, sentence)
 
 
-def _compared(document: Document, results: Results, sentence: Sentence) -> Iterator[Finding]:
+def _compared(document: ReportText, results: Results, sentence: Sentence) -> Iterator[Finding]:
     """Yield "A is better than B", or its opposite, where the accuracies say otherwise."""
     text = ASIDE.sub("", sentence.text)
     models = models_in(text)
@@ -101,7 +101,7 @@ def contradicts(is_better: bool, first: Interval, second: Interval) -> bool:
     return first.middle < second.middle if is_better else first.middle > second.middle
 
 
-def _best(document: Document, results: Results, sentence: Sentence) -> Iterator[Finding]:
+def _best(document: ReportText, results: Results, sentence: Sentence) -> Iterator[Finding]:
     """Yield a network that is said to be the most accurate, but isn't."""
     text = ASIDE.sub("", sentence.text)
     named = list(dict.fromkeys(model for _, model in models_in(text)))
@@ -118,7 +118,7 @@ def _best(document: Document, results: Results, sentence: Sentence) -> Iterator[
 
 
 def _finding(
-    document: Document, sentence: Sentence, first: Model, second: Model,
+    document: ReportText, sentence: Sentence, first: Model, second: Model,
     accuracies: tuple[Interval, Interval],
 ) -> Finding:  # fmt: skip
     one, two = (show_percent(accuracy) for accuracy in accuracies)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from tools.review.findings import Finding, Sure
-from tools.review.reading.document import Document
+from tools.review.reading.document import ReportText
 from tools.review.reading.quantities import Interval, exactly
 from tools.review.reading.results import NAMES, Results, Row
 from tools.review.reading.words import (
@@ -50,7 +50,7 @@ INT8 = (
 )
 
 
-def review_sizes(document: Document, results: Results, logged: list[int]) -> Iterator[Finding]:
+def review_sizes(document: ReportText, results: Results, logged: list[int]) -> Iterator[Finding]:
     """``logged`` are sizes in bytes from run logs, known besides those of the ResNet-50."""
     for table in results.tables:
         for row in table:
@@ -73,7 +73,7 @@ def decimal_size(row: Row, logged: list[int]) -> tuple[Interval | None, bool]:
     return (scaled if is_mib else size), is_mib
 
 
-def mebibytes(document: Document, row: Row, logged: list[int]) -> Iterator[Finding]:
+def mebibytes(document: ReportText, row: Row, logged: list[int]) -> Iterator[Finding]:
     """Yield a size that is divided by 2**20 but called MB."""
     size, is_mib = decimal_size(row, logged)
     cell = row.cells.get("size")
@@ -90,7 +90,7 @@ def mebibytes(document: Document, row: Row, logged: list[int]) -> Iterator[Findi
         )
 
 
-def schemes(document: Document, table: list[Row]) -> Iterator[Finding]:
+def schemes(document: ReportText, table: list[Row]) -> Iterator[Finding]:
     """Yield sizes of INT8 networks that the lab's configuration doesn't give."""
     sizes = [(row, decimal_size(row, [])[0]) for row in table]
     fp32 = [size for row, size in sizes if row.model == "fp32" and size]
@@ -108,7 +108,7 @@ def schemes(document: Document, table: list[Row]) -> Iterator[Finding]:
 
 
 def _reveals(
-    document: Document, row: Row, size: Interval, fitting: list[Configuration], usual: list[Row]
+    document: ReportText, row: Row, size: Interval, fitting: list[Configuration], usual: list[Row]
 ) -> Finding:
     cell = row.cells["size"]
     what = " or ".join(configuration.text for configuration in fitting)
@@ -130,7 +130,7 @@ def _reveals(
     )
 
 
-def is_described(document: Document, row: Row, fitting: list[Configuration]) -> bool:
+def is_described(document: ReportText, row: Row, fitting: list[Configuration]) -> bool:
     """Tell whether the report says that this network was made as one of these sizes reveals.
 
     What the row's label says counts more than what the text says.
@@ -147,7 +147,7 @@ def is_described(document: Document, row: Row, fitting: list[Configuration]) -> 
 
 
 @lru_cache(maxsize=4)  # one for each network
-def _described(document: Document, name: str) -> tuple[bool, bool]:
+def _described(document: ReportText, name: str) -> tuple[bool, bool]:
     """Tell whether sentences on a network, or on all, say per channel, and not fused."""
     said = [
         sentence

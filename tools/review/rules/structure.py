@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from tools.review.findings import Finding
-from tools.review.reading.document import Block, Document
+from tools.review.reading.document import Block, ReportText
 from tools.review.reading.results import Cell, Results
 from tools.review.reading.words import (
     ANSWER_LABEL,
@@ -25,14 +25,14 @@ UNFILLED = re.compile(r"\.{2,}|…+|[xX]{2,}|\?{2,}")
 STRUCTURAL = ("heading", "rule")
 
 
-def review_structure(document: Document, results: Results) -> Iterator[Finding]:
+def review_structure(document: ReportText, results: Results) -> Iterator[Finding]:
     yield from sections(document)
     yield from prompts(document)
     yield from placeholders(document)
     yield from empty_cells(document, results)
 
 
-def sections(document: Document) -> Iterator[Finding]:
+def sections(document: ReportText) -> Iterator[Finding]:
     """Yield sections that are missing, and those that come before an earlier one."""
     present = [heading.section for heading in document.headings]
     for number, (title, _) in enumerate(SECTIONS, 1):
@@ -59,7 +59,7 @@ def sections(document: Document) -> Iterator[Finding]:
             )
 
 
-def prompts(document: Document) -> Iterator[Finding]:
+def prompts(document: ReportText) -> Iterator[Finding]:
     """Yield questions of the template that nothing answers.
 
     Prompts in a row that end in a table or figure are answered by it: the template has such.
@@ -128,7 +128,7 @@ def _is_end(blocks: list[Block], index: int) -> bool:
     return index >= len(blocks) or blocks[index].kind in STRUCTURAL
 
 
-def _unanswered(document: Document, block: Block) -> Finding:
+def _unanswered(document: ReportText, block: Block) -> Finding:
     return document.finding(
         "prompt-unanswered",
         block.line,
@@ -139,7 +139,7 @@ def _unanswered(document: Document, block: Block) -> Finding:
     )
 
 
-def placeholders(document: Document) -> Iterator[Finding]:
+def placeholders(document: ReportText) -> Iterator[Finding]:
     """Yield what stands where an answer or a number has to come."""
     for block in document.blocks:
         if block.kind == "table" and block.table:
@@ -157,7 +157,7 @@ def placeholders(document: Document) -> Iterator[Finding]:
             yield _placeholder(document, block.line + text.count("\n", 0, match.start()), match[0])
 
 
-def _placeholder(document: Document, line: int, text: str) -> Finding:
+def _placeholder(document: ReportText, line: int, text: str) -> Finding:
     return document.finding(
         "placeholder",
         line,
@@ -168,7 +168,7 @@ def _placeholder(document: Document, line: int, text: str) -> Finding:
     )
 
 
-def empty_cells(document: Document, results: Results) -> Iterator[Finding]:
+def empty_cells(document: ReportText, results: Results) -> Iterator[Finding]:
     """Yield results that a table has a place for but doesn't give; a baseline has no drop."""
     for table in results.tables:
         for row in table:
@@ -194,7 +194,7 @@ def _is_empty(cell: Cell) -> bool:
     return cell.is_blank and not re.fullmatch(r"\.{3}|\?{2,}", cell.text)
 
 
-def _empty(document: Document, line: int, what: str) -> Finding:
+def _empty(document: ReportText, line: int, what: str) -> Finding:
     return document.finding(
         "cell-empty",
         line,
