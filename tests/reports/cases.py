@@ -37,11 +37,13 @@ def wrong(base: str, old: str, new: str, *findings: tuple[str, str]) -> Case:
 
 
 TITLES = (
-    "1. Model Architecture (10%)", "2. Training and Validation Curves (10%)",
+    "1. Model Architecture (10%)",
+    "2. Training and Validation Curves (10%)",
     "3. Accuracy Tuning and Hyperparameter Selection (20%)",
-    "4. Custom QConfig Implementation (25%)", "5. Comparison of Quantization Schemes (25%)",
+    "4. Custom QConfig Implementation (25%)",
+    "5. Comparison of Quantization Schemes (25%)",
     "6. Discussion and Conclusion (10%)",
-)  # fmt: skip
+)
 PTQ_ROW = "| PTQ | 23.66 | 92.99 | 0.97 | 12.00 | 2.50x |"
 QAT_ROW = "| QAT | 23.66 | 93.41 | 0.55 | 12.00 | 2.50x |"
 

@@ -15,10 +15,13 @@ def written(
 ) -> Case:
     """A report in six short sections."""
     titles = (
-        "1. Model Architecture", "2. Training and Validation Curves",
-        "3. Accuracy Tuning and Hyperparameter Selection", "4. Custom QConfig Implementation",
-        "5. Comparison of Quantization Schemes", "6. Discussion and Conclusion",
-    )  # fmt: skip
+        "1. Model Architecture",
+        "2. Training and Validation Curves",
+        "3. Accuracy Tuning and Hyperparameter Selection",
+        "4. Custom QConfig Implementation",
+        "5. Comparison of Quantization Schemes",
+        "6. Discussion and Conclusion",
+    )
     bodies = ("Bottleneck blocks with stubs.", curves, tuning, qconfig, comparison, discussion)
     parts = [f"### {title}\n\n{body}\n" for title, body in zip(titles, bodies, strict=True)]
     return Case("", (), tuple(findings), whole="\n".join(parts))

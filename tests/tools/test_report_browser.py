@@ -20,9 +20,14 @@ from tools.report.texts import LANGUAGES
 from tools.report.writing import write_report
 
 OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 WIDTHS = (390, 1280)  # a phone, a desktop
 
 
@@ -52,9 +57,14 @@ def opened(chromium: Browser, path: Path, width: int) -> tuple[Page, list[str]]:
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: (
-        complaints.append(request.url) if not request.url.startswith(("file:", "data:")) else None
-    ))  # fmt: skip
+    page.on(
+        "request",
+        lambda request: (
+            complaints.append(request.url)
+            if not request.url.startswith(("file:", "data:"))
+            else None
+        ),
+    )
     page.goto(path.as_uri())
     return page, complaints
 

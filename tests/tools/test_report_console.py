@@ -50,9 +50,13 @@ def test_each_epoch_is_read_back_behind_any_progress_bar(
     log = parsed(text)
     assert [point.epoch for point in log.points] == [*range(1, len(rows) + 1)]
     for point, (_, _, (tl, ta, vl, va)) in zip(log.points, rows, strict=True):
-        told = (point.train_loss, point.train_accuracy, point.validation_loss,
-                point.validation_accuracy)  # fmt: skip
-        assert told == pytest.approx((tl, ta / 100, vl, va / 100), abs=1e-9)
+        numbers = (
+            point.train_loss,
+            point.train_accuracy,
+            point.validation_loss,
+            point.validation_accuracy,
+        )
+        assert numbers == pytest.approx((tl, ta / 100, vl, va / 100), abs=1e-9)
     assert not log.has_repeated_epochs
     assert log.epoch_lines == [*range(1, len(rows) + 1)]
 

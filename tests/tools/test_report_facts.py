@@ -213,22 +213,49 @@ def test_an_ablation_row_shows_every_hyperparameter() -> None:
     logs = [
         setting("base", 0.9),
         setting(
-            "other", 0.85, best_epoch=3, label_smoothing=0, optimizer="adamw",
-            scheduler="constant", augmentation="none", learning_rate=1e-3, batch_size=32,
-            weight_decay=0, momentum=0.95, epochs=7,
+            "other",
+            0.85,
+            best_epoch=3,
+            label_smoothing=0,
+            optimizer="adamw",
+            scheduler="constant",
+            augmentation="none",
+            learning_rate=1e-3,
+            batch_size=32,
+            weight_decay=0,
+            momentum=0.95,
+            epochs=7,
         ),
-    ]  # fmt: skip
+    ]
     table = ablation_table(ablations(logs))
     assert table.rows == [
         (
-            "base", "cross entropy, label smoothing 0.1", "SGD", "cosine", "autoaugment", "0.1",
-            "128", "0.0005 / 0.9", "3", "2", "90.00 *",
+            "base",
+            "cross entropy, label smoothing 0.1",
+            "SGD",
+            "cosine",
+            "autoaugment",
+            "0.1",
+            "128",
+            "0.0005 / 0.9",
+            "3",
+            "2",
+            "90.00 *",
         ),
         (
-            "other", "cross entropy", "AdamW", "constant", "none", "0.001",
-            "32", "0 / 0.95", "7", "3", "85.00",
+            "other",
+            "cross entropy",
+            "AdamW",
+            "constant",
+            "none",
+            "0.001",
+            "32",
+            "0 / 0.95",
+            "7",
+            "3",
+            "85.00",
         ),
-    ]  # fmt: skip
+    ]
     assert {len(row) for row in table.rows} == {len(table.headers)}
     assert loss_name(Hyperparameters(label_smoothing=0.25)).endswith("label smoothing 0.25")
 
@@ -317,9 +344,8 @@ def pixels_like(image: np.ndarray, color: str) -> int:
 @pytest.mark.parametrize("count", [1, 2, 1000])
 def test_curves_are_drawn_as_png_and_svg(tmp_path: Path, count: int) -> None:
     png, svg = save_curves(training(count), best_epoch=count, path=tmp_path / "curves")
-    assert sorted(tmp_path.iterdir()) == [png, svg] == [
-        tmp_path / "curves.png", tmp_path / "curves.svg",
-    ]  # fmt: skip
+    assert [png, svg] == [tmp_path / "curves.png", tmp_path / "curves.svg"]
+    assert sorted(tmp_path.iterdir()) == [png, svg]
     assert imread(png).shape[:2] == (540, 1350)
     assert ET.parse(svg).getroot().tag == "{http://www.w3.org/2000/svg}svg"
 

@@ -34,7 +34,7 @@ from tools.review import review
 from tools.student.hardware import print_certificate
 
 
-def told(folder: Path, language: str = "en") -> str:
+def hardware_section(folder: Path, language: str = "en") -> str:
     """The section as it is written, without a figure drawn."""
     t = load_texts(language)
     context = Context(collect(folder / "runs"), t, t, folder / "figures", folder)
@@ -47,10 +47,10 @@ def section(text: str) -> str:
 
 def tables(text: str) -> list[list[list[str]]]:
     """All tables of a section, each as rows of cells without its ruler."""
-    found = re.findall(r"(?:^\|.*\n?)+", text, re.MULTILINE)
+    blocks = re.findall(r"(?:^\|.*\n?)+", text, re.MULTILINE)
     split = [
         [[c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table.splitlines()]
-        for table in found
+        for table in blocks
     ]
     return [[rows[0], *rows[2:]] for rows in split]
 
@@ -88,24 +88,58 @@ def test_the_tables_hold_the_numbers_of_the_record(english: str) -> None:
     summary, savings, *_ = tables(english)
     assert [row[0] for row in summary] == ["Run", "`ptq`", "`qat`"]
     assert summary[1][1:] == [
-        "40", f"{VALUES:,}", "0", "6 to 9", "-1 to 1", "23", "17", "9",
-    ]  # fmt: skip
+        "40",
+        f"{VALUES:,}",
+        "0",
+        "6 to 9",
+        "-1 to 1",
+        "23",
+        "17",
+        "9",
+    ]
     multiplications, saved = 2 * 27_648 + 640, 2 * 1024 + 2 * 2048 + 64 + 10
     clipped = 7 + 2_500 + (11 + 3) + 4 * 3
     assert savings[2] == [
-        "`qat`", f"{multiplications:,}", f"{saved:,}",
-        f"{100 * saved / (saved + multiplications):.2f}", f"{100 * clipped / VALUES:.3f}",
-    ]  # fmt: skip
+        "`qat`",
+        f"{multiplications:,}",
+        f"{saved:,}",
+        f"{100 * saved / (saved + multiplications):.2f}",
+        f"{100 * clipped / VALUES:.3f}",
+    ]
 
 
 def test_every_layer_has_a_row(english: str) -> None:
     _, _, steps, others = tables(english)
     assert [row[0] for row in steps[1:]] == [f"`{layer.layer}`" for layer in LAYERS]
     assert steps == others
-    assert steps[1] == ["`quant`", "input quantizer", "-", "-", "6", "", "-", "-", "-", "7", "0",
-                        "31.3"]  # fmt: skip
-    assert steps[2] == ["`conv1`", "convolution", "9", "-", "4", "weight, activation", "21", "17",
-                        "11", "0", "2,500", "31.3"]  # fmt: skip
+    assert steps[1] == [
+        "`quant`",
+        "input quantizer",
+        "-",
+        "-",
+        "6",
+        "",
+        "-",
+        "-",
+        "-",
+        "7",
+        "0",
+        "31.3",
+    ]
+    assert steps[2] == [
+        "`conv1`",
+        "convolution",
+        "9",
+        "-",
+        "4",
+        "weight, activation",
+        "21",
+        "17",
+        "11",
+        "0",
+        "2,500",
+        "31.3",
+    ]
     assert steps[4][2:4] == ["1", "0 / 2"]
     assert steps[6][-1] == "-"
 
@@ -135,7 +169,7 @@ def test_a_network_that_differs_is_not_called_identical(tmp_path: Path) -> None:
     many = [difference(f"conv{i}", 2, i, "bias") for i in range(1, 6)]
     own = proof("qnnpack", *many, difference("fc", 1, 1, "zero_point"))
     certify(write_runs(tmp_path / "runs"), proofs=(own,), ties="even")
-    text = told(tmp_path)
+    text = hardware_section(tmp_path)
     assert f"of {VALUES:,} values of its 7 layers, for 40 test images, 11 are not those of" in text
     assert "by 5 at most: in `conv1`, `conv2`, `conv3` and 2 more, the bias is not on" in text
     assert "in `fc`, the engine rounds after it has added an odd zero point." in text
@@ -148,7 +182,7 @@ def test_engines_that_compute_the_same_share_a_sentence(tmp_path: Path) -> None:
     alike = OTHER.model_copy(update={"engine": "x86"})
     fewer = OTHER.model_copy(update={"engine": "fbgemm", "changed_classes": 2})
     certify(write_runs(tmp_path / "runs"), proofs=(proof("qnnpack"), OTHER, alike, fewer))
-    text = told(tmp_path, "zh-TW")
+    text = hardware_section(tmp_path, "zh-TW")
     assert re.findall(r"^- 引擎 ([^：]*)：", text, re.M) == ["onednn、x86", "fbgemm"] * 2
     assert text.count("40 張測試影像中有 3 張的類別與 qnnpack 不同") == 2
 
@@ -169,14 +203,14 @@ def test_the_figure_is_there_is_not_blank_and_is_told_in_numbers(
     report: Path, language: str
 ) -> None:
     folder = report / language
-    found = re.search(
+    image = re.search(
         r"!\[([^]]*)\]\((figures/hardware\.png)\)", (folder / "report.md").read_text()
     )
-    assert found
-    assert re.findall(r"\d+", found[1]) == ["32", *["6", "10", "23", "10", "17", "1", "9"] * 2]
-    pixels = imread(folder / found[2])[..., :3]
+    assert image
+    assert re.findall(r"\d+", image[1]) == ["32", *["6", "10", "23", "10", "17", "1", "9"] * 2]
+    pixels = imread(folder / image[2])[..., :3]
     assert (pixels < 0.9).any(axis=2).mean() > 0.005
-    assert b"<svg" in (folder / found[2]).with_suffix(".svg").read_bytes()[:400]
+    assert b"<svg" in (folder / image[2]).with_suffix(".svg").read_bytes()[:400]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -193,13 +227,13 @@ def test_the_lines_of_the_certificates_are_named(tmp_path: Path) -> None:
         name: len((tmp_path / "runs" / name / "run.jsonl").read_text().splitlines())
         for name in ("ptq", "qat")
     }
-    named = "; ".join(f"`runs/{name}/run.jsonl` line {line}" for name, line in lines.items())
-    assert f"<sub>Source: {named}</sub>" in told(tmp_path)
+    places = "; ".join(f"`runs/{name}/run.jsonl` line {line}" for name, line in lines.items())
+    assert f"<sub>Source: {places}</sub>" in hardware_section(tmp_path)
 
 
 def test_one_run_without_a_certificate_is_left_out(tmp_path: Path) -> None:
     append(write_runs(tmp_path / "runs") / "qat", certificate(QAT_SHA))
-    text = told(tmp_path)
+    text = hardware_section(tmp_path)
     assert [row[0] for row in tables(text)[0]] == ["Run", "`qat`"]
     assert "ptq" not in text
 
@@ -212,7 +246,7 @@ def test_without_a_certificate_of_the_checkpoint_there_is_a_gap(
     runs = write_runs(tmp_path / "runs")
     if is_stale:
         append(runs / "ptq", certificate("f" * 64))
-    text = told(tmp_path, language)
+    text = hardware_section(tmp_path, language)
     gap = {"en": "**Gap:**", "zh-TW": "**缺漏：**"}[language]
     assert text.startswith(gap)
     assert "\n" not in text
@@ -236,8 +270,9 @@ def test_an_older_report_gets_the_section_and_keeps_its_words(
 
 def test_odd_certificates_are_told_and_drawn(tmp_path: Path) -> None:
     """Valid records whose parts don't fit each other."""
-    nothing = EngineProof(engine="none", images=0, values=0, different=5, changed_classes=0,
-                          differences=())  # fmt: skip
+    nothing = EngineProof(
+        engine="none", images=0, values=0, different=5, changed_classes=0, differences=()
+    )
     runs = write_runs(tmp_path / "runs")
     append(runs / "ptq", certificate(PTQ_SHA, layers=(), images=0, proofs=(nothing,)))
     wide = layer("conv1", accumulator_bits=40, seen_bits=None, shift=-3, below=2**70)
@@ -258,19 +293,27 @@ small = st.integers(0, 10**6)
 shifts = st.none() | st.integers(-8, 24)
 any_layers = st.lists(
     st.builds(
-        layer, st.just("x"), operation=st.sampled_from(["convolution", "linear", "addition",
-                                                        "average", "relu", "quantize"]),
-        shift=shifts, accumulator_bits=st.none() | st.integers(2, 32), values=small,
-        seen_bits=st.none() | st.integers(1, 32), multiplications=small, saved=small, below=small,
+        layer,
+        st.just("x"),
+        operation=st.sampled_from(
+            ["convolution", "linear", "addition", "average", "relu", "quantize"]
+        ),
+        shift=shifts,
+        accumulator_bits=st.none() | st.integers(2, 32),
+        values=small,
+        seen_bits=st.none() | st.integers(1, 32),
+        multiplications=small,
+        saved=small,
+        below=small,
         above=small,
     ),
     max_size=6,
-)  # fmt: skip
+)
 
 
 @given(any_layers, st.integers(0, 10_000))
 def test_totals_are_those_of_a_loop(layers: list[IntegerLayer], images: int) -> None:
-    found = hardware.totals(certificate(PTQ_SHA, layers=tuple(layers), images=images))
+    totals = hardware.totals(certificate(PTQ_SHA, layers=tuple(layers), images=images))
     multiplications = saved = clipped = values = 0
     products, additions, bits, seen = [], [], [], []
     for x in layers:
@@ -282,19 +325,19 @@ def test_totals_are_those_of_a_loop(layers: list[IntegerLayer], images: int) -> 
             additions.append(x.shift)
         if x.shift is not None and x.operation in ("convolution", "linear"):
             products.append(x.shift)
-    for shown, numbers in ((found.products, products), (found.additions, additions)):
+    for shown, numbers in ((totals.products, products), (totals.additions, additions)):
         assert shown == ((sorted(numbers)[0], sorted(numbers)[-1]) if numbers else None)
-    assert (found.bits, found.seen_bits) == (max(bits, default=None), max(seen, default=None))
-    assert found.head_room == (32 - max(bits) if bits else None)
-    assert (found.multiplications, found.saved) == (multiplications, saved)
-    assert found.saved_part * (saved + multiplications) == pytest.approx(saved)
-    assert found.saturated_part == (clipped / values if values else 0)
+    assert (totals.bits, totals.seen_bits) == (max(bits, default=None), max(seen, default=None))
+    assert totals.head_room == (32 - max(bits) if bits else None)
+    assert (totals.multiplications, totals.saved) == (multiplications, saved)
+    assert totals.saved_part * (saved + multiplications) == pytest.approx(saved)
+    assert totals.saturated_part == (clipped / values if values else 0)
 
 
 def test_the_terminal_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     alike = OTHER.model_copy(update={"engine": "x86"})
-    made = certificate(PTQ_SHA, proofs=(proof("qnnpack"), proof("fbgemm"), OTHER, alike))
-    print_certificate("ptq", made)
+    record = certificate(PTQ_SHA, proofs=(proof("qnnpack"), proof("fbgemm"), OTHER, alike))
+    print_certificate("ptq", record)
     shown = capsys.readouterr().out
     assert f"identical: all {VALUES:,} values of {len(LAYERS)} layers" in shown
     assert "halves to even, in additions away from zero, as qnnpack does" in shown

@@ -53,18 +53,18 @@ FORBIDDEN = {
 class Dangers(HTMLParser):
     """Collects what could act or load anything in a piece of HTML."""
 
-    def __init__(self, made: str) -> None:
+    def __init__(self, html: str) -> None:
         super().__init__()
-        self.found: list[str] = []
-        self.feed(made)
+        self.dangers: list[str] = []
+        self.feed(html)
         self.close()
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.found += [tag] if tag in FORBIDDEN else []
+        self.dangers += [tag] if tag in FORBIDDEN else []
         for name, value in attributes:
             is_link = name in ("href", "src") and not is_harmless(tag, value or "")
             if is_link or name.startswith("on") or name in ("style", "srcset", "xlink:href"):
-                self.found.append(f"{tag} {name}={value}")
+                self.dangers.append(f"{tag} {name}={value}")
 
 
 def is_harmless(tag: str, target: str) -> bool:
@@ -75,9 +75,9 @@ def is_harmless(tag: str, target: str) -> bool:
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_that_acts_survives(tmp_path: Path, attack: str) -> None:
-    made, _ = page(f"# Title\n\nbefore\n\n{ATTACKS[attack]}\n\nafter", tmp_path, "en")
-    body = made[made.index("<main>") :]
-    assert Dangers(body).found == []
+    html, _ = page(f"# Title\n\nbefore\n\n{ATTACKS[attack]}\n\nafter", tmp_path, "en")
+    body = html[html.index("<main>") :]
+    assert Dangers(body).dangers == []
     assert body.count("</html>") == 1
     assert "before" in body
 
@@ -91,30 +91,30 @@ PIECES = (
 @settings(max_examples=200)
 @given(st.lists(st.sampled_from(PIECES)).map("".join))
 def test_no_mixture_of_attacks_survives(text: str) -> None:
-    made, _ = page(text, Path("no-such-folder"), "en")
-    assert Dangers(made[made.index("<main>") :]).found == []
+    html, _ = page(text, Path("no-such-folder"), "en")
+    assert Dangers(html[html.index("<main>") :]).dangers == []
 
 
 def test_the_policy_allows_only_the_pages_own_style(tmp_path: Path) -> None:
-    made, _ = page("# Title", tmp_path, "zh-TW")
-    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', made)
+    html, _ = page("# Title", tmp_path, "zh-TW")
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)
     assert policy
     assert policy[1].startswith("default-src 'none'; img-src data:; style-src 'sha256-")
     assert "unsafe" not in policy[1]
-    assert '<html lang="zh-TW">' in made
+    assert '<html lang="zh-TW">' in html
 
 
 def test_formulas_become_mathml_and_code_and_prices_stay() -> None:
-    made = safe_html(
+    html = safe_html(
         "Inline $s = \\frac{2m}{255}$ and `$code$`, for $5 and $6.\n\n$$q = x^2 < 3 \\& y$$\n\n"
         "```\n$$not a formula$$\n```\n"
     )
-    assert made.count("<math") == 2
-    assert 'display="block"' in made
-    assert "<mfrac>" in made
-    assert "<code>$code$</code>" in made
-    assert "$5 and $6" in made
-    assert "$$not a formula$$" in made
+    assert html.count("<math") == 2
+    assert 'display="block"' in html
+    assert "<mfrac>" in html
+    assert "<code>$code$</code>" in html
+    assert "$5 and $6" in html
+    assert "$$not a formula$$" in html
 
 
 @pytest.mark.parametrize(
@@ -125,12 +125,12 @@ def test_a_formula_that_is_none_does_no_harm(formula: str) -> None:
 
 
 def test_lists_tables_and_unfolding_parts_survive() -> None:
-    made = safe_html(
+    html = safe_html(
         '- a\n- b\n\n<details markdown="1">\n<summary>All</summary>\n\n| A | B |\n| --- | ---: |\n'
         "| x | 1 |\n\n</details>\n\n<sub>Source: `runs/fp32/run.jsonl` lines 2-3</sub>\n"
     )
     for tag in ("<li>", "<details>", "<summary>All</summary>", '<td align="right">1</td>', "<sub>"):
-        assert tag in made
+        assert tag in html
 
 
 PNG = b"\x89PNG\r\n\x1a\n rest"
@@ -153,10 +153,10 @@ def test_images_that_can_not_be_embedded_are_named(tmp_path: Path, source: str) 
     (folder / "link.png").symlink_to(tmp_path / "outside.png")
     (folder / "text.png").write_text("no image")
     (folder / "secret.txt").write_text("secret")
-    made, (problem,) = page(f"![what it shows]({source})", folder, "en")
+    html, (problem,) = page(f"![what it shows]({source})", folder, "en")
     assert BROKEN[source] in problem
-    assert "what it shows" in made
-    assert "<img" not in made
+    assert "what it shows" in html
+    assert "<img" not in html
 
 
 def test_images_are_embedded_and_only_the_kits_own_svg_is_used(tmp_path: Path) -> None:
@@ -164,6 +164,6 @@ def test_images_are_embedded_and_only_the_kits_own_svg_is_used(tmp_path: Path) -
     for name, vector in (("ours", "<svg><dc:title>Matplotlib v3"), ("other", "<svg><script>")):
         (tmp_path / "figures" / f"{name}.png").write_bytes(PNG)
         (tmp_path / "figures" / f"{name}.svg").write_text(vector)
-    made, problems = page("![a](figures/ours.png) ![b](figures/other.png)", tmp_path, "en")
+    html, problems = page("![a](figures/ours.png) ![b](figures/other.png)", tmp_path, "en")
     assert problems == []
-    assert re.findall(r'src="data:(image/[a-z+]+);', made) == ["image/svg+xml", "image/png"]
+    assert re.findall(r'src="data:(image/[a-z+]+);', html) == ["image/svg+xml", "image/png"]

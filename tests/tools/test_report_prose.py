@@ -10,7 +10,7 @@ PLACEHOLDERS = ["*Write your answer here.*", "*請在此作答。*"]
 NAMES = ("curves", "ask-winner", "comparison")
 
 
-def made(number: int = 1, language: int = 0) -> SplitReport:
+def fresh(number: int = 1, language: int = 0) -> SplitReport:
     """A report as it is made anew: its numbers and its language differ from time to time."""
     bodies = (f"## Curves {language}\n\n{number} epochs", f"**Why {language}?**", f"| {number} |")
     regions = (
@@ -21,7 +21,7 @@ def made(number: int = 1, language: int = 0) -> SplitReport:
 
 
 def again(text: str, number: int = 1, language: int = 0) -> tuple[str, list[str]]:
-    document, edits = merge(made(number, language), parse(text), PLACEHOLDERS, "## Unplaced")
+    document, edits = merge(fresh(number, language), parse(text), PLACEHOLDERS, "## Unplaced")
     return document.text(), [edit.name for edit in edits]
 
 
@@ -29,7 +29,7 @@ def word_list(text: str) -> list[str]:
     return text.split()
 
 
-FIRST = made().text()
+FIRST = fresh().text()
 lines = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=30).filter(
     lambda line: "lab3" not in line.lower()
 )
@@ -47,7 +47,7 @@ def test_prose_between_regions_survives_any_number_of_runs_and_languages(
 ) -> None:
     regions = (
         Region(r.name, None, 0, r.body, piece)
-        for r, piece in zip(made().regions, pieces[1:], strict=True)
+        for r, piece in zip(fresh().regions, pieces[1:], strict=True)
     )
     text = SplitReport(pieces[0], tuple(regions)).text()
     before = parse(text)
@@ -85,7 +85,7 @@ def test_a_placeholder_follows_the_language_and_leaves_when_answered_beside() ->
 
 
 def test_a_number_changed_by_hand_is_reported_with_both_values() -> None:
-    document, (edit,) = merge(made(), parse(FIRST.replace("| 1 |", "| 99 |")), PLACEHOLDERS, "##")
+    document, (edit,) = merge(fresh(), parse(FIRST.replace("| 1 |", "| 99 |")), PLACEHOLDERS, "##")
     assert edit.name == "comparison"
     assert edit.diff == "-| 99 |\n+| 1 |"
     assert FIRST.splitlines()[edit.line - 1].startswith("<!-- lab3: comparison ")
@@ -137,13 +137,17 @@ DAMAGES = {
     "an end is gone": (FIRST.replace("<!-- /lab3 -->\n", "", 1), "begins inside the one of line 1"),
     "the last end is gone": (FIRST[: FIRST.rindex("<!-- /lab3")], "begins and never ends"),
     "a begin is gone": ("\n".join(FIRST.split("\n")[1:]), "ends that has not begun"),
-    "an end stands twice": (FIRST.replace("<!-- /lab3 -->", "<!-- /lab3 -->\n<!-- /lab3 -->", 1),
-                            "ends that has not begun"),
+    "an end stands twice": (
+        FIRST.replace("<!-- /lab3 -->", "<!-- /lab3 -->\n<!-- /lab3 -->", 1),
+        "ends that has not begun",
+    ),
     "a comment is cut": (FIRST.replace("<!-- /lab3 -->", "<!-- /lab3", 1), "looks like one"),
-    "words beside a comment": (FIRST.replace("<!-- /lab3 -->", "<!-- /lab3 --> mine", 1),
-                               "looks like one"),
+    "words beside a comment": (
+        FIRST.replace("<!-- /lab3 -->", "<!-- /lab3 --> mine", 1),
+        "looks like one",
+    ),
     "a digest is cut": (FIRST.replace(f" {digest('| 1 |')}", " 12ab"), "looks like one"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -21,7 +21,7 @@ from tests.lab3.test_runlog import (
     result,
     start,
     written,
-)  # fmt: skip
+)
 from tests.making.runs import write_runs
 from tools.report import prose
 from tools.report.facts import overfitting, scales
@@ -50,11 +50,27 @@ def table_after(text: str, heading: str) -> list[list[str]]:
 
 def test_the_comparison_follows_from_the_logs(report: Path) -> None:
     rows = table_after((report / "report.md").read_text(), "## 5. ")
-    assert rows[0] == ["Model", "Run", "Size (MB)", "Accuracy (%)", "Accuracy drop (points)",
-                       "Compression", "Latency (ms)", "Speed-up"]  # fmt: skip
+    assert rows[0] == [
+        "Model",
+        "Run",
+        "Size (MB)",
+        "Accuracy (%)",
+        "Accuracy drop (points)",
+        "Compression",
+        "Latency (ms)",
+        "Speed-up",
+    ]
     assert rows[1][:6] == ["FP32", "`fp32`", "94.40", "94.00", "0.00", "1.00x"]
-    assert rows[2] == ["PTQ", "`ptq`", "23.66", "93.00", "1.00", "3.99x", "12.00 (12.00-12.00)",
-                       "2.50x"]  # fmt: skip
+    assert rows[2] == [
+        "PTQ",
+        "`ptq`",
+        "23.66",
+        "93.00",
+        "1.00",
+        "3.99x",
+        "12.00 (12.00-12.00)",
+        "2.50x",
+    ]
     assert rows[3][:6] == ["QAT", "`qat`", "23.66", "95.00", "-1.00", "3.99x"]
 
 
@@ -248,8 +264,14 @@ def not_evaluated(runs: Path) -> None:
 def odd_numbers(runs: Path) -> None:
     """A valid log whose parts don't fit each other."""
     nothing = latency(median_s=0.0, lower_quartile_s=0.0, upper_quartile_s=0.0)
-    odd = result(images=0, confusion=[[1, 2, 3], []], class_accuracy={}, checkpoint_bytes=0,
-                 checkpoint_sha256=SHA, latency=nothing)  # fmt: skip
+    odd = result(
+        images=0,
+        confusion=[[1, 2, 3], []],
+        class_accuracy={},
+        checkpoint_bytes=0,
+        checkpoint_sha256=SHA,
+        latency=nothing,
+    )
     written(runs / "fp32", start(hyperparameters=None), epoch(1, train_loss=1e300), end(), odd)
 
 
@@ -269,7 +291,7 @@ GARBAGE = {
     "not evaluated": (not_evaluated, "no network has been evaluated", ""),
     "odd numbers": (odd_numbers, "no complete FP32 run", ""),
     "binary": (binary, "QAT missing", "left out"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
@@ -319,8 +341,13 @@ def test_the_report_needs_no_torch(tmp_path: Path) -> None:
         "report(Path('runs'), Path('report.md'), 'en', True, False, None, None)\n"
         "print('torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=tmp_path,
-                          capture_output=True, text=True, check=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.strip() == "False"
 
 

@@ -215,14 +215,14 @@ def test_a_report_that_agrees_with_its_logs_gives_nothing(
         ("learning rate 0.1", "learning rate of 0.01", "log-hyperparameters", "fp32/run.jsonl:1"),
         ("| 60 | **94.58%** |", "| 60 | **95.58%** |", "log-accuracy", "fp32/run.jsonl:3"),
     ],
-)  # fmt: skip
+)
 def test_what_the_logs_contradict_is_found_with_its_line(
     report: Path, runs: Path, lab3: Command, old: str, new: str, rule: str, place: str
 ) -> None:
     change(report, old, new)
     document = json.loads(lab3("review", report, "--runs", runs, "--json", fails=1).stdout)
-    told = {finding["rule"]: finding["why"] for finding in document["findings"]}
-    assert place in told[rule]
+    reasons = {finding["rule"]: finding["why"] for finding in document["findings"]}
+    assert place in reasons[rule]
 
 
 def test_rows_that_name_a_run_are_compared_with_that_run(

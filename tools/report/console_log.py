@@ -81,15 +81,15 @@ def parse_console(path: Path, text: str) -> ConsoleLog:
     """Return what a console output tells; whatever is no line of the grammars means nothing."""
     log = ConsoleLog(path)
     points: dict[int, Point] = {}
-    named = ["train"]
+    kinds = ["train"]
     for number, line in enumerate(text.split("\n"), 1):
         for piece in ANSI.sub("", line[:LINE_LENGTH]).split("\r"):
             for point in epochs_of(piece, number, log):
                 log.has_repeated_epochs |= point.epoch in points
                 points[point.epoch] = point
                 log.epoch_lines.append(number)
-            named += [MODELS[name.upper()] for name in NAMED.findall(piece)]
-            read_results(piece, number, log, named)
+            kinds += [MODELS[name.upper()] for name in NAMED.findall(piece)]
+            read_results(piece, number, log, kinds)
             log.has_mib |= bool(SUMMARY.search(piece))
     log.points = [points[epoch] for epoch in sorted(points)]
     if not log.points and not log.networks:
@@ -102,9 +102,9 @@ def epochs_of(piece: str, number: int, log: ConsoleLog) -> Iterator[Point]:
     heads = [*EPOCH.finditer(piece)]
     ends = [*(head.start() for head in heads[1:]), len(piece)]
     for head, end in zip(heads, ends, strict=False):
-        told = piece[head.end() : end]
+        rest = piece[head.end() : end]
         values = {}
-        for match in FIELD.finditer(told):
+        for match in FIELD.finditer(rest):
             split = "train" if match["split"].lower() == "train" else "validation"
             is_loss = match["what"].lower() == "loss"
             value = float(match["number"]) if is_loss else fraction(match)
@@ -127,8 +127,8 @@ def fraction(match: re.Match[str]) -> float:
     return value / 100 if match["percent"] or value > 1 else value
 
 
-def read_results(piece: str, number: int, log: ConsoleLog, named: list[str]) -> None:
-    """Take the results that a piece of a line tells; ``named``: the networks named so far."""
+def read_results(piece: str, number: int, log: ConsoleLog, kinds: list[str]) -> None:
+    """Take the results that a piece of a line tells; ``kinds``: of the networks named so far."""
 
     def network(kind: str) -> Network:
         log.result_lines.append(number)
@@ -137,13 +137,13 @@ def read_results(piece: str, number: int, log: ConsoleLog, named: list[str]) -> 
     for match in RESULT.finditer(piece):
         if 0 <= (accuracy := fraction(match)) <= 1:
             network(MODELS[match["model"].upper()]).accuracy = accuracy
-    int8 = next((kind for kind in reversed(named) if kind != "train"), "ptq")
+    int8 = next((kind for kind in reversed(kinds) if kind != "train"), "ptq")
     for title, name, unit in (("[Latency]", "latency_s", 1e-3), ("[File size]", "size_bytes", 1e6)):
         for pair in PAIR.finditer(piece) if title in piece else ():
             kind = MODELS.get(pair["model"], int8)
             setattr(network(kind), name, float(pair["value"]) * unit)
     test, size = TEST.search(piece), TEST_SIZE.search(piece)
     if test and 0 <= (accuracy := fraction(test)) <= 1:
-        network(named[-1]).accuracy = accuracy
+        network(kinds[-1]).accuracy = accuracy
         if size:
-            network(named[-1]).size_bytes = float(size["value"]) * 1e6
+            network(kinds[-1]).size_bytes = float(size["value"]) * 1e6

@@ -98,23 +98,23 @@ def page(text: str, folder: Path, language: str) -> tuple[str, list[str]]:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
-    made = environment.get_template("report.html.j2").render(
+    content = environment.get_template("report.html.j2").render(
         language=language,
         title=html.unescape(re.sub("<[^>]*>", "", title[1])) if title else "Lab 3",
         style=Markup(style),
         style_sha256=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         body=Markup(body),
     )
-    return made, problems
+    return content, problems
 
 
 def safe_html(text: str) -> str:
     """Return Markdown as HTML in which nothing acts and nothing is loaded from elsewhere."""
     extensions: list[str | Extension] = ["fenced_code", "sane_lists", "md_in_html", Formulas()]
     tables = {"tables": {"use_align_attribute": True}}
-    made = Markdown(extensions=[*extensions, "tables"], extension_configs=tables).convert(text)
+    markup = Markdown(extensions=[*extensions, "tables"], extension_configs=tables).convert(text)
     return nh3.clean(
-        made,
+        markup,
         tags=TAGS,
         clean_content_tags={"script", "style", "iframe", "object", "svg", "template", "noscript"},
         attributes=ATTRIBUTES,

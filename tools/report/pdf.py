@@ -11,14 +11,24 @@ from lab3.errors import LabError
 from lab3.log.runlog import write_atomically
 
 BROWSERS = (
-    "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "msedge",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
-)  # fmt: skip
+)
 OPTIONS = (
-    "--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-pdf-header-footer",
-)  # fmt: skip
+    "--headless",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-pdf-header-footer",
+)
 TIMEOUT_S = 60
 
 
@@ -41,8 +51,8 @@ def print_pdf(page: Path, target: Path) -> None:
         # Where namespaces are refused, as in containers; the page is ours, and has no scripts.
         done = ask(program, page, target, ["--no-sandbox"])
     if done.returncode:
-        told = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise LabError(f"{program} could not print {page}: {told[0]}")
+        lines = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise LabError(f"{program} could not print {page}: {lines[0]}")
 
 
 def ask(
@@ -50,20 +60,28 @@ def ask(
 ) -> "subprocess.CompletedProcess[str]":
     """Let a browser print a page; one that prints nothing has failed, whatever it says."""
     with tempfile.TemporaryDirectory(prefix="lab3-pdf-") as folder:
-        made = Path(folder) / "report.pdf"
+        pdf = Path(folder) / "report.pdf"
         command = [
-            program, *OPTIONS, *more, f"--user-data-dir={folder}/profile",
-            f"--print-to-pdf={made}", page.resolve().as_uri(),
-        ]  # fmt: skip
+            program,
+            *OPTIONS,
+            *more,
+            f"--user-data-dir={folder}/profile",
+            f"--print-to-pdf={pdf}",
+            page.resolve().as_uri(),
+        ]
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S,
+                command,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=TIMEOUT_S,
                 check=False,
-            )  # fmt: skip
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise LabError(f"{program} could not print {page}: {error}") from None
-        if made.exists():
-            content = made.read_bytes()
+        if pdf.exists():
+            content = pdf.read_bytes()
             write_atomically(target, lambda file: file.write(content))
         else:
             done.returncode = done.returncode or 1

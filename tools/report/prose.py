@@ -125,14 +125,14 @@ def trim(lines: list[str]) -> str:
 
 
 def merge(
-    made: SplitReport, existing: SplitReport, placeholders: Collection[str], unplaced: str
+    fresh: SplitReport, existing: SplitReport, placeholders: Collection[str], unplaced: str
 ) -> tuple[SplitReport, list[Edit]]:
     """Put the existing document's prose behind the regions of one that was just made.
 
     Prose whose region is no more comes last, under the heading ``unplaced``. An answer that was
     written inside a region moves behind it. Returns also the regions that were edited otherwise.
     """
-    bodies = {region.name: region.body for region in made.regions}
+    bodies = {region.name: region.body for region in fresh.regions}
     prose: dict[str, list[str]] = {}
     edits = []
     for region in existing.regions:
@@ -146,10 +146,10 @@ def merge(
                 prose.setdefault(name, []).append(added)
         prose.setdefault(name, []).append(region.prose)
     kept = {name: without(placeholders, parts) for name, parts in prose.items()}
-    regions = [replace(r, prose=kept.get(r.name) or r.prose) for r in made.regions]
+    regions = [replace(r, prose=kept.get(r.name) or r.prose) for r in fresh.regions]
     if kept.get(UNPLACED):
         regions.append(Region(UNPLACED, None, 0, unplaced, kept[UNPLACED]))
-    return SplitReport(existing.head or made.head, tuple(regions)), edits
+    return SplitReport(existing.head or fresh.head, tuple(regions)), edits
 
 
 def without(placeholders: Collection[str], parts: list[str]) -> str:

@@ -28,7 +28,7 @@ def review(text: str, folder: Path, logs: Sequence[RunLog] = ()) -> list[Finding
     results = read_results(document)
     add_prose(document, results)
     logged = [log.end.checkpoint_bytes for log in logs if log.end]
-    found = [
+    findings = [
         *review_structure(document, results),
         *review_images(document, folder),
         *review_arithmetic(document, results),
@@ -39,4 +39,4 @@ def review(text: str, folder: Path, logs: Sequence[RunLog] = ()) -> list[Finding
         *review_contract(document),
         *review_logs(document, results, logs),
     ]
-    return sorted(dict.fromkeys(found), key=lambda finding: (finding.line, finding.rule))
+    return sorted(dict.fromkeys(findings), key=lambda finding: (finding.line, finding.rule))

@@ -95,9 +95,14 @@ class ReportText:
     ) -> Finding:
         """Return a finding on one of the report's lines."""
         return Finding(
-            rule=rule, line=line, section=self.section(line), says=quote(says), should=should,
-            why=why, sure=sure,
-        )  # fmt: skip
+            rule=rule,
+            line=line,
+            section=self.section(line),
+            says=quote(says),
+            should=should,
+            why=why,
+            sure=sure,
+        )
 
 
 def _blocks(tokens: list[Token], source: list[str]) -> Iterator[Block]:
@@ -195,20 +200,20 @@ def title_of(heading: str) -> int:
 
     A heading with a section's words and number counts, or with the words of one section only.
     """
-    named = [number for number, (_, pattern) in enumerate(SECTIONS, 1) if pattern.search(heading)]
+    numbers = [number for number, (_, pattern) in enumerate(SECTIONS, 1) if pattern.search(heading)]
     match = NUMBERED.match(heading)
     if match:
         shown = match[1].lower()
         number = int(shown) if shown.isdecimal() else NUMERALS.get(shown, 0)
-        if number in named:
+        if number in numbers:
             return number
-    return named[0] if named else 0
+    return numbers[0] if numbers else 0
 
 
 def _section_headings(blocks: list[Block]) -> list[Heading]:
     """Return where each section begins: its first heading, at the level that most have."""
-    found = [(b, title_of(b.text)) for b in blocks if b.kind == "heading"]
-    titled = [(block, section) for block, section in found if section]
+    headings = [(b, title_of(b.text)) for b in blocks if b.kind == "heading"]
+    titled = [(block, section) for block, section in headings if section]
     if not titled:
         return []
     depths = {block.depth for block, _ in titled}

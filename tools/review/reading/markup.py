@@ -55,20 +55,20 @@ def without_comments(text: str) -> str:
 
 def images(text: str, line: int, references: dict[str, str]) -> list[Image]:
     """Return the images of a piece of Markdown that begins at a line."""
-    found: list[tuple[int, str, str]] = []
+    matches: list[tuple[int, str, str]] = []
     for match in IMAGE.finditer(text):
-        found.append((match.start(), TITLE.sub("", match[2].strip()).strip("<>"), match[1]))
+        matches.append((match.start(), TITLE.sub("", match[2].strip()).strip("<>"), match[1]))
     for match in REFERENCE.finditer(text):
         target = references.get((match[2] or match[1]).upper())
         if target is not None:
-            found.append((match.start(), target, match[1]))
-    found += [(match.start(), match[1].strip(), "") for match in EMBEDDED.finditer(text)]
+            matches.append((match.start(), target, match[1]))
+    matches += [(match.start(), match[1].strip(), "") for match in EMBEDDED.finditer(text)]
     for match in IMAGE_TAG.finditer(text):
         values = {m[1].lower(): m[2] or m[3] or m[4] or "" for m in ATTRIBUTE.finditer(match[0])}
-        found.append((match.start(), unescape(values.get("src", "")), values.get("alt", "")))
+        matches.append((match.start(), unescape(values.get("src", "")), values.get("alt", "")))
     return [
         Image(line + text.count("\n", 0, start), unquote(target), alt)
-        for start, target, alt in sorted(found)
+        for start, target, alt in sorted(matches)
     ]
 
 

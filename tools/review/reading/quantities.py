@@ -58,7 +58,7 @@ UNITS = {  # as they are written, and what they count; the longer ones first
     r"Gi?B\b|Mi?B\b|[Kk]i?B\b|bytes?\b|megabytes?\b|位元組|M(?![A-Za-z])": "bytes",
     r"ms\b|毫秒|milliseconds?\b|[uµμ]s\b|微秒|secs?\b|seconds?\b|秒|s(?![A-Za-z])": "seconds",
     r"(?:x|X|×)(?![0-9A-Za-z]| ?[0-9])|倍|[ -]?times\b|-?fold\b": "times",
-}  # fmt: skip
+}
 BYTES = {
     "gb": 10**9, "gib": 2**30, "mb": 10**6, "mib": 2**20, "kb": 10**3, "kib": 2**10, "m": 10**6,
     "byte": 1, "bytes": 1, "megabyte": 10**6, "megabytes": 10**6, "位元組": 1,

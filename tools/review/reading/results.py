@@ -135,10 +135,10 @@ def qualifier(text: str) -> str:
 
 def models_in(text: str) -> list[tuple[int, Model]]:
     """Return the networks that a text names, in order; INT8 counts only where it is alone."""
-    found = [(m.start(), name) for name, p in MODELS.items() for m in p.finditer(text)]
-    if any(name in ("ptq", "qat") for _, name in found):
-        found = [pair for pair in found if pair[1] != "int8"]
-    return sorted(found)
+    mentions = [(m.start(), name) for name, p in MODELS.items() for m in p.finditer(text)]
+    if any(name in ("ptq", "qat") for _, name in mentions):
+        mentions = [pair for pair in mentions if pair[1] != "int8"]
+    return sorted(mentions)
 
 
 def model_of(label: str) -> Model | None:
@@ -187,15 +187,15 @@ def _rows(table: ReportTable) -> list[Row]:
             [Cell(row[c], line, row[0]) for row, line in zip(table.rows, table.lines, strict=True)]
             for c in columns[1:]
         ]
-        named = [(header[c], column[1:]) for c, column in zip(columns[1:], cells, strict=True)]
+        pairs = [(header[c], column[1:]) for c, column in zip(columns[1:], cells, strict=True)]
     elif down:
-        named = [
+        pairs = [
             (row[best], [Cell(row[c], line, header[c]) for c in columns if c != best])
             for row, line in zip(table.rows[1:], table.lines[1:], strict=True)
         ]
     else:
         return []
-    rows = [_row(label, cells) for label, cells in named]
+    rows = [_row(label, cells) for label, cells in pairs]
     kept = [row for row in rows if row is not None and row.cells]
     # Settings of FP32 alone are an ablation, whatever its rows are called.
     is_ablation = {row.model for row in kept} == {"fp32"} and _settings(table)

@@ -101,7 +101,7 @@ def _is_rough(row: Row) -> bool:
 
 def validation_accuracies(document: ReportText) -> dict[Decimal, tuple[int, str]]:
     """Return the numbers that the text calls validation accuracy, each with line and words."""
-    found: dict[Decimal, tuple[int, str]] = {}
+    accuracies: dict[Decimal, tuple[int, str]] = {}
     for sentence in sentences(document):
         if not ACCURACY_WORD.search(sentence.text):
             continue
@@ -110,5 +110,5 @@ def validation_accuracies(document: ReportText) -> dict[Decimal, tuple[int, str]
                 continue
             for quantity in clause.quantities:
                 if quantity.kind == "%" and not quantity.is_integer:
-                    found.setdefault(quantity.number / 100, (sentence.line, quantity.printed))
-    return found
+                    accuracies.setdefault(quantity.number / 100, (sentence.line, quantity.printed))
+    return accuracies

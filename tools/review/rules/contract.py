@@ -209,15 +209,19 @@ def direction(document: ReportText, sentence: Sentence) -> Iterator[Finding]:
 CODE = (
     (
         "shift-rounding",
-        re.compile(r"(?:floor|ceil|trunc|\bint)\s*\(\s*-\s*(?:math|torch|np|numpy)\.log2\([^()\n]*\)\s*\)"),
+        re.compile(
+            r"(?:floor|ceil|trunc|\bint)\s*\(\s*-\s*(?:math|torch|np|numpy)\.log2\([^()\n]*\)\s*\)"
+        ),
         "round(-math.log2(scale))",
     ),
     (
         "shift-range",
-        re.compile(r"(?:max\(\s*[1-9]\d*\s*,\s*min\(|clamp\([^,()\n]*,\s*[1-9]\d*\s*,\s*max_shift)"),
+        re.compile(
+            r"(?:max\(\s*[1-9]\d*\s*,\s*min\(|clamp\([^,()\n]*,\s*[1-9]\d*\s*,\s*max_shift)"
+        ),
         "0 to max_shift_amount (8)",
     ),
-)  # fmt: skip
+)
 
 
 def code(document: ReportText) -> Iterator[Finding]:

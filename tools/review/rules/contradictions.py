@@ -76,13 +76,13 @@ def losses(
     results: Results, model: Model, than: Model = "fp32"
 ) -> tuple[tuple[Interval, Interval], ...]:
     """Return how much accuracy a network loses against another in each table, and from where."""
-    found = []
+    pairs = []
     for table in results.tables:
         starts = [row for row in table if row.model == than] or results.rows(than)
         for row in table:
             if row.model == model and row.accuracy:
-                found += [(s.accuracy - row.accuracy, s.accuracy) for s in starts if s.accuracy]
-    return tuple(dict.fromkeys(found))
+                pairs += [(s.accuracy - row.accuracy, s.accuracy) for s in starts if s.accuracy]
+    return tuple(dict.fromkeys(pairs))
 
 
 def drop_claim(document: ReportText, results: Results, claim: Claim) -> Iterator[Finding]:
@@ -92,16 +92,16 @@ def drop_claim(document: ReportText, results: Results, claim: Claim) -> Iterator
     about = INT8_KINDS if is_of_all else (model,) if model in INT8_KINDS else ()
     if claim.sentence.is_list:
         about = INT8_KINDS
-    known = [pair for name in about for pair in losses(results, name)]
-    if not known or OTHER_ACCURACY.search(claim.cues):
+    pairs = [pair for name in about for pair in losses(results, name)]
+    if not pairs or OTHER_ACCURACY.search(claim.cues):
         return
     points, gains = claim.value.times("0.01"), GAINS.search(claim.cues) is not None
     is_loss = LOSES.search(claim.cues) is not None
     senses = [points] * (is_loss or not gains) + [-points] * gains
     also = losses(results, model, "ptq") if model == "qat" and gains else ()
-    if any(sense.touches(loss) for sense in senses for loss, _ in [*known, *also]):
+    if any(sense.touches(loss) for sense in senses for loss, _ in [*pairs, *also]):
         return
-    loss, start = known[0]
+    loss, start = pairs[0]
     ratio = Interval(loss.low / start.high, loss.high / start.low)
     if points.touches(ratio) and RELATIVE.search(claim.sentence.text):
         return
@@ -136,13 +136,13 @@ def accuracy_claim(document: ReportText, results: Results, claim: Claim) -> Iter
     percentages = [q for c in claim.sentence.clauses for q in c.quantities if q.kind == "%"]
     others = len(percentages) > 1 or "than" in claim.before
     baselines = [row.accuracy for row in results.rows("fp32") if row.accuracy]
-    known = own + baselines * others
+    accuracies = own + baselines * others
     shares = [a / base for a in own for base in baselines if base.is_positive]
-    if not own or any(value.touches(k) for k in [*known, *shares]):
+    if not own or any(value.touches(k) for k in [*accuracies, *shares]):
         return
     if is_in_ablation(results, value):
         return
-    if min(abs(value.middle - k.middle) for k in known) > FAR:
+    if min(abs(value.middle - k.middle) for k in accuracies) > FAR:
         return
     yield document.finding(
         "claim-accuracy",
@@ -181,13 +181,14 @@ def size_claim(document: ReportText, results: Results, claim: Claim) -> Iterator
     value = size_bytes(quantity).widened(TOLERANCE)
     count = sum(q.kind == "bytes" for c in claim.sentence.clauses for q in c.quantities)
     baselines = [row.size for row in results.rows("fp32") if row.size]
-    known = sizes + baselines * (count > 1) + [base - size for base in baselines for size in sizes]
+    savings = [base - size for base in baselines for size in sizes]
+    candidates = sizes + baselines * (count > 1) + savings
     roughly = claim.value.times(BYTES[quantity.unit])
-    if any(value.touches(k) or roughly.touches(k) for k in known):
+    if any(value.touches(k) or roughly.touches(k) for k in candidates):
         return
-    if not any(k.middle / 3 < value.middle < k.middle * 3 for k in known):
+    if not any(k.middle / 3 < value.middle < k.middle * 3 for k in candidates):
         return
-    is_mib = any(value.times(MEBI).touches(k) for k in known)
+    is_mib = any(value.times(MEBI).touches(k) for k in candidates)
     yield document.finding(
         "size-mib" if is_mib else "claim-size",
         claim.line,
@@ -202,8 +203,8 @@ def ratio_claim(
     document: ReportText, results: Results, claim: Claim, is_of_size: bool
 ) -> Iterator[Finding]:
     """Yield a compression or a speed-up that doesn't follow from sizes or latencies."""
-    named = tuple(model for model in claim.clause.models if model in ("ptq", "qat"))
-    models: tuple[Model, ...] = named or INT8_KINDS
+    quantized = tuple(model for model in claim.clause.models if model in ("ptq", "qat"))
+    models: tuple[Model, ...] = quantized or INT8_KINDS
     pairs = [
         (base, own)
         for row in results.rows(*models)

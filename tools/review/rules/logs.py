@@ -23,8 +23,11 @@ ASSIGNED = (
     r"(?P<value>[0-9.][0-9.eE^*x×{{}}+-]*)"
 )
 KINDS: dict[Model, tuple[str, ...]] = {
-    "fp32": ("train",), "ptq": ("ptq",), "qat": ("qat",), "int8": ("ptq", "qat"),
-}  # fmt: skip
+    "fp32": ("train",),
+    "ptq": ("ptq",),
+    "qat": ("qat",),
+    "int8": ("ptq", "qat"),
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Logged:
 
     @classmethod
     def of(cls, log: RunLog, record: Record, value: float) -> "Logged":
-        number = next(number for number, known in log.numbered if known is record)
+        number = next(number for number, entry in log.numbered if entry is record)
         return cls(exactly(value), f"{log.path}:{number}")
 
 
@@ -65,11 +68,11 @@ def accuracies(document: ReportText, row: Row, logs: list[RunLog]) -> Iterator[F
     if cell is None or value is None or not (tested or seen):
         return
     is_validation = cell.qualifier == "validation"
-    known = seen if is_validation else tested
-    if not known or any(value.touches(logged.value) for logged in known):
+    numbers = seen if is_validation else tested
+    if not numbers or any(value.touches(logged.value) for logged in numbers):
         return
     match = next((logged for logged in seen if value.touches(logged.value)), None)
-    rule, why = "log-accuracy", f"{known[0].place} says so"
+    rule, why = "log-accuracy", f"{numbers[0].place} says so"
     if match and not is_validation:
         rule = "validation-as-test"
         why = f"{match.place} gives {cell.text} as validation accuracy; {why}"
@@ -77,7 +80,7 @@ def accuracies(document: ReportText, row: Row, logs: list[RunLog]) -> Iterator[F
         rule,
         cell.line,
         f"{row.label}: {cell.text}",
-        f"{show_percent(known[0].value)} %",
+        f"{show_percent(numbers[0].value)} %",
         why,
         "certain",
     )
@@ -90,19 +93,19 @@ def _results(log: RunLog) -> list[Result]:
 def sizes(document: ReportText, row: Row, logs: list[RunLog]) -> Iterator[Finding]:
     cell, value = row.cells.get("size"), row.size
     ends = [(log, r) for log in logs for r in log.records if isinstance(r, End | Result)]
-    known = [Logged.of(log, r, r.checkpoint_bytes) for log, r in ends]
-    if cell is None or value is None or not known:
+    numbers = [Logged.of(log, r, r.checkpoint_bytes) for log, r in ends]
+    if cell is None or value is None or not numbers:
         return
     # The unit is another rule's affair.
     scaled = value.times(Decimal(2**20) / Decimal(10**6))
-    if any(value.touches(k.value) or scaled.touches(k.value) for k in known):
+    if any(value.touches(k.value) or scaled.touches(k.value) for k in numbers):
         return
     yield document.finding(
         "log-size",
         cell.line,
         f"{row.label}: {cell.text}",
-        f"{known[0].value.middle / 10**6:.2f} MB",
-        f"{known[0].place} says so",
+        f"{numbers[0].value.middle / 10**6:.2f} MB",
+        f"{numbers[0].place} says so",
         "certain",
     )
 
@@ -136,17 +139,17 @@ def drops(
 def latencies(document: ReportText, row: Row, logs: list[RunLog]) -> Iterator[Finding]:
     """Yield a latency that no evaluation in the logs measured; it may come from elsewhere."""
     cell, value = row.cells.get("latency"), row.latency
-    known = [Logged.of(log, r, r.latency.median_s) for log in logs for r in _results(log)]
-    if cell is None or value is None or not known:
+    numbers = [Logged.of(log, r, r.latency.median_s) for log in logs for r in _results(log)]
+    if cell is None or value is None or not numbers:
         return
-    if any(value.touches(k.value) for k in known):
+    if any(value.touches(k.value) for k in numbers):
         return
     yield document.finding(
         "log-latency",
         cell.line,
         f"{row.label}: {cell.text}",
-        f"{known[-1].value.middle * 1000:.2f} ms",
-        f"{known[-1].place} says so",
+        f"{numbers[-1].value.middle * 1000:.2f} ms",
+        f"{numbers[-1].place} says so",
         "likely",
     )
 
@@ -158,20 +161,20 @@ def setting_reached(
     value = accuracy(setting.accuracy)
     if value is None or setting.accuracy is None or not any(map(EPOCHS.search, setting.values)):
         return
-    named = {cell.strip("` *") for cell in setting.values.values()}
+    cells = {cell.strip("` *") for cell in setting.values.values()}
     trained = [log for log in logs if log.end and log.start.kind == "train"]
-    alike = [log for log in trained if log.name in named] or [
+    alike = [log for log in trained if log.name in cells] or [
         log for log in trained if is_of(setting, log)
     ]
-    known = [Logged.of(log, log.end, log.end.validation_accuracy) for log in alike if log.end]
-    known += [Logged.of(log, r, r.accuracy) for log in alike for r in _results(log)]
-    if known and not any(value.touches(logged.value) for logged in known):
+    numbers = [Logged.of(log, log.end, log.end.validation_accuracy) for log in alike if log.end]
+    numbers += [Logged.of(log, r, r.accuracy) for log in alike for r in _results(log)]
+    if numbers and not any(value.touches(logged.value) for logged in numbers):
         yield document.finding(
             "log-accuracy",
             setting.line,
             setting.accuracy.text,
-            f"{show_percent(known[0].value)} %",
-            f"{known[0].place} says so",
+            f"{show_percent(numbers[0].value)} %",
+            f"{numbers[0].place} says so",
             "likely",
         )
 
@@ -225,7 +228,7 @@ def hyperparameters(
 ) -> Iterator[Finding]:
     """Yield hyperparameters that no run had: of tables "name | value", and "name = 5" in text."""
     runs = [(log, log.start.hyperparameters) for log in logs if log.start.hyperparameters]
-    said = [
+    statements = [
         (cell.line, f"{cell.header}: {cell.text}", *pair)
         for cell in results.settings
         for pair in named_values(cell.header, cell.text)
@@ -234,13 +237,13 @@ def hyperparameters(
         if sentence.is_history or CHOSEN_OTHERWISE.search(sentence.text):
             continue
         for name, pattern in HYPERPARAMETERS.items():
-            said += [
+            statements += [
                 (sentence.line, sentence.text, name, number)
                 for match in re.finditer(assigned(name, pattern), sentence.text, re.I)
                 for number in list(quantities(match["value"]))[:1]
             ]
     trained = [(log, h) for log, h in runs if log.start.kind == "train"] or runs
-    for line, text, name, quantity in said:
+    for line, text, name, quantity in statements:
         if runs and not any(fits(h, name, quantity) for _, h in runs if h):
             log, hyper = trained[0]
             yield document.finding(

@@ -67,21 +67,22 @@ def direction(before: str, between: str, following: str) -> bool | None:
     if than and ASIDE_FIRST.search(between):
         return None
     rest = re.split(r"[,。;]", following)[0]
-    said = between + rest if than else between
-    is_of_drop = DROP_NOUN.search(before + said if "that of" in said else said)
-    is_smaller, is_larger = SMALLER.search(said) is not None, LARGER.search(said) is not None
+    phrase = between + rest if than else between
+    is_of_drop = DROP_NOUN.search(before + phrase if "that of" in phrase else phrase)
+    is_smaller, is_larger = SMALLER.search(phrase) is not None, LARGER.search(phrase) is not None
     if is_of_drop and is_smaller != is_larger:
-        return is_smaller != (NEGATED.search(said) is not None)
+        return is_smaller != (NEGATED.search(phrase) is not None)
     is_aside = NOT_ACCURACY.search(rest) and not ACCURACY_WORD.search(rest)
-    if is_aside or NOT_ACCURACY.search(before + said):
+    if is_aside or NOT_ACCURACY.search(before + phrase):
         return None
     if re.fullmatch(r"[A-Za-z0-9 ]*>\s*", between):
         return True
-    is_denied = NOBODY.search(before) is not None or NEGATED.search(said) is not None
-    better, worse = BETTER.search(said), WORSE.search(said)
+    is_denied = NOBODY.search(before) is not None or NEGATED.search(phrase) is not None
+    better, worse = BETTER.search(phrase), WORSE.search(phrase)
     if (better is None) == (worse is None):
         return None
-    if not than and re.search(r"\b(?:better|higher|worse|lower)\b", said) and "than" not in said:
+    has_comparative = re.search(r"\b(?:better|higher|worse|lower)\b", phrase)
+    if not than and has_comparative and "than" not in phrase:
         return None
     return (better is not None) != is_denied
 
@@ -104,10 +105,10 @@ def contradicts(is_better: bool, first: Interval, second: Interval) -> bool:
 def _best(document: ReportText, results: Results, sentence: Sentence) -> Iterator[Finding]:
     """Yield a network that is said to be the most accurate, but isn't."""
     text = ASIDE.sub("", sentence.text)
-    named = list(dict.fromkeys(model for _, model in models_in(text)))
-    if not BEST.search(text) or len(named) != 1 or named[0] == "int8" or NEGATED.search(text):
+    models = list(dict.fromkeys(model for _, model in models_in(text)))
+    if not BEST.search(text) or len(models) != 1 or models[0] == "int8" or NEGATED.search(text):
         return
-    model = named[0]
+    model = models[0]
     rivals: tuple[Model, ...] = ("ptq", "qat") if model != "fp32" else ("fp32", "ptq", "qat")
     if OF_ALL.search(text):
         rivals = ("fp32", "ptq", "qat")
@@ -118,9 +119,12 @@ def _best(document: ReportText, results: Results, sentence: Sentence) -> Iterato
 
 
 def _finding(
-    document: ReportText, sentence: Sentence, first: Model, second: Model,
+    document: ReportText,
+    sentence: Sentence,
+    first: Model,
+    second: Model,
     accuracies: tuple[Interval, Interval],
-) -> Finding:  # fmt: skip
+) -> Finding:
     one, two = (show_percent(accuracy) for accuracy in accuracies)
     word = "more" if accuracies[0].middle > accuracies[1].middle else "less"
     is_named = ACCURACY_WORD.search(sentence.text) is not None

@@ -65,11 +65,11 @@ def decimal_size(row: Row, logged: list[int]) -> tuple[Interval | None, bool]:
         return None, False
     says_mib = re.search(r"[KMG]iB", f"{cell.header} {cell.text}", re.I)
     others = (*INT8, PREPARED) if row.model != "fp32" else (FP32, PREPARED)
-    known = [*others, *(Configuration(count, "the run's file") for count in logged)]
-    if says_mib or any(known_size.fits(size) for known_size in known):
+    configurations = [*others, *(Configuration(count, "the run's file") for count in logged)]
+    if says_mib or any(configuration.fits(size) for configuration in configurations):
         return size, False
     scaled = size.times(MEBI)
-    is_mib = any(known_size.fits(scaled) for known_size in known)
+    is_mib = any(configuration.fits(scaled) for configuration in configurations)
     return (scaled if is_mib else size), is_mib
 
 
@@ -149,13 +149,13 @@ def is_described(document: ReportText, row: Row, fitting: list[Configuration]) -
 @lru_cache(maxsize=4)  # one for each network
 def _described(document: ReportText, name: str) -> tuple[bool, bool]:
     """Tell whether sentences on a network, or on all, say per channel, and not fused."""
-    said = [
+    sentences = [
         sentence
         for block in document.texts()
         for sentence in re.split(r"(?<=[.。!?;])\s*(?![0-9])", block.text)
         if name in sentence or USED.search(sentence)
     ]
     return (
-        any(PER_CHANNEL.search(s) and not DENIED.search(s) for s in said),
-        any(NOT_FUSED.search(s) for s in said),
+        any(PER_CHANNEL.search(s) and not DENIED.search(s) for s in sentences),
+        any(NOT_FUSED.search(s) for s in sentences),
     )

@@ -119,9 +119,10 @@ def _has_nested(blocks: list[Block], index: int) -> bool:
     """Tell whether a request is the head of a list of others, which are asked themselves."""
     block = blocks[index]
     after = blocks[index + 1] if index + 1 < len(blocks) else None
-    return after is not None and is_prompt(after) and (
-        after.depth > block.depth or (block.text.strip()[-1] in ":" and after.depth >= block.depth)
-    )  # fmt: skip
+    if after is None or not is_prompt(after):
+        return False
+    is_announced = block.text.strip()[-1] in ":" and after.depth >= block.depth
+    return after.depth > block.depth or is_announced
 
 
 def _is_end(blocks: list[Block], index: int) -> bool:
