@@ -5,6 +5,8 @@
 here, so that another implementation has one file to replace.
 """
 
+from functools import partial
+
 import torch
 from torch.ao.nn.quantized import Conv2d as QuantizedConv2d
 from torch.ao.nn.quantized import FloatFunctional, Quantize
@@ -57,8 +59,8 @@ __all__ = [
 QINT8, QUINT8 = torch.qint8, torch.quint8
 PER_TENSOR, PER_TENSOR_SYMMETRIC = torch.per_tensor_affine, torch.per_tensor_symmetric
 quantize_per_tensor = torch.quantize_per_tensor
+_observer = partial(MinMaxObserver, qscheme=PER_TENSOR_SYMMETRIC)
 per_tensor_qconfig = QConfig(  # PyTorch's own observers, with one scale a tensor
-    activation=MinMaxObserver.with_args(dtype=QUINT8, qscheme=PER_TENSOR_SYMMETRIC),
-    weight=MinMaxObserver.with_args(dtype=QINT8, qscheme=PER_TENSOR_SYMMETRIC),
+    activation=partial(_observer, dtype=QUINT8), weight=partial(_observer, dtype=QINT8)
 )
 tensor_of_integers = torch._make_per_tensor_quantized_tensor  # of int8 or uint8, with its scale

@@ -5,7 +5,7 @@ counting stops as soon as the verdict is certain.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from autograder.expected.checkpoints import Restored
 from autograder.expected.sequential import FIRST_LOOK, SequentialTest, bounds
 from lab3.data import ImageData
-from lab3.engines import use_fastest_engine
+from lab3.engines import engine, exact_engines, use_fastest_engine
 from lab3.log.records import TITLES
 
 THREADS = torch.get_num_threads()  # as many as PyTorch takes by itself
@@ -48,24 +48,24 @@ class Answers:
         self._title, self.images = TITLES[restored.kind], images
         self._right: list[Tensor] = []
         self.seen = 0
+        self._engine = ""  # FP32 needs none
         is_int8 = restored.kind != "train"
         self._batch = 32 if is_int8 else 8  # FP32 batches above 16 spill the cache
         data = images.data
-        with all_threads():
-            if is_int8:
-                first = data.normalise(data.test.images[: self._batch])
+        if is_int8:
+            first = data.normalise(data.test.images[: self._batch])
+            with all_threads(), engine(exact_engines()[0]):
                 self._network, self._engine = use_fastest_engine(restored.build, first)
-            else:
-                self._network, self._engine = restored.build(), torch.backends.quantized.engine
-                self._network.fuse_model()  # type: ignore[operator]
-                self._network.to(memory_format=torch.channels_last)
+        else:
+            self._network = restored.build()
+            self._network.fuse_model()  # type: ignore[operator]
+            self._network.to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def first(self, count: int) -> Tensor:
         """Return, for the first ``count`` images of the order, whether each is right."""
         data, order = self.images.data, self.images.order
-        with all_threads():
-            torch.backends.quantized.engine = self._engine
+        with all_threads(), engine(self._engine) if self._engine else nullcontext():
             while self.seen < count:
                 part = order[self.seen : min(count, self.seen + self._batch)]  # (B,)
                 logits = self._network(data.normalise(data.test.images[part]))  # (B, classes)
@@ -78,13 +78,12 @@ class Answers:
 @contextmanager
 def all_threads() -> Iterator[None]:
     """Use PyTorch's own number of threads for whole test sets; small networks are faster on one."""
-    before, engine = torch.get_num_threads(), torch.backends.quantized.engine
+    before = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     try:
         yield
     finally:
         torch.set_num_threads(before)
-        torch.backends.quantized.engine = engine
 
 
 def tiers_reached(answers: Answers, tiers: Sequence[int]) -> SequentialTest:

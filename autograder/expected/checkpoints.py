@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.ao.nn.quantized as nnq
 from torch import Tensor, nn
 
 from autograder.expected.reference import ARCHITECTURES, build, quantized
 from autograder.host.answers import NoAnswerError
 from autograder.inside.questions import Checkpoint, Qparams, StoredTensor
+from lab3 import eager
 from lab3.log.records import RunKind, Start
 
 
@@ -106,7 +106,11 @@ def from_numbers(layers: Sequence[int], num_classes: int, width: int, numbers: I
         for name, n in numbers.layers.items()
     }
     quantized(network, known)
-    modules = {n: m for n, m in network.named_modules() if isinstance(m, nnq.Conv2d | nnq.Linear)}
+    modules = {
+        n: m
+        for n, m in network.named_modules()
+        if isinstance(m, eager.QuantizedConv2d | eager.QuantizedLinear)
+    }
     if unknown := sorted(set(numbers.layers) - set(modules)):
         raise ValueError(f"{unknown[0]} is no layer of the fused network")
     for name, module in modules.items():
@@ -115,9 +119,7 @@ def from_numbers(layers: Sequence[int], num_classes: int, width: int, numbers: I
             raise ValueError(f"the weight of {name} has the shape {tuple(of.weight.shape)}")
         if of.bias is None or of.bias.shape != (of.weight.shape[0],):
             raise ValueError(f"{name} has no bias of {of.weight.shape[0]} numbers: was it fused?")
-        weight = torch._make_per_tensor_quantized_tensor(
-            of.weight, of.weight_scale, of.weight_zero_point
-        )
+        weight = eager.tensor_of_integers(of.weight, of.weight_scale, of.weight_zero_point)
         module.set_weight_bias(weight, of.bias.to(torch.float32))
     return network.eval()
 

@@ -10,11 +10,11 @@ from functools import lru_cache, partial
 from typing import Any
 
 import torch
-import torch.ao.quantization as tq
 from torch import Tensor, nn
 
 from autograder.expected.torchvision_models import QuantizableBottleneck, QuantizableResNet
 from autograder.inside import experiments
+from lab3 import eager
 
 
 def build(layers: Sequence[int], num_classes: int, width: int) -> Any:
@@ -93,7 +93,7 @@ def block_int8_output(
 ) -> Tensor:
     """Return what a block computes in INT8 at given scales; raise KeyError when one is missing."""
     between = block(in_channels, channels, stride, seed)
-    module = nn.Sequential(tq.QuantStub(), between, tq.DeQuantStub()).eval()
+    module = nn.Sequential(eager.QuantStub(), between, eager.DeQuantStub()).eval()
     images = experiments.images(seed + 1, 2, in_channels, 8, 8)
     output: Tensor = quantized(module, dict(known), is_fused=False)(images)
     return output
@@ -122,15 +122,15 @@ def block(in_channels: int, channels: int, stride: int, seed: int) -> Any:
     return module.eval()
 
 
-class FixedObserver(tq.ObserverBase):
+class FixedObserver(eager.ObserverBase):
     """Stands for an observer whose scale and zero point are known."""
 
-    qscheme = torch.per_tensor_symmetric
+    qscheme = eager.PER_TENSOR_SYMMETRIC
 
     def __init__(self, dtype: torch.dtype, scale: float, zero_point: int) -> None:
         super().__init__(dtype)
         self.scale, self.zero_point = scale, zero_point
-        self.quant_min, self.quant_max = (-128, 127) if dtype == torch.qint8 else (0, 255)
+        self.quant_min, self.quant_max = (-128, 127) if dtype == eager.QINT8 else (0, 255)
 
     def forward(self, values: Tensor) -> Tensor:
         return values
@@ -146,22 +146,22 @@ def quantized(network: Any, qparams: Mapping[str, Any], is_fused: bool = True) -
     """
     if is_fused:
         network.fuse_model()
-    network.qconfig = experiments.stock_config()
-    tq.prepare(network, inplace=True)
+    network.qconfig = eager.per_tensor_qconfig
+    eager.prepare(network, inplace=True)
     for name, module in network.named_modules():
         watcher = getattr(module, "activation_post_process", None)
-        if not isinstance(watcher, tq.ObserverBase):
+        if not isinstance(watcher, eager.ObserverBase):
             continue
         known = qparams[name]
-        module.activation_post_process = FixedObserver(torch.quint8, known.scale, known.zero_point)
+        module.activation_post_process = FixedObserver(eager.QUINT8, known.scale, known.zero_point)
         if known.weight_scale is not None:
             weight = partial(
-                FixedObserver, torch.qint8, known.weight_scale, known.weight_zero_point
+                FixedObserver, eager.QINT8, known.weight_scale, known.weight_zero_point
             )
             inner = module[0] if isinstance(module, nn.Sequential) else module
             for part in (module, inner):  # a fused module asks the convolution inside it
-                part.qconfig = tq.QConfig(activation=None, weight=weight)
-    return tq.convert(network, inplace=True)
+                part.qconfig = eager.QConfig(activation=None, weight=weight)
+    return eager.convert(network, inplace=True)
 
 
 @lru_cache(maxsize=4)

@@ -4,21 +4,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-import torch.ao.nn.quantized as nnq
-import torch.ao.quantization as tq
 from torch import Tensor, nn
 
 from autograder.inside import experiments
 from autograder.inside.questions import Converted, Qparams, RaisedError
 from autograder.inside.telling import describe_error, stage
 from autograder.inside.watching import StubCalls
+from lab3 import eager
 
 
 def quantize(module: Any, inputs: Tensor) -> Converted:
     """Prepare, calibrate and convert a module with PyTorch's observers, without fusing it."""
     with stage("prepare"):
-        module.qconfig = experiments.stock_config()
-        tq.prepare(module, inplace=True)
+        module.qconfig = eager.per_tensor_qconfig
+        eager.prepare(module, inplace=True)
     with stage("calibrate"), torch.inference_mode(), StubCalls(module) as stubs:
         output = module(inputs)
     converted = convert(module, inputs)
@@ -33,7 +32,7 @@ def convert(module: Any, inputs: Tensor, layers: Sequence[int] = (), seed: int =
     Without ``layers`` none is tried alone.
     """
     with stage("convert"), Packing() as packing:
-        tq.convert(module.eval(), inplace=True)
+        eager.convert(module.eval(), inplace=True)
     known = qparams(module, packing.weights)
     with stage("INT8 layers"):
         integers = integers_of(module, layers, seed) if layers else {}
@@ -64,22 +63,22 @@ class Packing:
     """
 
     def __init__(self) -> None:
-        self.original = nnq.Conv2d.set_weight_bias
-        self.layers: dict[nnq.Conv2d, tuple[Tensor, Tensor | None]] = {}
+        self.original = eager.QuantizedConv2d.set_weight_bias
+        self.layers: dict[eager.QuantizedConv2d, tuple[Tensor, Tensor | None]] = {}
 
     @property
     def weights(self) -> dict[nn.Module, Tensor]:
         return {layer: weight for layer, (weight, _) in self.layers.items()}
 
     def __enter__(self) -> "Packing":
-        def put_off(layer: nnq.Conv2d, weight: Tensor, bias: Tensor | None) -> None:
+        def put_off(layer: eager.QuantizedConv2d, weight: Tensor, bias: Tensor | None) -> None:
             self.layers[layer] = weight, bias
 
-        nnq.Conv2d.set_weight_bias = put_off  # type: ignore[assignment,method-assign]
+        eager.QuantizedConv2d.set_weight_bias = put_off  # type: ignore[assignment,method-assign]
         return self
 
     def __exit__(self, *exception: object) -> None:
-        nnq.Conv2d.set_weight_bias = self.original  # type: ignore[method-assign]
+        eager.QuantizedConv2d.set_weight_bias = self.original  # type: ignore[method-assign]
         for layer, (weight, bias) in self.layers.items():
             self.original(layer, weight, bias)
 
@@ -89,21 +88,21 @@ def integers_of(module: Any, layers: Sequence[int], seed: int) -> dict[str, Tens
     tried: dict[str, Tensor] = {}
     for layer in experiments.conv_layers(layers):
         convolution = module.get_submodule(layer.conv)
-        if not isinstance(convolution, nnq.Conv2d):
+        if not isinstance(convolution, eager.QuantizedConv2d):
             continue
         values = experiments.layer_input(seed, layer.conv, convolution.in_channels)
         tried[layer.conv] = convolution(experiments.integers(values)).int_repr()
         if layer.conv.endswith("conv3"):
             name = layer.conv.replace("conv3", "skip_add_relu")
             functional = module.get_submodule(name)
-            if isinstance(functional, nnq.QFunctional):
+            if isinstance(functional, eager.QuantizedFunctional):
                 channels = convolution.out_channels
                 pair = (experiments.layer_input(seed, f"{name}.{n}", channels) for n in "ab")
                 out = functional.add_relu(*(experiments.integers(values) for values in pair))
                 tried[name] = out.int_repr()
-    if isinstance(module.quant, nnq.Quantize):
+    if isinstance(module.quant, eager.Quantize):
         tried["quant"] = module.quant(experiments.layer_input(seed, "quant", 3)).int_repr()
-    if isinstance(module.fc, nnq.Linear):
+    if isinstance(module.fc, eager.QuantizedLinear):
         values = experiments.images(seed, 4, module.fc.in_features)
         tried["fc"] = module.fc(experiments.integers(values)).int_repr()
     return tried
@@ -116,9 +115,9 @@ def qparams(module: nn.Module, weights: Mapping[nn.Module, Tensor]) -> dict[str,
         if not hasattr(inner, "scale") or not hasattr(inner, "zero_point"):
             continue
         of_weight: dict[str, Any] = {}
-        if isinstance(inner, nnq.Conv2d | nnq.Linear):
+        if isinstance(inner, eager.QuantizedConv2d | eager.QuantizedLinear):
             weight = weights[inner] if inner in weights else inner.weight()
-            of_weight["per_tensor"] = weight.qscheme() == torch.per_tensor_affine
+            of_weight["per_tensor"] = weight.qscheme() == eager.PER_TENSOR
             if of_weight["per_tensor"]:
                 of_weight["weight_scale"] = float(weight.q_scale())
                 of_weight["weight_zero_point"] = int(weight.q_zero_point())

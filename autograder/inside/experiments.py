@@ -11,8 +11,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-import torch.ao.quantization as tq
 from torch import Tensor, nn
+
+from lab3 import eager
+from lab3.engines import engine, listed_engines
 
 ENGINES = ("x86", "fbgemm", "onednn", "qnnpack")  # in this order, as far as PyTorch has them
 BLOCK_VALUES = 1 << 16  # large tensors repeat this many random values: drawing more takes long
@@ -54,12 +56,9 @@ def same_engine() -> Iterator[None]:
 
     It need not be exact: both sides saturate alike, and layers are tried with small integers.
     """
-    before, here = torch.backends.quantized.engine, torch.backends.quantized.supported_engines
-    torch.backends.quantized.engine = next(name for name in ENGINES if name in here)
-    try:
+    here = listed_engines()
+    with engine(next(name for name in ENGINES if name in here)):
         yield
-    finally:
-        torch.backends.quantized.engine = before
 
 
 def layer_input(seed: int, name: str, channels: int) -> Tensor:
@@ -77,8 +76,8 @@ def integers(values: Tensor) -> Tensor:
     int8 weight fit: every engine computes exactly then, on every CPU.
     """
     largest = LAYER_SCALE * (128 - LAYER_ZERO_POINT)
-    return torch.quantize_per_tensor(
-        values.clamp(max=largest), LAYER_SCALE, LAYER_ZERO_POINT, torch.quint8
+    return eager.quantize_per_tensor(
+        values.clamp(max=largest), LAYER_SCALE, LAYER_ZERO_POINT, eager.QUINT8
     )
 
 
@@ -189,16 +188,7 @@ def plain_stages(width: int) -> dict[str, nn.Module]:
     }
 
 
-def stock_config() -> tq.QConfig:
-    """Return a per-tensor symmetric configuration made of PyTorch's own observers."""
-    observer = partial(tq.MinMaxObserver, qscheme=torch.per_tensor_symmetric)
-    return tq.QConfig(
-        activation=partial(observer, dtype=torch.quint8),
-        weight=partial(observer, dtype=torch.qint8),
-    )
-
-
-def on_cpu(config: tq.QConfig) -> tq.QConfig:
+def on_cpu(config: eager.QConfig) -> eager.QConfig:
     """Return a configuration that makes the same observers, without a choice of their device.
 
     PyTorch makes two observers a module just to find out whether they take a device: that is half
@@ -208,19 +198,22 @@ def on_cpu(config: tq.QConfig) -> tq.QConfig:
     def made_by(make: Callable[..., Any]) -> Callable[..., Any]:
         return lambda **arguments: make(**arguments)
 
-    return tq.QConfig(activation=made_by(config.activation), weight=made_by(config.weight))
+    return eager.QConfig(activation=made_by(config.activation), weight=made_by(config.weight))
 
 
 FIXED_SCALE, FIXED_ZERO_POINT = 2.0**-4, 128
 
 
-def fixed_config() -> tq.QConfig:
+def fixed_config() -> eager.QConfig:
     """Return a configuration whose activation scales are known beforehand."""
-    return tq.QConfig(
+    return eager.QConfig(
         activation=partial(
-            tq.FixedQParamsObserver,
-            scale=FIXED_SCALE, zero_point=FIXED_ZERO_POINT, dtype=torch.quint8,
-            quant_min=0, quant_max=255,
+            eager.FixedQParamsObserver,
+            scale=FIXED_SCALE,
+            zero_point=FIXED_ZERO_POINT,
+            dtype=eager.QUINT8,
+            quant_min=0,
+            quant_max=255,
         ),
-        weight=stock_config().weight,
-    )  # fmt: skip
+        weight=eager.per_tensor_qconfig.weight,
+    )

@@ -12,16 +12,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-import torch.ao.quantization as tq
 import torch.nn.functional as F
 from safetensors.torch import save
 from torch import Tensor, nn
-from torch.ao.nn.quantized import FloatFunctional
 
 from autograder.inside import experiments, questions, telling
 from autograder.inside.conversion import Packing, convert, integers_of, quantize
 from autograder.inside.telling import describe_error, stage
 from autograder.inside.watching import FunctionalCalls
+from lab3 import eager
 
 SMALL_STAGES = (1, 1, 1, 1)  # replaced by plain convolutions before anything runs
 
@@ -62,9 +61,9 @@ def scales(question: questions.Scales) -> questions.ScaleResults:
 
     results: list[questions.ScaleResult] = []
     with stage("scale_approximate"):
-        shared = CusQuantObserver(dtype=torch.quint8, qscheme=torch.per_tensor_symmetric)
+        shared = CusQuantObserver(dtype=eager.QUINT8, qscheme=eager.PER_TENSOR_SYMMETRIC)
         for index, (scale, limit) in enumerate(question.calls):
-            fresh = CusQuantObserver(dtype=torch.qint8, qscheme=torch.per_tensor_symmetric)
+            fresh = CusQuantObserver(dtype=eager.QINT8, qscheme=eager.PER_TENSOR_SYMMETRIC)
             observer = fresh if index % 2 else shared
             limits = {} if limit is None else {"max_shift_amount": limit}
             try:
@@ -81,7 +80,7 @@ def ranges(question: questions.Ranges) -> questions.RangeScales:
     scales: list[tuple[float, float]] = []
     with stage("calculate_qparams"):
         for least, greatest, dtype in question.observed:
-            kind = {"dtype": getattr(torch, dtype), "qscheme": torch.per_tensor_symmetric}
+            kind = {"dtype": getattr(torch, dtype), "qscheme": eager.PER_TENSOR_SYMMETRIC}
             observer = CusQuantObserver(**kind)
             observer(torch.tensor([least, greatest]))
             exact = 2 * max(abs(least), abs(greatest)) / 255
@@ -157,16 +156,16 @@ def addition(question: questions.Addition) -> questions.AdditionRun:
     with stage("build"):
         block: Any = QuantizableBottleneck(channels, question.channels)
         for functional in block.modules():
-            if isinstance(functional, FloatFunctional):
-                functional.qconfig = experiments.stock_config()  # type: ignore[assignment]
-        tq.prepare(block.eval(), inplace=True)
+            if isinstance(functional, eager.FloatFunctional):
+                functional.qconfig = eager.per_tensor_qconfig  # type: ignore[assignment]
+        eager.prepare(block.eval(), inplace=True)
     pair = experiments.summands(question.seed, channels)
     watched = FunctionalCalls(block)
     with torch.inference_mode():
         with stage("add_relu"), watched:
             output = block.add_relu(*pair).float()
         with stage("convert"):
-            tq.convert(block, inplace=True)
+            eager.convert(block, inplace=True)
         run = questions.AdditionRun(output=output, functionals=watched.seen)
         try:
             with stage("add_relu in INT8"):
@@ -182,7 +181,7 @@ def int8_block(question: questions.Int8Block) -> questions.Converted:
     with stage("build"):
         block = QuantizableBottleneck(question.in_channels, question.channels, question.stride)
         experiments.fill(block, question.seed)
-        module = nn.Sequential(tq.QuantStub(), block, tq.DeQuantStub()).eval()
+        module = nn.Sequential(eager.QuantStub(), block, eager.DeQuantStub()).eval()
     return quantize(module, experiments.images(question.seed + 1, 2, question.in_channels, 8, 8))
 
 
@@ -220,7 +219,7 @@ def fusion(question: questions.Fusion) -> questions.Fused:
     if question.tries_int8:
         with stage("convert"), Packing():
             module.qconfig = experiments.fixed_config()
-            tq.convert(tq.prepare(module, inplace=True), inplace=True)
+            eager.convert(eager.prepare(module, inplace=True), inplace=True)
         with stage("INT8 layers"), torch.inference_mode():
             integers = integers_of(module, layers, seed)
     return questions.Fused(trainable=trainable, output=output, layers=tried, integers=integers)
@@ -259,7 +258,7 @@ def outputs(question: questions.Outputs) -> questions.FusionOutputs:
 def ptq(question: questions.Ptq) -> questions.Converted:
     layers, seed = question.layers, question.seed
     module = build(layers, question.num_classes, question.width, seed)
-    config = experiments.stock_config()
+    config = eager.per_tensor_qconfig
     if question.observer == "student":
         from lab3.qconfig import CustomQConfig
 
@@ -273,7 +272,7 @@ def ptq(question: questions.Ptq) -> questions.Converted:
         module.fuse_model()
     with stage("prepare"):
         module.qconfig = config
-        tq.prepare(module, inplace=True)
+        eager.prepare(module, inplace=True)
     with stage("calibrate"), torch.inference_mode():
         module(inputs)
     return convert(module, inputs, layers if question.tries_layers else (), seed)
@@ -289,12 +288,12 @@ def qat(question: questions.Qat) -> questions.Trained:
         module.train().fuse_model(is_qat=True)
     with stage("prepare_qat"):
         module.qconfig = experiments.on_cpu(CustomQConfig.QAT.value)
-        tq.prepare_qat(module.train(), inplace=True)
+        eager.prepare_qat(module.train(), inplace=True)
     inputs = network_images(seed)
     with stage("training"):
         losses = train(module, inputs, torch.arange(2) % question.num_classes, question.steps)
     with stage("QAT layers"):
-        module.apply(tq.disable_observer).eval()
+        module.apply(eager.disable_observer).eval()
         convolutions = {
             layer.conv: try_trained(module.get_submodule(layer.conv), layer.conv, seed)
             for layer in experiments.conv_layers(layers)
@@ -329,7 +328,7 @@ def try_trained(convolution: Any, name: str, seed: int) -> questions.TrainedLaye
     numbers = {key: v if v is None else v.detach().clone() for key, v in numbers.items()}
     values = experiments.layer_input(seed, name, convolution.weight.shape[1])
     watcher = getattr(convolution, "activation_post_process", None)
-    scale = watcher.scale if isinstance(watcher, tq.FakeQuantize) else None
+    scale = watcher.scale if isinstance(watcher, eager.FakeQuantize) else None
     return questions.TrainedLayer(
         **numbers,
         output=convolution(values),
@@ -367,7 +366,7 @@ def stored(value: Tensor) -> questions.StoredTensor:
     if not value.is_quantized:
         return questions.StoredTensor(values=value)
     integers = value.int_repr()
-    if value.qscheme() == torch.per_tensor_affine:
+    if value.qscheme() == eager.PER_TENSOR:
         scale, zero_point = float(value.q_scale()), int(value.q_zero_point())
         return questions.StoredTensor(values=integers, scale=scale, zero_point=zero_point)
     axis, scales = int(value.q_per_channel_axis()), value.q_per_channel_scales()

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.ao.quantization as tq
 from torch import Tensor, nn
-from torch.ao.nn.quantized import FloatFunctional
+
+from lab3 import eager
+from lab3.eager import FloatFunctional
 
 
 class FunctionalCalls:
@@ -42,11 +43,11 @@ class StubCalls:
         self.returned: list[Tensor] = []
         self.hooks: list[Any] = []
         for inner in module.modules():
-            if isinstance(inner, tq.QuantStub):
+            if isinstance(inner, eager.QuantStub):
                 self.hooks.append(
                     inner.register_forward_pre_hook(lambda _, given: self.shown.append(given[0]))
                 )
-            elif isinstance(inner, tq.DeQuantStub):
+            elif isinstance(inner, eager.DeQuantStub):
                 self.hooks.append(
                     inner.register_forward_hook(lambda _, __, out: self.returned.append(out))
                 )
