@@ -48,13 +48,13 @@ OPTIONS = (
 
 def all_checks() -> dict[str, Callable[..., None]]:
     """Return every check by its name, ``group.name``, in the order of the lab's parts."""
-    found: dict[str, Callable[..., None]] = {}
+    checks: dict[str, Callable[..., None]] = {}
     for group in GROUPS:
         module = importlib.import_module(f"autograder.checks.test_{group}")
         for name, value in vars(module).items():
             if name.startswith("test_") and inspect.isfunction(value):
-                found[f"{group}.{name.removeprefix('test_')}"] = value
-    return found
+                checks[f"{group}.{name.removeprefix('test_')}"] = value
+    return checks
 
 
 def claim_of(check: Callable[..., None]) -> str:

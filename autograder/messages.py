@@ -81,10 +81,10 @@ def visible(grade: Grade, disclosure: Disclosure) -> Grade:
         return grade
     results: list[CheckResult] = []
     for group in grade.groups.values():
-        told = [withheld(result, disclosure) for result in group]
+        shown = [withheld(result, disclosure) for result in group]
         if disclosure == "points":
-            told.sort(key=_public_first)
-        results += told
+            shown.sort(key=_public_first)
+        results += shown
     return grade.model_copy(update={"results": tuple(results), "seed": ""})
 
 
@@ -127,20 +127,20 @@ def sentences(result: CheckResult) -> list[str]:
     """Return what went wrong, why, and what has to happen, a paragraph each."""
     those = "this point" if result.points == 1 else f"these {result.points:g} points"
     verb = "s" if result.points == 1 else ""
-    said = "\n".join(clip(result.said, LINES))
-    found = [text for text in (said, harmless(result.diagnosis)) if text]
+    sentence = "\n".join(clip(result.said, LINES))
+    texts = [text for text in (sentence, harmless(result.diagnosis)) if text]
     if result.is_claim_only:
-        found.append("Only the run's log says so: no checkpoint was handed in that proves it.")
+        texts.append("Only the run's log says so: no checkpoint was handed in that proves it.")
     if result.waits_for is not None:
         first = one_line(result.waits_for)
         not_yet = "" if result.observations else "Not judged yet: "
-        found.append(f"{not_yet}{first} has to hold first; {those} wait{verb} for it.")
+        texts.append(f"{not_yet}{first} has to hold first; {those} wait{verb} for it.")
     if result.outcome == "grader_error":
-        found.append(
+        texts.append(
             "The grader is at fault, not your code: contact staff. No points are lost silently: "
             f"{those} stay{verb} open until staff has looked."
         )
-    return found
+    return texts
 
 
 def where(result: CheckResult) -> str:

@@ -126,10 +126,10 @@ class Grade(Data):
     @property
     def groups(self) -> dict[str, list[CheckResult]]:
         """The results by group, in the rubric's order."""
-        found: dict[str, list[CheckResult]] = {}
+        groups: dict[str, list[CheckResult]] = {}
         for result in self.results:
-            found.setdefault(result.group, []).append(result)
-        return found
+            groups.setdefault(result.group, []).append(result)
+        return groups
 
 
 def json_schema() -> str:

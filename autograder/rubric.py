@@ -106,8 +106,8 @@ class Rubric:
         ]
 
 
-def load(path: Path, known: list[str]) -> Rubric:
-    """Return the rubric in a file; ``known`` are the names of all checks, ``group.name``.
+def load(path: Path, checks: list[str]) -> Rubric:
+    """Return the rubric in a file; ``checks`` are the names of all, ``group.name``.
 
     Raises RubricError, with the line, when a check has no points or doesn't exist, when the points
     don't add up to ``total``, or when a value is missing, unknown or out of range.
@@ -130,7 +130,7 @@ def load(path: Path, known: list[str]) -> Rubric:
         place = f"{path}:{line_of(text, keys)}"
         raise RubricError(f"{place}: {'.'.join(keys)}: {first['msg']}{given}") from None
     rubric = Rubric(path, document, hashlib.sha256(content).hexdigest())
-    check_names(rubric, text, known)
+    check_names(rubric, text, checks)
     total = sum(entry.points for entry in rubric.entries)
     if abs(total - document.total) > 1e-9:
         raise RubricError(
@@ -140,16 +140,16 @@ def load(path: Path, known: list[str]) -> Rubric:
     return rubric
 
 
-def check_names(rubric: Rubric, text: str, known: list[str]) -> None:
-    """Raise RubricError unless the rubric has each known check, and no other."""
-    named = {entry.check for entry in rubric.entries}
-    for name in sorted(named - set(known)):
+def check_names(rubric: Rubric, text: str, checks: list[str]) -> None:
+    """Raise RubricError unless the rubric has each of these checks, and no other."""
+    listed = {entry.check for entry in rubric.entries}
+    for name in sorted(listed - set(checks)):
         line = line_of(text, ("checks", *name.split(".", 1)))
         raise RubricError(
             f"{rubric.path}:{line}: there is no check {name!r}: remove the line, or mend the name"
         )
-    for name in known:
-        if name not in named:
+    for name in checks:
+        if name not in listed:
             group, rest = name.split(".", 1)
             line = line_of(text, ("checks", group))
             raise RubricError(

@@ -89,20 +89,20 @@ def observed_range(observer: Any) -> tuple[float, float]:
 
 def activations(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """Return the output of each layer that has, or had, an observer, in the order of forward."""
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     handles = []
     for name, module in network.named_modules():
         layer = name.removesuffix(".activation_post_process")
         if layer != name:  # an observer; in an INT8 network, only additions still have its place
 
             def before(_: nn.Module, inputs: tuple[Tensor], layer: str = layer) -> None:
-                found[layer] = inputs[0]
+                tensors[layer] = inputs[0]
 
             handles.append(module.register_forward_pre_hook(before))
         elif isinstance(module, QuantizedConv2d | QuantizedLinear | Quantize):
 
             def after(_: nn.Module, __: object, output: Tensor, layer: str = layer) -> None:
-                found[layer] = output
+                tensors[layer] = output
 
             handles.append(module.register_forward_hook(after))
     try:
@@ -110,7 +110,7 @@ def activations(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
     finally:
         for handle in handles:
             handle.remove()
-    return found
+    return tensors
 
 
 class Tally:

@@ -69,7 +69,7 @@ def load_data(name: str, data_dir: Path, download: bool = False) -> ImageData:
     if name not in loaders:
         raise DataError(f"unknown data set {name!r}: choose from {', '.join(loaders)}")
     try:
-        classes, known, test = loaders[name](data_dir, download)
+        classes, labelled, test = loaders[name](data_dir, download)
     except DataError:
         raise
     except URLError as error:
@@ -81,9 +81,9 @@ def load_data(name: str, data_dir: Path, download: bool = False) -> ImageData:
             f"{name} can't be read ({type(error).__name__}: {error}): delete its files below "
             f"{data_dir} and get them again with --download"
         ) from error
-    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(SPLIT_SEED))
-    held_out = max(1, len(known) // 10)
-    splits = known.take(order[held_out:]), known.take(order[:held_out]), test
+    order = torch.randperm(len(labelled), generator=torch.Generator().manual_seed(SPLIT_SEED))
+    held_out = max(1, len(labelled) // 10)
+    splits = labelled.take(order[held_out:]), labelled.take(order[:held_out]), test
     digest = hashlib.sha256()
     for split in splits:
         digest.update(split.images.numpy().data)
@@ -160,10 +160,10 @@ def _cifar10(data_dir: Path, download: bool) -> tuple[tuple[str, ...], Split, Sp
             "holds cifar-10-batches-py with --data-dir, or use --dataset digits, which needs no "
             "files"
         )
-    known, test = (AnyCIFAR10(str(data_dir), train=t, download=download) for t in (True, False))
+    labelled, test = (AnyCIFAR10(str(data_dir), train=t, download=download) for t in (True, False))
 
     def split(part: CIFAR10) -> Split:
         images = torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous()
         return Split(images, torch.tensor(part.targets))
 
-    return tuple(known.classes), split(known), split(test)
+    return tuple(labelled.classes), split(labelled), split(test)

@@ -51,8 +51,10 @@ def completed(fp32: RunLog, logs: Sequence[RunLog]) -> set[str]:
 
 def best(kind: str, fp32: RunLog, logs: Sequence[RunLog]) -> RunLog | None:
     """Return the run of a kind that counts among those that continue an FP32 run."""
-    found = [log for log in logs if log.start.kind == kind and is_of_the_lab(log, fp32)]
-    return max(found, key=lambda log: (log.end is not None, validation_accuracy(log)), default=None)
+    candidates = [log for log in logs if log.start.kind == kind and is_of_the_lab(log, fp32)]
+    return max(
+        candidates, key=lambda log: (log.end is not None, validation_accuracy(log)), default=None
+    )
 
 
 def is_of_the_lab(log: RunLog, fp32: RunLog) -> bool:

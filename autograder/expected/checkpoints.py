@@ -98,14 +98,14 @@ def from_numbers(layers: Sequence[int], num_classes: int, width: int, numbers: I
     network = build(layers, num_classes, width)
     for parameter in network.parameters():
         parameter.data.zero_()
-    known = {
+    qparams = {
         name: Qparams(scale=scale, zero_point=zero_point)
         for name, (scale, zero_point) in numbers.activations.items()
     } | {
         name: Qparams(scale=n.scale, zero_point=n.zero_point, weight_scale=1.0, weight_zero_point=0)
         for name, n in numbers.layers.items()
     }
-    quantized(network, known)
+    quantized(network, qparams)
     modules = {
         n: m
         for n, m in network.named_modules()

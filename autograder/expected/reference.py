@@ -76,12 +76,12 @@ def plain_logits(num_classes: int, width: int, seed: int) -> Tensor:
 
 @lru_cache(maxsize=8)
 @torch.inference_mode()
-def plain_int8_logits(num_classes: int, width: int, seed: int, known: Known) -> Tensor:
+def plain_int8_logits(num_classes: int, width: int, seed: int, qparams: Known) -> Tensor:
     """Return the INT8 logits of that network at given scales; raise KeyError when one is missing.
 
     Right submissions have the same scales for the same inputs, so the answer serves all of them.
     """
-    network = quantized(plain(num_classes, width, seed), dict(known), is_fused=False)
+    network = quantized(plain(num_classes, width, seed), dict(qparams), is_fused=False)
     logits: Tensor = network(experiments.images(seed + 1, 2, 3, 32, 32))
     return logits
 
@@ -89,13 +89,13 @@ def plain_int8_logits(num_classes: int, width: int, seed: int, known: Known) -> 
 @lru_cache(maxsize=8)
 @torch.inference_mode()
 def block_int8_output(
-    in_channels: int, channels: int, stride: int, seed: int, known: Known
+    in_channels: int, channels: int, stride: int, seed: int, qparams: Known
 ) -> Tensor:
     """Return what a block computes in INT8 at given scales; raise KeyError when one is missing."""
     between = block(in_channels, channels, stride, seed)
     module = nn.Sequential(eager.QuantStub(), between, eager.DeQuantStub()).eval()
     images = experiments.images(seed + 1, 2, in_channels, 8, 8)
-    output: Tensor = quantized(module, dict(known), is_fused=False)(images)
+    output: Tensor = quantized(module, dict(qparams), is_fused=False)(images)
     return output
 
 
@@ -166,9 +166,11 @@ def quantized(network: Any, qparams: Mapping[str, Any], is_fused: bool = True) -
 
 @lru_cache(maxsize=4)
 @torch.inference_mode()
-def int8_logits(layers: tuple[int, ...], width: int, seed: int, batch: int, known: Known) -> Tensor:
+def int8_logits(
+    layers: tuple[int, ...], width: int, seed: int, batch: int, qparams: Known
+) -> Tensor:
     """Return the INT8 logits of an experiment's weights and images at given scales."""
-    network = quantized(copy.deepcopy(filled(layers, 10, width, seed)), dict(known))
+    network = quantized(copy.deepcopy(filled(layers, 10, width, seed)), dict(qparams))
     logits: Tensor = network(experiments.images(seed + 1, batch, 3, 32, 32))
     return logits
 

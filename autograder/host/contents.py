@@ -83,7 +83,7 @@ def package_parts() -> tuple[Path, ...]:
     Follows the requirements of the installed packages. Raises SandboxError when a package
     doesn't say which files are its own.
     """
-    found: set[Path] = set()
+    packages: set[Path] = set()
     seen: set[str] = set()
     waiting = list(NEEDED)
     while waiting:
@@ -97,8 +97,8 @@ def package_parts() -> tuple[Path, ...]:
             continue  # an optional requirement
         needs = [text for text in package.requires or [] if "extra ==" not in text]
         waiting += [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in needs]
-        found |= top_level(package)
-    return tuple(sorted(found))
+        packages |= top_level(package)
+    return tuple(sorted(packages))
 
 
 def top_level(package: Distribution) -> set[Path]:
@@ -129,6 +129,6 @@ def library_paths() -> list[Path]:
 
 def readable(folder: Path) -> list[str]:
     """Return all that a worker whose files were staged in ``folder`` has to read."""
-    told = [Path(path) for path in (*PROCESSOR, "/dev/urandom")]
-    paths = [folder, *library_paths(), *package_parts(), *told]
+    devices = [Path(path) for path in (*PROCESSOR, "/dev/urandom")]
+    paths = [folder, *library_paths(), *package_parts(), *devices]
     return sorted({str(path.resolve()) for path in paths if path.exists()})

@@ -58,8 +58,8 @@ def prove(child: Child) -> None:
         with baits() as laid:
             header, _ = child.converse({"baits": laid}, b"", 0, PROOF_S)
     except WorkerError as error:
-        told = child.take_output().decode(errors="replace").strip()
-        raise SandboxError(told or f"the walls' proof {error.death or error}") from None
+        output = child.take_output().decode(errors="replace").strip()
+        raise SandboxError(output or f"the walls' proof {error.death or error}") from None
     except OSError as error:
         raise SandboxError(f"the walls' proof can't be laid out: {error}") from None
     broken: dict[str, list[str]] = json.loads(header)["broken"]

@@ -139,9 +139,9 @@ class WorkerProcess:
             container.close()
         self._first = container.first_pid
         # Not on the command line, which children could read: it has paths of this computer.
-        told = json.dumps({**plan, "uid": container.inside}).encode()
+        line = json.dumps({**plan, "uid": container.inside}).encode()
         with contextlib.suppress(BrokenPipeError):  # why it has gone is told by _receive
-            self._control.sendall(told + b"\n")
+            self._control.sendall(line + b"\n")
         return started
 
     @property
@@ -149,14 +149,14 @@ class WorkerProcess:
         """What stands between student code and this computer, in words."""
         if self.tier == "none":
             return ("none",)
-        found = ["namespaces"] if self.tier == "namespaces" else []
+        walls = ["namespaces"] if self.tier == "namespaces" else []
         if why_no_landlock() is None:
-            found.append(f"Landlock {landlock.version()}")
-        found += ["system call filter", "limits"]
-        found.append("another user" if self.uid is not None else "the grader's own user")
+            walls.append(f"Landlock {landlock.version()}")
+        walls += ["system call filter", "limits"]
+        walls.append("another user" if self.uid is not None else "the grader's own user")
         if self._group:
-            found.append(f"control group: {', '.join(self._group.limited)}")
-        return tuple(found)
+            walls.append(f"control group: {', '.join(self._group.limited)}")
+        return tuple(walls)
 
     def wait_until_ready(self) -> None:
         """Return when torch is imported and every promise of the walls proven.
@@ -183,9 +183,13 @@ class WorkerProcess:
         """Return a fresh child, which has been sent nothing yet."""
         ours, theirs = socket.socketpair()
         read, write = os.pipe()
-        told = {"memory_bytes": limits.memory_bytes, "cpu_s": limits.cpu_s, "files": limits.files}
+        granted = {
+            "memory_bytes": limits.memory_bytes,
+            "cpu_s": limits.cpu_s,
+            "files": limits.files,
+        }
         try:
-            line = json.dumps({"do": "fork", "limits": told}).encode() + b"\n"
+            line = json.dumps({"do": "fork", "limits": granted}).encode() + b"\n"
             socket.send_fds(self._control, [line], [theirs.fileno(), write])
             pid = int(self._receive(START_S)["pid"])
         except BaseException as error:
@@ -207,13 +211,13 @@ class WorkerProcess:
             self._control.sendall(line)
         except OSError as error:
             raise SandboxError(self._obituary()) from error
-        told = self._receive(START_S)
+        ending = self._receive(START_S)
         self._children.discard(pid)
-        if "exit" in told:
-            death = f"ended itself with exit code {told['exit']}"
+        if "exit" in ending:
+            death = f"ended itself with exit code {ending['exit']}"
         else:
-            death = f"was ended by signal {told['signal']}"
-        return Ending(death, told["cpu_s"], told["peak_memory_bytes"])
+            death = f"was ended by signal {ending['signal']}"
+        return Ending(death, ending["cpu_s"], ending["peak_memory_bytes"])
 
     def close(self) -> None:
         """End the warm process and with it every child, and leave nothing of them behind.
@@ -265,8 +269,8 @@ class WorkerProcess:
         if self._log.closed:
             return "the worker process has been ended"
         self._log.seek(0)
-        said = self._log.read()[-2000:].decode(errors="replace").strip().splitlines()
-        return f"the worker process does not answer{f': {said[-1]}' if said else ''}"
+        lines = self._log.read()[-2000:].decode(errors="replace").strip().splitlines()
+        return f"the worker process does not answer{f': {lines[-1]}' if lines else ''}"
 
 
 class Sandbox:

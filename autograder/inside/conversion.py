@@ -33,7 +33,7 @@ def convert(module: Any, inputs: Tensor, layers: Sequence[int] = (), seed: int =
     """
     with stage("convert"), Packing() as packing:
         eager.convert(module.eval(), inplace=True)
-    known = qparams(module, packing.weights)
+    scales = qparams(module, packing.weights)
     with stage("INT8 layers"):
         integers = integers_of(module, layers, seed) if layers else {}
     output: Tensor | None = None
@@ -47,7 +47,7 @@ def convert(module: Any, inputs: Tensor, layers: Sequence[int] = (), seed: int =
     except Exception as error:
         output, raised = None, describe_error(error)
     return Converted(
-        qparams=known,
+        qparams=scales,
         layers=integers,
         output=output,
         returns_integers=returns_integers,

@@ -156,8 +156,8 @@ def shared_copies() -> Iterator[None]:
 
     def share(parameter: nn.Parameter, memo: dict[int, Any]) -> nn.Parameter:
         memo[id(parameter)] = nn.Parameter(parameter.data, parameter.requires_grad)
-        found: nn.Parameter = memo[id(parameter)]
-        return found
+        shared: nn.Parameter = memo[id(parameter)]
+        return shared
 
     nn.Parameter.__deepcopy__ = share  # type: ignore[assignment,method-assign]
     try:

@@ -218,9 +218,9 @@ def preload_modules() -> sources.SourceFinder:
     hidden = platform.uname_result(here.system, "worker", "", "", here.machine)
     platform._uname_cache = hidden  # type: ignore[attr-defined]
     sources.load_compiled()
-    found = sources.SourceFinder([folder for folder in sys.path if os.path.isdir(folder)])
+    finder = sources.SourceFinder([folder for folder in sys.path if os.path.isdir(folder)])
     gc.freeze()
-    return found
+    return finder
 
 
 def draw_seed() -> int:

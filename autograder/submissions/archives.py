@@ -206,7 +206,7 @@ def tar_entries(file: BinaryIO, limits: Limits) -> Iterator[Entry]:
     position, end, count = 0, file.seek(0, os.SEEK_END), 0
     if end > limits.total:
         raise too_large(limits)
-    said: dict[bytes, bytes] = {}  # by extended headers, of the next entry
+    extended: dict[bytes, bytes] = {}  # by extended headers, of the next entry
     while any(block := b"".join(span(file, position, 512))):
         code, size = block[156:157], tar_number(block[124:136])
         position += 512
@@ -217,36 +217,40 @@ def tar_entries(file: BinaryIO, limits: Limits) -> Iterator[Entry]:
                 raise SubmissionError(f"holds a header of more than {HEADER_BYTES:,} bytes")
             text = b"".join(span(file, position, size))
             long = {b"L": b"path", b"K": b"linkpath"}.get(code)
-            told = {long: text.rstrip(b"\0")} if long else pax_fields(text)
-            if any(key.startswith(b"GNU.sparse") for key in told):
+            records = {long: text.rstrip(b"\0")} if long else pax_fields(text)
+            if any(key.startswith(b"GNU.sparse") for key in records):
                 raise SubmissionError("holds a sparse file: pack it without --sparse")
-            told[b"=" + code] = b""  # no field can be called that
-            if told.keys() & said.keys() or (code == b"g" and told.keys() & {b"path", b"size"}):
+            records[b"=" + code] = b""  # no field can be called that
+            if records.keys() & extended.keys() or (
+                code == b"g" and records.keys() & {b"path", b"size"}
+            ):
                 raise SubmissionError(f"names an entry twice: {AFRESH}")
             if code == b"g":
                 count += 1
             else:
-                said |= told
+                extended |= records
         else:
             count += 1
             if code in (b"S", b"M", b"D", b"V"):
                 raise SubmissionError("is sparse, incremental or in volumes: pack it plainly")
-            if b"size" in said:
-                size = int(said[b"size"]) if re.fullmatch(rb"\d{1,18}", said[b"size"]) else -1
+            if b"size" in extended:
+                size = (
+                    int(extended[b"size"]) if re.fullmatch(rb"\d{1,18}", extended[b"size"]) else -1
+                )
             if size < 0 or (size and code in (b"1", b"2", b"3", b"4", b"5", b"6")):
                 raise SubmissionError(DAMAGED)
-            name = said.get(b"path", tar_name(block)).decode("utf-8", "surrogateescape")
+            name = extended.get(b"path", tar_name(block)).decode("utf-8", "surrogateescape")
             kind = kinds.get(code, SPECIAL)
             if kind == FILE and name.endswith("/"):
                 kind = FOLDER
             yield Entry(split(name), kind, partial(span, file, position, size))
-            said = {}
+            extended = {}
         if count > limits.entries:
             raise too_many(limits)
         position += -(-size // 512) * 512
         if position > end:
             raise SubmissionError(f"is cut short: {AFRESH}")
-    if said or any(piece.strip(b"\0") for piece in span(file, position, end - position)):
+    if extended or any(piece.strip(b"\0") for piece in span(file, position, end - position)):
         raise SubmissionError(f"goes on behind its end: {AFRESH}")
 
 

@@ -125,8 +125,8 @@ def folder_entries(top: int, limits: Limits) -> list[Entry]:
         names = folders.popleft()
         parts = split("/".join(names))
         try:
-            with opened(top, names, os.O_DIRECTORY) as handle, os.scandir(handle) as found:
-                for item in found:
+            with opened(top, names, os.O_DIRECTORY) as handle, os.scandir(handle) as items:
+                for item in items:
                     inner = (*names, item.name)
                     if item.is_symlink():
                         entries.append(Entry(split("/".join(inner)), LINK))
