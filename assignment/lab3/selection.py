@@ -7,10 +7,12 @@ runs the one with the best validation accuracy each.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from lab3.log.runlog import RunLog
 
-DATA_SETS = ("cifar10", "fashion-mnist", "digits")  # the task first, then what is for practice
+DataName = Literal["digits", "fashion-mnist", "cifar10"]  # from practice to the task
+DATA_SETS: tuple[DataName, ...] = get_args(DataName)[::-1]  # the task counts first
 
 
 @dataclass(frozen=True)

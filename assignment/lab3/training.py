@@ -20,8 +20,11 @@ from lab3.evaluation import predict
 from lab3.log.records import Epoch, Hyperparameters
 from lab3.log.runlog import write_atomically
 from lab3.schedule import learning_rate
+from lab3.selection import DataName
 
-RECIPES = {  # what ``lab3 train`` starts from; each value has an option
+RECIPES: dict[
+    DataName, Hyperparameters
+] = {  # what ``lab3 train`` starts from; each value has an option
     "cifar10": Hyperparameters(),
     "fashion-mnist": Hyperparameters(epochs=20, augmentation="crop-flip"),
     "digits": Hyperparameters(epochs=12, batch_size=16, learning_rate=0.05, augmentation="none"),

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from autograder.submissions.reading import Run
 from autograder.submissions.runs import Runs
+from lab3.data import NORMALISATION
 from lab3.log.records import Baseline, Record
 from lab3.log.runlog import LOG_NAME, RunLog
-from lab3.selection import DATA_SETS, Selection, select
+from lab3.selection import DATA_SETS, DataName, Selection, select
 from lab3.training import RECIPES
 from tests.conftest import RUBRIC
 from tests.making.records import end, result, start, written
 from tools.report.sources import collect
-from tools.shared.options import DataName
 
 
 def log_of(name: str, *records: Record) -> RunLog:
@@ -124,5 +124,5 @@ def test_report_and_grade_choose_the_same(tmp_path: Path, data: str) -> None:
 
 
 def test_every_data_set_that_can_be_trained_on_has_its_rank() -> None:
-    assert set(DATA_SETS) == set(RECIPES) == set(get_args(DataName))
+    assert set(DATA_SETS) == set(RECIPES) == set(NORMALISATION) == set(get_args(DataName))
     assert list(RUBRIC.document.thresholds) == list(DATA_SETS)

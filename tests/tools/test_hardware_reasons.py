@@ -1,18 +1,23 @@
 """Why engines differ from integers and shifts: each reason, where it is the reason."""
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import nn
 
 from lab3.engines import exact_engines, is_exact
+from lab3.log.certificate import Reason
 from tests.making.networks import (
     ENGINES,
     Operators,
     images_for,
 )
 from tools.hardware.proof import Engine, Proof
-from tools.hardware.reasons import Case, saturates
+from tools.hardware.reasons import REASONS, Case, saturates
 from tools.hardware.tracing import trace
+from tools.report.texts import LANGUAGES, load_texts
+from tools.student import hardware
 
 pytestmark = pytest.mark.usefixtures("same_engine_afterwards")
 INEXACT = [engine for engine in ENGINES if not is_exact(engine)]
@@ -107,3 +112,13 @@ def test_a_reason_must_explain_every_batch() -> None:
         for theirs in batches:
             engine.compare(k, step, inputs, theirs, ours)
         assert [d.reason for d in engine.proof(program, 1).differences] == [reason]
+
+
+def test_whoever_tells_a_reason_knows_them_all() -> None:
+    reasons = set(get_args(Reason))
+    assert set(REASONS) == reasons
+    assert set(hardware.REASONS) == {*reasons, "unknown"}
+    for language in LANGUAGES:
+        keys = load_texts(language).words
+        told = {key.removeprefix("reasons.") for key in keys if key.startswith("reasons.")}
+        assert told == {*reasons, "unknown"}

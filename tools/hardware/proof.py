@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from lab3.engines import engine as computing_on
 from lab3.engines import is_exact, listed_engines
 from lab3.errors import LabError
-from lab3.log.certificate import Difference, EngineProof
+from lab3.log.certificate import Difference, EngineProof, Reason
 from tools.hardware.arithmetic import Ties
 from tools.hardware.program import Program, Step, Tally
-from tools.hardware.reasons import REASONS, Case, Reason
+from tools.hardware.reasons import REASONS, Case
 from tools.hardware.tracing import integers_of, trace
 
 TIES: dict[str, Ties] = {"qnnpack": "away"}  # the other engines' additions round halves to even

@@ -5,15 +5,13 @@ Each rule is what was seen in PyTorch 2.14.1's kernels.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from lab3.log.certificate import Reason
 from tools.hardware.arithmetic import shift_right
 from tools.hardware.program import Addition, Product, Shifted, Step
-
-Reason = Literal["ties", "zero_point", "bias", "saturation"]
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from lab3.log.records import Hyperparameters
 from lab3.log.runlog import RunLog
+from lab3.selection import DataName
 from tools.running import workspace
 from tools.running.training import network_defaults, train_run, with_changes
 from tools.shared.console import UserError, say
-from tools.shared.options import (
-    Arch,
-    DataName,
-)
+from tools.shared.options import Arch
 
 if TYPE_CHECKING:
     from lab3.data import ImageData

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from lab3.log.records import Hyperparameters, Start
 from lab3.log.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, read_log
+from lab3.selection import DataName
 from lab3.units import megabytes, percent
 from tools.running import devices, loop, memory, workspace
 from tools.running.datasets import data_record
@@ -23,7 +24,7 @@ def network_defaults(dataset: str) -> tuple[str, int]:
     return ("resnet14", 16) if dataset == "digits" else ("resnet50", 64)
 
 
-def recipe(dataset: str, chosen: dict[str, Any]) -> Hyperparameters:
+def recipe(dataset: DataName, chosen: dict[str, Any]) -> Hyperparameters:
     """Return a data set's recipe with what the user chose; raise UserError for a bad value."""
     from lab3.training import RECIPES
 

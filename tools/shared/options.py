@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from typer import Option
 
 Arch = Literal["resnet50", "resnet14"]
-DataName = Literal["digits", "fashion-mnist", "cifar10"]
 TRAINING, PLACES = "Hyperparameters", "Data, code and runs"
 
 Code = Annotated[

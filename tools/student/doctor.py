@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import platform
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import psutil
 
+from lab3.selection import DataName
 from lab3.units import megabytes
 from tools.running import devices, memory, workspace
 from tools.shared.console import out, spinner
@@ -50,7 +51,6 @@ def examine(data_dir: Path) -> dict[str, Any]:
     from autograder.host import bubblewrap, cgroups
     from autograder.host.sandbox import TIERS, why_no_landlock, why_not
     from autograder.inside import landlock
-    from lab3.data import find_files
     from lab3.engines import fault, listed_engines
     from lab3.evaluation import processor_name
 
@@ -74,14 +74,17 @@ def examine(data_dir: Path) -> dict[str, Any]:
         "bubblewrap": bubblewrap.describe(),
         "landlock": why_no_landlock() or f"version {landlock.version()}",
         "control_groups": cgroups.describe(),
-        "data_sets": {
-            "digits": "inside scikit-learn",
-            **{
-                name: str(find_files(name, data_dir) or f"not in {data_dir}: --download gets it")
-                for name in ("fashion-mnist", "cifar10")
-            },
-        },
+        "data_sets": {name: place(name, data_dir) for name in get_args(DataName)},
     }
+
+
+def place(name: DataName, data_dir: Path) -> str:
+    """Tell where a data set is, or how to get it."""
+    from lab3.data import find_files
+
+    if name == "digits":
+        return "inside scikit-learn"
+    return str(find_files(name, data_dir) or f"not in {data_dir}: --download gets it")
 
 
 def installed(package: str) -> str:

@@ -6,11 +6,11 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from lab3.log.certificate import Certificate, EngineProof, IntegerLayer
+from lab3.log.certificate import Certificate, EngineProof, IntegerLayer, Reason
 from tools.report.facts.hardware import alike, head_room, layers_by_reason, totals, verdict
 from tools.running import workspace
 from tools.running.datasets import data_of
@@ -19,7 +19,7 @@ from tools.shared.console import UserError, out, print_table, say
 from tools.shared.options import Code, DataDir, Json, NoLog, Runs
 from tools.shared.table import Table
 
-REASONS = {
+REASONS: dict[Reason | Literal["unknown"], str] = {
     "ties": "the engine rounds the halves of additions the other way",
     "zero_point": "the engine rounds after adding the zero point, and an odd one moves the halves",
     "bias": "the layer's bias is no whole number on the int32 grid",

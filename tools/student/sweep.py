@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
+from lab3.selection import DataName
 from tools.report import tables
 from tools.report.facts.comparison import ablations
 from tools.running import workspace
@@ -20,7 +21,6 @@ from tools.shared.options import (
     Arch,
     Code,
     DataDir,
-    DataName,
     Device,
     Download,
     Json,

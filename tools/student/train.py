@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from typer import Option
 
+from lab3.selection import DataName
 from tools.running import loop, workspace
 from tools.running.datasets import read_data
 from tools.running.training import network_defaults, recipe, train_run
@@ -15,7 +16,6 @@ from tools.shared.options import (
     Arch,
     Code,
     DataDir,
-    DataName,
     Device,
     Download,
     Restart,

@@ -8,6 +8,7 @@ from pydantic import Field
 from lab3.log.records import Record, Role, Sha256
 
 ACCUMULATOR_BITS = 32
+Reason = Literal["ties", "zero_point", "bias", "saturation"]  # see Difference
 
 
 class IntegerLayer(Record):
@@ -53,7 +54,7 @@ class Difference(Record):
     values: int
     different: int
     largest_step: int
-    reason: Literal["ties", "zero_point", "bias", "saturation"] | None
+    reason: Reason | None
 
 
 class EngineProof(Record):
