@@ -32,9 +32,9 @@ Exact = Annotated[
 ]
 
 
-def prepare(shown: Shown) -> None:
+def prepare(progress: Progress) -> None:
     """Import what grading needs, and fit this process to it."""
-    shown.wait("warming")
+    progress.wait("warming")
     import torch
 
     import autograder.grading  # noqa: F401
@@ -46,7 +46,7 @@ def prepare(shown: Shown) -> None:
     torch.set_num_threads(1)
 
 
-class Shown:
+class Progress:
     """Shows a grading as it goes on: events become a spinner, then a bar; a context manager."""
 
     def __init__(self, name: str) -> None:
@@ -54,7 +54,7 @@ class Shown:
         self._open = ExitStack()
         self._bar: Bar | None = None
 
-    def __enter__(self) -> Shown:
+    def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -104,8 +104,8 @@ def not_passed(results: list[CheckResult]) -> str:
         if outcome != "passed":
             of_it = [result for result in results if result.outcome == outcome]
             public = {result.name for result in of_it if result.visibility == "public"}
-            named = [r.name if r.name in public else f"{r.name} (hidden inputs)" for r in of_it]
-            parts.append(f"{WORDS[outcome].lower()}: {', '.join(dict.fromkeys(named))}")
+            names = [r.name if r.name in public else f"{r.name} (hidden inputs)" for r in of_it]
+            parts.append(f"{WORDS[outcome].lower()}: {', '.join(dict.fromkeys(names))}")
     return "; ".join(parts)
 
 

@@ -44,10 +44,10 @@ def analyse(
 
     Uses the first ``images`` validation images. Weights with a scale per channel are left out.
     """
-    shown = data.validation.images[:images]
+    sample = data.validation.images[:images]
     ranges = observed_ranges(float_network)  # before its observers see these images too
     tensors: dict[str, Tally] = {}
-    for batch in shown.split(BATCH_SIZE):
+    for batch in sample.split(BATCH_SIZE):
         inputs = data.normalise(batch)
         values, rounded = activations(float_network, inputs), activations(int8_network, inputs)
         for layer, x_q in rounded.items():
@@ -64,7 +64,7 @@ def analyse(
             records.append(weight_record(layer, module, converted.weight()))
         role: Role = "addition" if isinstance(converted, QuantizedFunctional) else "activation"
         records.append(tally.record(layer, role, ranges[layer]))
-    return Analysis(images=len(shown), tensors=tuple(records))
+    return Analysis(images=len(sample), tensors=tuple(records))
 
 
 def is_per_tensor(layer: Any) -> bool:
@@ -89,20 +89,20 @@ def observed_range(observer: Any) -> tuple[float, float]:
 
 def activations(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """Return the output of each layer that has, or had, an observer, in the order of forward."""
-    tensors: dict[str, Tensor] = {}
+    outputs: dict[str, Tensor] = {}
     handles = []
     for name, module in network.named_modules():
         layer = name.removesuffix(".activation_post_process")
         if layer != name:  # an observer; in an INT8 network, only additions still have its place
 
             def before(_: nn.Module, inputs: tuple[Tensor], layer: str = layer) -> None:
-                tensors[layer] = inputs[0]
+                outputs[layer] = inputs[0]
 
             handles.append(module.register_forward_pre_hook(before))
         elif isinstance(module, QuantizedConv2d | QuantizedLinear | Quantize):
 
             def after(_: nn.Module, __: object, output: Tensor, layer: str = layer) -> None:
-                tensors[layer] = output
+                outputs[layer] = output
 
             handles.append(module.register_forward_hook(after))
     try:
@@ -110,7 +110,7 @@ def activations(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
     finally:
         for handle in handles:
             handle.remove()
-    return tensors
+    return outputs
 
 
 class Tally:

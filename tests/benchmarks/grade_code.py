@@ -14,15 +14,15 @@ import psutil
 
 from autograder.host.sandbox import Sandbox
 from tests.conftest import SOLVED, grade_code
-from tools.grades import Shown, prepare
+from tools.grades import Progress, prepare
 
 WARMUP, RUNS = 2, 15
 
 
 def main() -> None:
     """Print the median and the range in seconds."""
-    with Shown("") as shown:
-        prepare(shown)
+    with Progress("") as progress:
+        prepare(progress)
     cores = psutil.Process().cpu_affinity()
     psutil.Process().cpu_affinity(cores[:1])  # the worker inherits it
     seconds = []

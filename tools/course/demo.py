@@ -12,7 +12,7 @@ from typer import Option
 
 from lab3.log.runlog import read_log
 from tools.course.pack import pack
-from tools.grades import Shown, print_grade, print_walls
+from tools.grades import Progress, print_grade, print_walls
 from tools.report import tables
 from tools.report.facts.comparison import ablations, compare
 from tools.report.facts.hardware import verdict
@@ -58,20 +58,20 @@ def demo(
     began = time.monotonic()
     if not SOLUTION.is_dir():
         raise UserError("the demo needs the reference solution: run it in a checkout of the kit")
-    used = workspace.use_code(SOLUTION)
+    code = workspace.use_code(SOLUTION)
     runs = folder / "runs"
     data = read_data("digits", folder)
     arch, width = network_defaults("digits")
     say("FP32 baseline")
-    fp32 = train_run(runs / "fp32", data, recipe("digits", {}), used, arch, width, restart=restart)
+    fp32 = train_run(runs / "fp32", data, recipe("digits", {}), code, arch, width, restart=restart)
     say("Ablation")
     plan = settings(recipe("digits", {}), ABLATION, grid=False)
-    ablation = sweep_runs(runs / "sweep", data, plan, used, restart=restart)
+    ablation = sweep_runs(runs / "sweep", data, plan, code, restart=restart)
     say("PTQ")
-    ptq_run(runs / "ptq", runs / "fp32", data, used, restart=restart)
+    ptq_run(runs / "ptq", runs / "fp32", data, code, restart=restart)
     say("QAT")
     changes = {"epochs": 3, "learning_rate": 0.005}
-    qat_run(runs / "qat", runs / "fp32", data, used, changes, restart=restart)
+    qat_run(runs / "qat", runs / "fp32", data, code, changes, restart=restart)
     say("Evaluation")
     logs = evaluate_runs(runs, ["fp32", "ptq", "qat"], folder, data=data)
     settings_tried, compared = ablations(ablation), compare(logs)
@@ -86,10 +86,10 @@ def demo(
     say("Integers and shifts alone")
     for name in ("ptq", "qat"):
         log = read_log(runs / name)
-        if (proved := log.certificate) is None:
-            proved = certificate_of(log, proof_of(runs / name, log, data))
-            keep(runs / name, proved)
-        out.print(f"{name}: {verdict(proved)}", markup=False)
+        if (certificate := log.certificate) is None:
+            certificate = certificate_of(log, proof_of(runs / name, log, data))
+            keep(runs / name, certificate)
+        out.print(f"{name}: {verdict(certificate)}", markup=False)
     say("Report")
     report = folder / "report.md"
     answers = tomllib.loads((SOLUTION / "reference" / "answers.toml").read_text(encoding="utf-8"))
@@ -108,8 +108,8 @@ def demo(
         (archive, "this submission"),
         (SOLUTION.with_name("assignment"), "the untouched skeleton"),
     ):
-        with Shown(path.stem) as shown:
-            grade = grade_path(path, rubric, options, shown)
+        with Progress(path.stem) as progress:
+            grade = grade_path(path, rubric, options, progress)
         grades = folder / "grades" / path.stem
         write_files(grades, grade, rubric.document.hidden.at(datetime.now(UTC)))
         print_grade(f"Grade of {title}", grade)

@@ -68,8 +68,8 @@ def derive_skeleton(root: Path) -> list[Path]:
     sources = {name: read_source(folder / name) for name in STUDENT_FILES}
     regions, faults = {}, []
     for name, text in sources.items():
-        regions[name], found = find_regions(text)
-        faults += [f"{folder / name}:{line}: {fault}" for line, fault in found]
+        regions[name], in_file = find_regions(text)
+        faults += [f"{folder / name}:{line}: {fault}" for line, fault in in_file]
     if faults:
         raise MarkerError("nothing was written:\n" + "\n".join(faults))
     derived = {
@@ -154,21 +154,21 @@ def find_regions(text: str) -> tuple[list[Region], list[tuple[int, str]]]:
 def function_around(tree: ast.Module, lines: list[str], begin: int, end: int) -> str | None:
     """Return the dotted name of the innermost function whose body holds all code of a region."""
     code = [n for n in range(begin + 1, end) if lines[n - 1].strip().lstrip("#")]
-    found: str | None = None
+    innermost: str | None = None
 
     def visit(node: ast.AST, names: tuple[str, ...]) -> None:
-        nonlocal found
+        nonlocal innermost
         for child in ast.iter_child_nodes(node):
             inner = names
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 inner = (*names, child.name)
                 is_around = child.lineno < begin and code and code[-1] <= (child.end_lineno or 0)
                 if is_around:
-                    found = None if isinstance(child, ast.ClassDef) else ".".join(inner)
+                    innermost = None if isinstance(child, ast.ClassDef) else ".".join(inner)
             visit(child, inner)
 
     visit(tree, ())
-    return found
+    return innermost
 
 
 def holds_whole_statements(lines: list[str], begin: int, end: int) -> bool:

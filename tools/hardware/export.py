@@ -109,15 +109,15 @@ def npz(arrays: Arrays) -> bytes:
 
 def offsets(model: bytes, arrays: Arrays) -> dict[str, int]:
     """Return at which byte of an ``.npz`` file the data of each array begins."""
-    found = {}
+    positions = {}
     with zipfile.ZipFile(io.BytesIO(model)) as archive:
         for member in archive.infolist():
             # Name and extra field follow 30 bytes of the local header, whose last are their sizes.
             sizes = struct.unpack_from("<HH", model, member.header_offset + 26)
             end = member.header_offset + 30 + sum(sizes) + member.file_size
             name = member.filename.removesuffix(".npy")
-            found[name] = end - arrays[name].nbytes
-    return found
+            positions[name] = end - arrays[name].nbytes
+    return positions
 
 
 def logit_lines(program: Program, data: ImageData, pixels: Tensor) -> bytes:

@@ -53,7 +53,7 @@ class Row:
 def rows(program: Program) -> list[Row]:
     """Return the steps of a program as rows, in their order."""
     names, buffers = unique_names(program), assign_buffers(program)
-    made = []
+    table = []
     for name, buffer, step in zip(names, buffers, program.steps, strict=True):
         sources = [program.steps[number] for number in step.inputs]
         shape = sources[0].shape if sources else program.input_shape
@@ -70,8 +70,8 @@ def rows(program: Program) -> list[Row]:
             output_shift=step.grid.shift,
             **own_numbers(step),
         )
-        made.append(row)
-    return made
+        table.append(row)
+    return table
 
 
 def own_numbers(step: Step) -> dict[str, Any]:

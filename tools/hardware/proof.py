@@ -132,23 +132,23 @@ class Proof:
         """Compare all values of some normalised images (B, C, H, W)."""
         self.images += len(images)
         steps = self.program.steps
-        known: list[tuple[list[Tensor], Tensor]] = []  # each step's inputs and output
+        results: list[tuple[list[Tensor], Tensor]] = []  # each step's inputs and output
         classes: Tensor | None = None
         for engine in self.engines:
-            made = engine.integers(images, self.program)
+            values = engine.integers(images, self.program)
             for k, step in enumerate(steps):
-                inputs = [made[number] for number in step.inputs] or [images]
-                if len(known) == k:
+                inputs = [values[number] for number in step.inputs] or [images]
+                if len(results) == k:
                     ours = step.compute(inputs, self.program.ties, self.tallies[k])
-                    known.append((inputs, ours))
-                elif all(map(torch.equal, inputs, known[k][0])):
-                    ours = known[k][1]
+                    results.append((inputs, ours))
+                elif all(map(torch.equal, inputs, results[k][0])):
+                    ours = results[k][1]
                 else:
                     ours = step.compute(inputs, self.program.ties)
-                engine.compare(k, step, inputs, made[k], ours)
-            taken = made[-1].argmax(1)
-            classes = taken if classes is None else classes
-            engine.changed_classes += int((taken != classes).sum())
+                engine.compare(k, step, inputs, values[k], ours)
+            predictions = values[-1].argmax(1)
+            classes = predictions if classes is None else classes
+            engine.changed_classes += int((predictions != classes).sum())
 
     def proofs(self) -> list[EngineProof]:
         """Return what was found for each engine."""

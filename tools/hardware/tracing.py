@@ -41,10 +41,10 @@ def trace(network: nn.Module, image: Tensor, ties: Ties) -> Program:
     if not (translation.has_logits and calls[-1].output is output):
         translation.faults["the output"] = ["it is not what a layer's integers stand for"]
     if faults := translation.faults:
-        shown = [f"  {layer}: {'; '.join(texts)}" for layer, texts in faults.items()]
-        if len(shown) > SHOWN_FAULTS:
-            shown[SHOWN_FAULTS:] = [f"  and {len(shown) - SHOWN_FAULTS} more layers"]
-        raise NotShiftOnlyError("\n".join(["the network is not shift-only:", *shown]))
+        lines = [f"  {layer}: {'; '.join(texts)}" for layer, texts in faults.items()]
+        if len(lines) > SHOWN_FAULTS:
+            lines[SHOWN_FAULTS:] = [f"  and {len(lines) - SHOWN_FAULTS} more layers"]
+        raise NotShiftOnlyError("\n".join(["the network is not shift-only:", *lines]))
     return Program(tuple(translation.steps), ties, tuple(image.shape[1:]))
 
 
@@ -236,10 +236,10 @@ def integers_of(network: nn.Module, images: Tensor, program: Program) -> list[Te
     in a larger batch, or when the network's output is not what the last step's integers stand for.
     """
     calls, output = record(network, images)
-    made = [call.integers for call in calls if is_step(call) and call.integers is not None]
-    if [tuple(x.shape[1:]) for x in made] != [step.shape for step in program.steps]:
+    outputs = [call.integers for call in calls if is_step(call) and call.integers is not None]
+    if [tuple(x.shape[1:]) for x in outputs] != [step.shape for step in program.steps]:
         raise NotShiftOnlyError("the network computes other layers for other images")
-    logits = program.real(made[-1]).flatten(1)
+    logits = program.real(outputs[-1]).flatten(1)
     if not (isinstance(output, Tensor) and output.flatten(1).equal(logits)):
         raise NotShiftOnlyError("the network's output is not what its last layer's integers are")
-    return made
+    return outputs

@@ -41,11 +41,11 @@ def estimate(
     import torch
 
     twin = copy.deepcopy(network).to("meta").train()
-    kept: dict[int, int] = {}  # storage -> bytes
+    storages: dict[int, int] = {}  # storage -> bytes
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        kept[storage._cdata] = storage.nbytes()
+        storages[storage._cdata] = storage.nbytes()
         held.append(storage)
         return tensor
 
@@ -55,7 +55,7 @@ def estimate(
         output = twin(batch)
     parameters = sum(p.numel() * p.element_size() for p in network.parameters())
     own = {p.untyped_storage()._cdata for p in (*twin.parameters(), *twin.buffers())}
-    activations = sum(size for storage, size in kept.items() if storage not in own)
+    activations = sum(size for storage, size in storages.items() if storage not in own)
     del output
     copies = 4 if hyper.optimizer == "sgd" else 5
     return Estimate(copies * parameters, activations // (2 if mixed_precision else 1))

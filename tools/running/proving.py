@@ -33,19 +33,21 @@ def proof_of(folder: Path, log: RunLog, data: ImageData, images: int | None = No
     from tools.hardware.proof import BATCH_SIZE, Proof
     from tools.hardware.recording import NotShiftOnlyError
 
-    shown = data.test.images[:images]
+    test_images = data.test.images[:images]
     engine = exact_engines()[0]
     build = networks.builder(folder, log.start)
     try:
-        proof = Proof(build, data.normalise(shown[:1]), engine)
+        proof = Proof(build, data.normalise(test_images[:1]), engine)
     except NotShiftOnlyError as error:
         is_default = log.start.qconfig == "default"
         remedy = "\nIt was made with --qconfig default: lab3 ptq without it uses powers of two."
         raise NotShiftOnlyError(f"{log.name}: {error}{remedy if is_default else ''}") from None
     for unable in proof.unable:
         say(f"engine {unable} can't run this network, so it is left out")
-    with Bar(f"{folder.name}: integers against {len(proof.engines)} engines", len(shown)) as bar:
-        for batch in shown.split(BATCH_SIZE):
+    with Bar(
+        f"{folder.name}: integers against {len(proof.engines)} engines", len(test_images)
+    ) as bar:
+        for batch in test_images.split(BATCH_SIZE):
             proof.add(data.normalise(batch))
             bar.advance(len(batch))
     return proof
@@ -59,13 +61,13 @@ def certificate_of(log: RunLog, proof: Proof) -> Certificate:
     return certificate(proof, log.end.checkpoint_sha256, log.analysis, workspace.now())
 
 
-def keep(folder: Path, made: Certificate) -> None:
+def keep(folder: Path, certificate: Certificate) -> None:
     """Write a certificate to the log of its run, unless one of more images stands there."""
     with workspace.locked(folder):
         log = read_log(folder)
-        if log.end is None or log.end.checkpoint_sha256 != made.checkpoint_sha256:
+        if log.end is None or log.end.checkpoint_sha256 != certificate.checkpoint_sha256:
             raise UserError(f"{folder} was repeated meanwhile: prove its new checkpoint")
-        if log.certificate and log.certificate.images > made.images:
+        if log.certificate and log.certificate.images > certificate.images:
             say(f"the log keeps the certificate of {log.certificate.images:,} images")
         else:
-            append(folder, made)
+            append(folder, certificate)

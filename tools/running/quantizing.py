@@ -76,9 +76,9 @@ def ptq_run(
             return read_log(folder)
         network = networks.load(baseline, origin.start)
         prepare_ptq(network, CustomQConfig[qconfig.upper()])
-        shown = min(calibration_images, len(data.train))
-        with Bar("calibrating", shown) as bar:
-            calibrate(network, data, shown, bar.advance)
+        count = min(calibration_images, len(data.train))
+        with Bar("calibrating", count) as bar:
+            calibrate(network, data, count, bar.advance)
         return convert_and_finish(folder, network, data, None, has_shifts=qconfig == "ptq")
 
 

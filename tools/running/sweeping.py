@@ -38,9 +38,9 @@ def read_plan(path: Path) -> tuple[dict[str, Any], dict[str, list[Any]]]:
             f"{path}: {unknown[0]!r} is unknown: [base] takes dataset, arch, width and, like "
             f"[vary], {', '.join(sorted(fields))}"
         )
-    for key, known in (("dataset", get_args(DataName)), ("arch", get_args(Arch))):
-        if key in base and base[key] not in known:
-            raise UserError(f"{path}: {key} must be one of {', '.join(known)}, got {base[key]!r}")
+    for key, choices in (("dataset", get_args(DataName)), ("arch", get_args(Arch))):
+        if key in base and base[key] not in choices:
+            raise UserError(f"{path}: {key} must be one of {', '.join(choices)}, got {base[key]!r}")
     if "width" in base and not (isinstance(base["width"], int) and base["width"] >= 4):
         raise UserError(f"{path}: width must be a whole number from 4, got {base['width']!r}")
     for field, values in vary.items():
@@ -63,18 +63,18 @@ def settings(
         chosen = [base] + [
             base | {field: value} for field, values in vary.items() for value in values[1:]
         ]
-    named = {}
+    plan = {}
     for choice in chosen:
         changed = [f"{field}={choice[field]}" for field in vary if choice[field] != base[field]]
         name = ",".join(changed).replace("_", "-") or "base"
-        named[workspace.check_name(name)] = with_changes(hyper, choice)
-    return named
+        plan[workspace.check_name(name)] = with_changes(hyper, choice)
+    return plan
 
 
 def sweep_runs(
     runs: Path,
     data: ImageData,
-    named: dict[str, Hyperparameters],
+    plan: dict[str, Hyperparameters],
     code: workspace.Code,
     arch: str | None = None,
     width: int | None = None,
@@ -85,8 +85,8 @@ def sweep_runs(
     """Do each run of a sweep from where it stands, and return their logs in order."""
     default_arch, default_width = network_defaults(data.name)
     logs = []
-    for number, (name, hyper) in enumerate(named.items(), 1):
-        say(f"run {number} of {len(named)}: {name}")
+    for number, (name, hyper) in enumerate(plan.items(), 1):
+        say(f"run {number} of {len(plan)}: {name}")
         logs.append(
             train_run(
                 runs / name, data, hyper, code,

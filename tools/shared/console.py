@@ -73,11 +73,11 @@ class Bar:
 
 def print_table(title: str, table: Table) -> None:
     """Print a table on stdout, its numbers aligned to the right."""
-    shown = RichTable(title=Text(title), title_justify="left", box=SIMPLE_HEAD)
-    shown.pad_edge, shown.collapse_padding = False, True
+    rich_table = RichTable(title=Text(title), title_justify="left", box=SIMPLE_HEAD)
+    rich_table.pad_edge, rich_table.collapse_padding = False, True
     for index, header in enumerate(table.headers):
         is_number = index >= table.left
-        shown.add_column(header, justify="right" if is_number else "left", overflow="fold")
+        rich_table.add_column(header, justify="right" if is_number else "left", overflow="fold")
     for row in table.rows:
-        shown.add_row(*(Text(cell) for cell in row))
-    out.print(shown)
+        rich_table.add_row(*(Text(cell) for cell in row))
+    out.print(rich_table)

@@ -100,7 +100,7 @@ def takes(options: dict[str, Any]) -> Callable[[Callable[..., None]], Callable[.
 
     ``options`` are the annotations by name; ``chosen`` becomes the values that the user gave.
     """
-    given = [
+    extra = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
         for name, annotation in options.items()
     ]
@@ -117,7 +117,7 @@ def takes(options: dict[str, Any]) -> Callable[[Callable[..., None]], Callable[.
         parameters = []
         for name, parameter in signature.parameters.items():
             keyword = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-            parameters += given if name == "chosen" else [keyword]
+            parameters += extra if name == "chosen" else [keyword]
         run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         return run
 

@@ -13,12 +13,12 @@ class Table:
 
     def without_constants(self) -> "Table":
         """Return the table without the columns in which all rows agree, for a narrow screen."""
-        shown = [i for i in range(len(self.headers)) if len({row[i] for row in self.rows}) != 1]
-        kept = sorted({0, *shown, len(self.headers) - 1})
+        varying = [i for i in range(len(self.headers)) if len({row[i] for row in self.rows}) != 1]
+        columns = sorted({0, *varying, len(self.headers) - 1})
         return Table(
-            tuple(self.headers[i] for i in kept),
-            [tuple(row[i] for i in kept) for row in self.rows],
-            left=sum(i < self.left for i in kept),
+            tuple(self.headers[i] for i in columns),
+            [tuple(row[i] for i in columns) for row in self.rows],
+            left=sum(i < self.left for i in columns),
         )
 
     def markdown(self) -> str:

@@ -13,8 +13,8 @@ from typer import Argument, Option
 from lab3.units import megabytes
 from tools.grades import (
     Exact,
+    Progress,
     RubricFile,
-    Shown,
     prepare,
     print_grade,
     print_walls,
@@ -80,23 +80,23 @@ def grade(
     from autograder.host.sandbox import Sandbox
 
     tiers = tiers_of(walls)
-    with Sandbox(tiers) as sandbox, Shown(path.name) as shown:
-        prepare(shown)  # the worker imports torch meanwhile
+    with Sandbox(tiers) as sandbox, Progress(path.name) as progress:
+        prepare(progress)  # the worker imports torch meanwhile
         from autograder.grading import Options, grade_path, load_rubric
 
         rubric = load_rubric(rubric_file)
-        made = grade_path(path, rubric, Options(tiers, data_dir, exact), shown, sandbox)
-    folder = folder or Path("grades") / made.submission
-    written = write_files(folder, made, rubric.document.hidden.at(datetime.now(UTC)))
+        grade = grade_path(path, rubric, Options(tiers, data_dir, exact), progress, sandbox)
+    folder = folder or Path("grades") / grade.submission
+    written = write_files(folder, grade, rubric.document.hidden.at(datetime.now(UTC)))
     if as_json:
-        out.print_json(made.model_dump_json())
+        out.print_json(grade.model_dump_json())
     else:
-        print_grade(f"Grade of {made.submission}", made)
-        print_walls(made)
+        print_grade(f"Grade of {grade.submission}", grade)
+        print_walls(grade)
     say(f"wrote {', '.join(path.name for path in written)} to {folder}")
-    if not made.is_canary_well:
-        say(made.canary)
-    if made.undecided or not made.is_canary_well:
+    if not grade.is_canary_well:
+        say(grade.canary)
+    if grade.undecided or not grade.is_canary_well:
         sys.exit(NEEDS_STAFF)
 
 
@@ -129,22 +129,22 @@ def explain(
     """
     from autograder.messages import describe, harmless
 
-    made = read_grade(path)
-    results = [result for result in made.results if keyword in result.check]
+    grade = read_grade(path)
+    results = [result for result in grade.results if keyword in result.check]
     if not results:
         raise UserError(f"no check of this grade is called {keyword!r}")
     if as_json:
-        out.print_json(made.model_copy(update={"results": tuple(results)}).model_dump_json())
+        out.print_json(grade.model_copy(update={"results": tuple(results)}).model_dump_json())
         return
     facts = {
-        "submission": f"{made.submission}, sha256 {made.submission_sha256}",
-        "rubric": f"sha256 {made.rubric_sha256}",
-        "kit": f"{made.kit}, torch {made.torch}",
-        "walls": ", ".join(made.walls) or made.tier,
-        "canary": made.canary or "not graded",
-        "used": used(made),
-        "hidden inputs": f"seed {made.seed}",
-        "accuracy": f"a verdict is wrong with a probability of at most {made.accuracy_error:g}",
+        "submission": f"{grade.submission}, sha256 {grade.submission_sha256}",
+        "rubric": f"sha256 {grade.rubric_sha256}",
+        "kit": f"{grade.kit}, torch {grade.torch}",
+        "walls": ", ".join(grade.walls) or grade.tier,
+        "canary": grade.canary or "not graded",
+        "used": usage(grade),
+        "hidden inputs": f"seed {grade.seed}",
+        "accuracy": f"a verdict is wrong with a probability of at most {grade.accuracy_error:g}",
     }
     for name, fact in facts.items():
         out.print(f"{name:<14} {harmless(fact)}", markup=False)
@@ -154,12 +154,12 @@ def explain(
         for observation in held:
             line = f"  holds   {observation.question}: {observation.got}"
             out.print(harmless(line), markup=False)
-    print_grade(f"Grade of {made.submission}", made)
+    print_grade(f"Grade of {grade.submission}", grade)
 
 
-def used(made: Grade) -> str:
+def usage(grade: Grade) -> str:
     """Say what a submission's processes used, as the kernel counted it."""
-    of = made.resources
+    of = grade.resources
     return (
         f"{of.cpu_s:.1f} s of CPU, {megabytes(of.peak_memory_bytes)} of memory at most, "
         f"{of.output_bytes:,} bytes of output"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from lab3 import STUDENT_FILES
-from tools.grades import Shown, prepare, print_grade, write_text
+from tools.grades import Progress, prepare, print_grade, write_text
 from tools.shared.console import UserError, out, say
 from tools.shared.options import Code, DataDir, Json
 
@@ -58,8 +58,8 @@ def check(
     from autograder.host.sandbox import WALLED, Sandbox
 
     folder = find_folder(code)
-    with Sandbox((*WALLED, "none")) as sandbox, Shown("your code") as shown:
-        prepare(shown)  # the worker imports torch meanwhile
+    with Sandbox((*WALLED, "none")) as sandbox, Progress("your code") as progress:
+        prepare(progress)  # the worker imports torch meanwhile
         from autograder.grading import Grader, Options, load_rubric
 
         options = Options(
@@ -73,14 +73,14 @@ def check(
         if not any(options.asks(entry, has_runs=True) for entry in rubric.entries):
             raise UserError(no_such_check(keyword, rubric))
         sandbox.wait_until_ready()
-        shown.close()
+        progress.close()
         if sandbox.tier == "none":
             say(f"your code runs without walls\n{sandbox.why_not_stronger}")
-        grader = Grader(rubric, options, shown, sandbox=sandbox)
+        grader = Grader(rubric, options, progress, sandbox=sandbox)
         while True:
             saved = modified(folder)
             grade = grader.grade(folder)
-            shown.close()
+            progress.close()
             show(grade, as_json, everything)
             if html:
                 from autograder.exports.feedback import feedback
@@ -131,21 +131,23 @@ def show(grade: Grade, as_json: bool, everything: bool) -> None:
     print_grade(f"Public checks at {datetime.now(UTC).astimezone():%H:%M:%S}", grade)
     failed = [r for r in grade.results if r.outcome != "passed"]
     roots = first_of_each_place([r for r in failed if r.waits_for is None])
-    told = failed if everything else roots[:MESSAGES]
-    for result in told:
+    messages = failed if everything else roots[:MESSAGES]
+    for result in messages:
         out.print(f"\n{describe(result)}", markup=False)
-    if len(told) < len(failed):
-        out.print(f"\n{len(failed) - len(told)} more did not pass: --all shows them", markup=False)
+    if len(messages) < len(failed):
+        out.print(
+            f"\n{len(failed) - len(messages)} more did not pass: --all shows them", markup=False
+        )
 
 
 def first_of_each_place(results: list[CheckResult]) -> list[CheckResult]:
     """Return failed claims, and of the stubs that are still open one claim each."""
     seen: set[str] = set()
-    kept = []
+    roots = []
     for result in results:
         place = str(result.place)
         if result.outcome == "not_implemented" and place in seen:
             continue
         seen.add(place)
-        kept.append(result)
-    return kept
+        roots.append(result)
+    return roots

@@ -74,43 +74,43 @@ def hardware(
         raise UserError(f"run {log.name!r} computes in FP32: name one of lab3 ptq or lab3 qat")
     data = data_of(log, data_dir)
     proof = proof_of(folder, log, data, images)
-    made = certificate_of(log, proof)
+    certificate = certificate_of(log, proof)
     if as_json:
-        out.print_json(json.dumps(as_document(made)))
+        out.print_json(json.dumps(as_document(certificate)))
     else:
-        print_certificate(log.name, made)
+        print_certificate(log.name, certificate)
     if not no_log:
-        keep(folder, made)
-    if not made.is_identical:
+        keep(folder, certificate)
+    if not certificate.is_identical:
         sys.exit(1)
     if export:
         for path in write_export(proof.program, data, export, log.name):
             say(f"wrote {path}")
 
 
-def as_document(made: Certificate) -> dict[str, object]:
+def as_document(certificate: Certificate) -> dict[str, object]:
     """Return a certificate as JSON, with its verdict and totals."""
     return {
-        "is_identical": made.is_identical,
-        "totals": asdict(totals(made)),
-        **made.model_dump(mode="json", exclude={"event"}),
+        "is_identical": certificate.is_identical,
+        "totals": asdict(totals(certificate)),
+        **certificate.model_dump(mode="json", exclude={"event"}),
     }
 
 
-def print_certificate(name: str, made: Certificate) -> None:
+def print_certificate(name: str, certificate: Certificate) -> None:
     """Print the table of layers, the verdict, and what other engines compute."""
-    print_table(f"{name} on integers and shifts alone", layer_table(made))
-    differing = [proof for proof in made.proofs if proof.different]
+    print_table(f"{name} on integers and shifts alone", layer_table(certificate))
+    differing = [proof for proof in certificate.proofs if proof.different]
     if differing:
         print_table("Where engines compute something else", difference_table(differing))
-    for line in (verdict(made), *notes(made)):
+    for line in (verdict(certificate), *notes(certificate)):
         out.print(line, markup=False)
 
 
-def layer_table(made: Certificate) -> Table:
+def layer_table(certificate: Certificate) -> Table:
     """Shifts, accumulator bits, clipped values and noise of each layer."""
     headers = ("Layer", "Shift", "Clamped", "Bits", "Seen", "Room", "Clipped %", "SQNR dB")
-    return Table(headers, [layer_row(layer, made.images) for layer in made.layers])
+    return Table(headers, [layer_row(layer, certificate.images) for layer in certificate.layers])
 
 
 def layer_row(layer: IntegerLayer, images: int) -> tuple[str, ...]:
@@ -144,22 +144,22 @@ def difference_table(proofs: list[EngineProof]) -> Table:
     return Table(headers, rows, left=3)
 
 
-def notes(made: Certificate) -> list[str]:
+def notes(certificate: Certificate) -> list[str]:
     """Say how values are rounded, what is saved, and how the other engines compare."""
-    sums = totals(made)
-    ties = {"even": "in additions too", "away": "in additions away from zero"}[made.ties]
+    sums = totals(certificate)
+    ties = {"even": "in additions too", "away": "in additions away from zero"}[certificate.ties]
     lines = [
-        f"rounding: to nearest, halves to even, {ties}, as {made.engine} does",
+        f"rounding: to nearest, halves to even, {ties}, as {certificate.engine} does",
         f"saved: {sums.saved:,} rescaling multiplications an image, beside "
         f"{sums.multiplications:,} INT8 products",
     ]
-    for proof, engines in alike(made.proofs[1:]):
-        found = "identical"
+    for proof, engines in alike(certificate.proofs[1:]):
+        comparison = "identical"
         if proof.different:
-            found = (
+            comparison = (
                 f"{proof.different:,} values differ; {proof.changed_classes} of {proof.images:,} "
                 "images get another class"
             )
-        lines.append(f"{', '.join(engines)}: {found}")
-    reasons = {reason for proof in made.proofs for reason in layers_by_reason(proof)}
+        lines.append(f"{', '.join(engines)}: {comparison}")
+    reasons = {reason for proof in certificate.proofs for reason in layers_by_reason(proof)}
     return lines + [f"{reason}: {text}" for reason, text in REASONS.items() if reason in reasons]

@@ -66,15 +66,15 @@ def report(
         material.problems.append(f"there is no FP32 run in {runs}: the report has gaps")
     for problem in material.problems:
         say(f"warning: {problem}")
-    made = write_report(target, material, language)
-    for edit in made.edits:
+    result = write_report(target, material, language)
+    for edit in result.edits:
         say(f"{target}:{edit.line}: the generated part {edit.name!r} was changed by hand:")
         say(edit.diff)
-    if made.backup:
-        say(f"the report as it was is kept in {made.backup}")
-    say(f"wrote {target} and {len(made.figures) // 2} figures")
-    if made.unanswered:
-        say(f"{made.unanswered} questions are still unanswered")
+    if result.backup:
+        say(f"the report as it was is kept in {result.backup}")
+    say(f"wrote {target} and {len(result.figures) // 2} figures")
+    if result.unanswered:
+        say(f"{result.unanswered} questions are still unanswered")
     if html or pdf:
         from tools.report.page import write_page
 

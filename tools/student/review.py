@@ -60,14 +60,14 @@ def review(
     if path is None:
         raise UserError("name a report: lab3 review report.md")
     rules = wanted(keyword)
-    found = reviewed(path, runs)
-    kept = tuple(finding for finding in found.findings if finding.rule in rules)
-    found = found.model_copy(update={"findings": kept})
+    review = reviewed(path, runs)
+    findings = tuple(finding for finding in review.findings if finding.rule in rules)
+    review = review.model_copy(update={"findings": findings})
     if as_json:
-        out.print_json(found.model_dump_json())
+        out.print_json(review.model_dump_json())
     else:
-        out.print(describe(found), markup=False)
-    if found.findings:
+        out.print(describe(review), markup=False)
+    if review.findings:
         sys.exit(1)
 
 
@@ -114,15 +114,15 @@ def read_logs(runs: Path) -> list[RunLog]:
     return logs
 
 
-def describe(found: Review) -> str:
+def describe(review: Review) -> str:
     """Return all findings for people: by section, most certain first."""
     from tools.review.findings import SURE
 
-    ordered = sorted(found.findings, key=lambda f: (f.section, SURE.index(f.sure), f.line))
+    ordered = sorted(review.findings, key=lambda f: (f.section, SURE.index(f.sure), f.line))
     blocks = []
     for section, findings in groupby(ordered, key=lambda finding: finding.section):
         blocks += [_title(section), *map(message, findings)]
-    return "\n\n".join([*blocks, summary(found)])
+    return "\n\n".join([*blocks, summary(review)])
 
 
 def _title(section: int) -> str:
@@ -150,12 +150,12 @@ def message(finding: Finding) -> str:
     return "\n".join([*lines, f"  rule     {finding.rule}"])
 
 
-def summary(found: Review) -> str:
+def summary(review: Review) -> str:
     """Return one line such as ``3 findings: 2 certain, 1 likely``."""
     from tools.review.findings import SURE
 
-    count = len(found.findings)
+    count = len(review.findings)
     if not count:
         return "nothing found"
-    parts = [f"{found.count(sure)} {sure}" for sure in SURE if found.count(sure)]
+    parts = [f"{review.count(sure)} {sure}" for sure in SURE if review.count(sure)]
     return f"{count} finding{'' if count == 1 else 's'}: {', '.join(parts)}"

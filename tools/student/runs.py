@@ -41,8 +41,8 @@ def runs(
         out.print(json_schema(), markup=False)
         return
     logs, faults = [], []
-    named = [workspace.find_run(folder, name) for name in names or []]
-    for run in named or workspace.all_runs(folder):
+    chosen = [workspace.find_run(folder, name) for name in names or []]
+    for run in chosen or workspace.all_runs(folder):
         try:
             logs.append(read_log(run))
         except RunLogError as error:
@@ -52,7 +52,7 @@ def runs(
         out.print_json(json.dumps(document))
     elif logs:
         headers = ("Run", "Kind", "State", "Data set", "Epochs", "Validation", "Test")
-        title = "Runs" if named else f"Runs in {folder}"
+        title = "Runs" if chosen else f"Runs in {folder}"
         print_table(title, Table(headers, [row(log) for log in logs], left=4))
     else:
         out.print(f"no runs in {folder}", markup=False)
