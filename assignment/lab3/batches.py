@@ -23,8 +23,16 @@ class EpochBatches(Dataset[tuple[Tensor, Tensor]]):
     processes, each gets its share of every batch.
     """
 
-    def __init__(self, split: Split, batch_size: int, augmentation: str, seed: int, epoch: int,
-                 rank: int = 0, world_size: int = 1) -> None:  # fmt: skip
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        augmentation: str,
+        seed: int,
+        epoch: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
         self.split, self.batch_size, self.augmentation = split, batch_size, augmentation
         self.seed, self.rank, self.world_size = (seed * 1_000 + epoch) * 100_000, rank, world_size
         self.order = torch.randperm(len(split), generator=torch.Generator().manual_seed(self.seed))

@@ -52,9 +52,16 @@ class Trainer:
     process trains on its share of each batch and the gradients are averaged.
     """
 
-    def __init__(self, network: nn.Module, data: ImageData, hyper: Hyperparameters,
-                 device: torch.device, state: Path, workers: int = 0,
-                 mixed_precision: bool = False) -> None:  # fmt: skip
+    def __init__(
+        self,
+        network: nn.Module,
+        data: ImageData,
+        hyper: Hyperparameters,
+        device: torch.device,
+        state: Path,
+        workers: int = 0,
+        mixed_precision: bool = False,
+    ) -> None:
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.world_size = dist.get_world_size() if dist.is_initialized() else 1
         self.network = network.to(device).to(memory_format=torch.channels_last)
@@ -99,9 +106,14 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.hyper, self.epoch)
         batches = EpochBatches(
-            self.data.train, self.hyper.batch_size, self.hyper.augmentation,
-            self.hyper.seed, self.epoch, self.rank, self.world_size,
-        )  # fmt: skip
+            self.data.train,
+            self.hyper.batch_size,
+            self.hyper.augmentation,
+            self.hyper.seed,
+            self.epoch,
+            self.rank,
+            self.world_size,
+        )
         self.steps = len(batches)
         on_gpu = self.device.type == "cuda"
         look_every = 20 if on_gpu else 1  # looking at a number makes a GPU wait

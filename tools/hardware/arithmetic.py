@@ -41,8 +41,14 @@ def on_grid(x: Tensor, shift: int, zero_point: int) -> Tensor:
     return (x * 2.0**shift).round_().add_(zero_point)
 
 
-def convolve(x: Tensor, weight: Tensor, blocks: list[slice], stride: list[int],
-             padding: list[int], dilation: list[int]) -> Tensor:  # fmt: skip
+def convolve(
+    x: Tensor,
+    weight: Tensor,
+    blocks: list[slice],
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+) -> Tensor:
     """Return the int32 accumulators of a convolution of integers.
 
     ``x`` (B, C, H, W) holds activations minus their zero point, so that zero padding is right;

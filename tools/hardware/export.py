@@ -138,9 +138,12 @@ def write(path: Path, content: bytes) -> None:
 def render(template: str, context: Mapping[str, object]) -> bytes:
     """Return a file made from the template of this folder."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined,
-        keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True,
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
         autoescape=False,  # neither C nor Markdown
-    )  # fmt: skip
+    )
     environment.filters["braces"] = lambda values: f"{{{', '.join(map(str, values))}}}"
     return environment.get_template(template).render(context).encode()

@@ -182,8 +182,14 @@ class Product(Shifted):
         x = inputs[0].to(torch.float32).sub_(self.input_grids[0].zero_point)
         if self.operation == "linear":
             x = x.flatten(1)[:, :, None, None]
-        return convolve(x, self.float_weight, self.blocks, list(self.stride),
-                        list(self.padding), list(self.dilation))  # fmt: skip
+        return convolve(
+            x,
+            self.float_weight,
+            self.blocks,
+            list(self.stride),
+            list(self.padding),
+            list(self.dilation),
+        )
 
     def accumulate(self, inputs: Sequence[Tensor]) -> Tensor:
         sums = self.products(inputs).add_(self.bias[:, None, None])

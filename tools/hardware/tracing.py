@@ -74,8 +74,11 @@ class Translation:
         elif is_integer and call.kernel in SAME_VALUES and is_same_order(call):
             self.numbers[id(call.output)] = self.number(call, call.arguments[0])
         elif call.kernel == "quantized::batch_norm2d":
-            self.fault(call, "a BatchNorm that was not fused multiplies each channel by a number "
-                             "that is no power of two: fuse it (fuse_model)")  # fmt: skip
+            self.fault(
+                call,
+                "a BatchNorm that was not fused multiplies each channel by a number "
+                "that is no power of two: fuse it (fuse_model)",
+            )
         elif is_integer:
             self.fault(call, f"{call.kernel} is no operation of this lab's networks")
         else:
@@ -94,8 +97,11 @@ class Translation:
     def put(self, call: Call, step: Step) -> None:
         largest = step.largest + 255 if isinstance(step, Shifted) else 0
         if isinstance(step, Shifted) and step.shift > MAX_SHIFT:
-            self.fault(call, f"its sums would shift by {step.shift} bits, and int32 has no more "
-                             f"than {MAX_SHIFT}")  # fmt: skip
+            self.fault(
+                call,
+                f"its sums would shift by {step.shift} bits, and int32 has no more "
+                f"than {MAX_SHIFT}",
+            )
         elif largest > INT32_MAX:
             self.fault(call, f"its int32 accumulator can overflow: it may reach {largest:,}")
         self.numbers[id(call.output)] = len(self.steps)
@@ -155,9 +161,12 @@ class Translation:
             common["weight"] = common["weight"][:, :, None, None]
             step = Linear(**common)
         else:
-            step = Convolution(**common, stride=tuple(packed.stride()),
-                               padding=tuple(packed.padding()),
-                               dilation=tuple(packed.dilation()))  # fmt: skip
+            step = Convolution(
+                **common,
+                stride=tuple(packed.stride()),
+                padding=tuple(packed.padding()),
+                dilation=tuple(packed.dilation()),
+            )
             if packed.groups() != 1:
                 self.fault(call, f"it has {packed.groups()} groups: this lab's networks have one")
         if exact_blocks(step.weight.long(), step.input_grids[0].largest) is None:
@@ -189,8 +198,11 @@ class Translation:
         pixels = math.prod(x.shape[2:])
         if tuple(call.output.shape[2:]) != (1, 1) or pixels & (pixels - 1):
             size = "x".join(map(str, x.shape[2:]))
-            self.fault(call, f"it averages {size} pixels to {tuple(call.output.shape[2:])}: only "
-                             "the mean of 2**n pixels is a shift")  # fmt: skip
+            self.fault(
+                call,
+                f"it averages {size} pixels to {tuple(call.output.shape[2:])}: only "
+                "the mean of 2**n pixels is a shift",
+            )
         self.put(call, Average(**self.common(call, x), pixels=pixels))
 
     def relu(self, call: Call) -> None:
@@ -209,8 +221,16 @@ STEPS: dict[str, Callable[[Translation, Call], None]] = {
     "aten::relu": Translation.relu,
     "aten::relu_": Translation.relu,
 }
-SAME_VALUES = ("aten::view", "aten::_reshape_alias", "aten::reshape", "aten::_unsafe_view",
-               "aten::squeeze", "aten::clone", "aten::detach", "aten::alias")  # fmt: skip
+SAME_VALUES = (
+    "aten::view",
+    "aten::_reshape_alias",
+    "aten::reshape",
+    "aten::_unsafe_view",
+    "aten::squeeze",
+    "aten::clone",
+    "aten::detach",
+    "aten::alias",
+)
 
 
 def is_step(call: Call) -> bool:

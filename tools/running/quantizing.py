@@ -66,10 +66,16 @@ def ptq_run(
 
     origin = read_log(baseline)
     start = quantized_start(
-        "ptq", folder, origin, data, code,
-        hyperparameters=None, calibration_images=calibration_images, qconfig=qconfig,
+        "ptq",
+        folder,
+        origin,
+        data,
+        code,
+        hyperparameters=None,
+        calibration_images=calibration_images,
+        qconfig=qconfig,
         environment=workspace.environment("cpu"),
-    )  # fmt: skip
+    )
     with workspace.locked(folder):
         if workspace.open_run(folder, start, restart) == "complete":
             say(f"{folder} is complete already (--restart would do it again)")
@@ -104,10 +110,15 @@ def qat_run(
         if processes > 1:
             raise UserError("lab3 qat runs in one process: start it without torchrun")
         start = quantized_start(
-            "qat", folder, origin, data, code,
-            hyperparameters=hyper, qconfig="qat",
+            "qat",
+            folder,
+            origin,
+            data,
+            code,
+            hyperparameters=hyper,
+            qconfig="qat",
             environment=workspace.environment(devices.name(where)),
-        )  # fmt: skip
+        )
         with workspace.locked(folder):
             if workspace.open_run(folder, start, restart) == "complete":
                 say(f"{folder} is complete already (--restart would do it again)")

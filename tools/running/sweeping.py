@@ -89,9 +89,15 @@ def sweep_runs(
         say(f"run {number} of {len(plan)}: {name}")
         logs.append(
             train_run(
-                runs / name, data, hyper, code,
-                arch=arch or default_arch, width=width or default_width,
-                device=device, workers=workers, restart=restart,
+                runs / name,
+                data,
+                hyper,
+                code,
+                arch=arch or default_arch,
+                width=width or default_width,
+                device=device,
+                workers=workers,
+                restart=restart,
             )
-        )  # fmt: skip
+        )
     return logs
