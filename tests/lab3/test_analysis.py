@@ -8,12 +8,12 @@ import torch
 
 from lab3.analysis import BINS, activations, analyse, float_copy, shift_of
 from lab3.data import ImageData
+from lab3.engines import exact_engines
 from lab3.log.records import Analysis
 from lab3.qconfig import CustomQConfig
 from lab3.quantize import calibrate, convert, prepare_ptq, prepare_qat
 from lab3.resnet import QuantizableResNet, build_network
 from tests.making.networks import randomised
-from tools.running.networks import use_exact_engine
 
 Quantized = tuple[QuantizableResNet, QuantizableResNet, Analysis]
 IMAGES = 12  # one full batch and a part of the next
@@ -21,7 +21,7 @@ IMAGES = 12  # one full batch and a part of the next
 
 def quantize(kind: str, data: ImageData) -> Quantized:
     """A float network, the INT8 network that was made of it, and their analysis."""
-    use_exact_engine()
+    torch.backends.quantized.engine = exact_engines()[0]
     torch.manual_seed(0)
     network = randomised(build_network("resnet14", width=8)).eval()
     prepared = prepare_qat(network) if kind == "qat" else prepare_ptq(network)
@@ -127,7 +127,7 @@ def test_an_analysis_is_small(digits: ImageData) -> None:
 
 
 def test_weights_with_a_scale_per_channel_are_left_out(digits: ImageData) -> None:
-    use_exact_engine()
+    torch.backends.quantized.engine = exact_engines()[0]
     prepared = prepare_ptq(build_network("resnet14", width=8), CustomQConfig.DEFAULT)
     calibrate(prepared, digits, 8)
     original = float_copy(prepared)
