@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lab3.data import ImageData
+from lab3.engines import engine as computing_on
 from lab3.engines import exact_engines, is_exact
 from lab3.errors import LabError
 from lab3.qconfig import CustomQConfig
@@ -93,6 +94,22 @@ def test_an_engine_that_cannot_run_the_network_is_left_out() -> None:
     assert proof.unable == ["qnnpack"]
     assert "qnnpack" not in [found.engine for found in proof.proofs()]
     assert len(proof.proofs()) == len(ENGINES) - 1
+
+
+def test_an_engine_that_is_not_here_is_left_out_too() -> None:
+    engine = exact_engines()[0]
+    absent = next(name for name in ENGINES if name != engine)
+
+    def build() -> nn.Module:
+        if torch.backends.quantized.engine == absent:
+            raise RuntimeError(f"{absent} is not supported here")
+        return Operators(2, "addition", [128, 128, 128])
+
+    with computing_on(engine):
+        images = images_for(build().channels, 2)
+    proof = Proof(build, images[:1], engine)
+    assert absent in proof.unable
+    assert absent not in [proved.engine for proved in proof.proofs()]
 
 
 def test_one_wrong_step_is_found_in_its_layer_alone(digits: ImageData) -> None:

@@ -85,7 +85,7 @@ class Engine:
         )
 
 
-def made_for(name: str, build: Callable[[], nn.Module]) -> Engine:
+def engine_of(name: str, build: Callable[[], nn.Module]) -> Engine:
     """Return an engine with a network whose weights are packed for it."""
     with computing_on(name):
         return Engine(name, build().eval(), is_exact(name))
@@ -110,7 +110,7 @@ class Proof:
     """
 
     def __init__(self, build: Callable[[], nn.Module], image: Tensor, engine: str) -> None:
-        first = made_for(engine, build)
+        first = engine_of(engine, build)
         self.program = traced(first, image)
         self.engines = [first]
         self.unable: list[str] = []  # engines that can't run this network
@@ -118,7 +118,7 @@ class Proof:
             if name == engine:
                 continue
             try:  # QNNPACK, for one, adds nothing that is 2**8 times its output's scale
-                other = made_for(name, build)
+                other = engine_of(name, build)
                 other.integers(image, self.program)
             except RuntimeError:
                 self.unable.append(name)
@@ -146,7 +146,7 @@ class Proof:
                 else:
                     ours = step.compute(inputs, self.program.ties)
                 engine.compare(k, step, inputs, values[k], ours)
-            predictions = values[-1].argmax(1)
+            predictions = values[-1].argmax(1)  # (B,)
             classes = predictions if classes is None else classes
             engine.changed_classes += int((predictions != classes).sum())
 
