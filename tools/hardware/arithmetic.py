@@ -58,7 +58,7 @@ def convolve(
     numbers, so that no addition, fused or not, rounds. Methods that compute with fractions
     (Winograd, FFT) would round: NNPACK, which uses them, is off, and oneDNN convolves directly.
     """
-    total: Tensor | None = None
+    total: Tensor | None = None  # (B, O, H, W)
     with torch.backends.nnpack.flags(enabled=False):
         for block in blocks:
             part = F.conv2d(x[:, block], weight[:, block], None, stride, padding, dilation)

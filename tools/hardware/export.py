@@ -63,7 +63,7 @@ def input_table(program: Program, data: ImageData) -> Tensor:
     """
     channels = program.input_shape[0]
     values = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
-    normalised = data.normalise(values.repeat(1, channels, 1, 1))
+    normalised = data.normalise(values.repeat(1, channels, 1, 1))  # (1, C, 16, 16)
     return program.steps[0].compute([normalised], program.ties).reshape(channels, 256)
 
 

@@ -156,7 +156,7 @@ class Product(Shifted):
 
     @cached_property
     def bound(self) -> int:
-        sums = self.weight.long().abs().flatten(1).sum(1) * self.input_grids[0].largest
+        sums = self.weight.long().abs().flatten(1).sum(1) * self.input_grids[0].largest  # (O,)
         return int((sums + self.bias.long().abs()).max())
 
     @property
@@ -179,9 +179,9 @@ class Product(Shifted):
 
     def products(self, inputs: Sequence[Tensor]) -> Tensor:
         """Return the int32 sums of products (B, O, H, W), before the bias."""
-        x = inputs[0].to(torch.float32).sub_(self.input_grids[0].zero_point)
+        x = inputs[0].to(torch.float32).sub_(self.input_grids[0].zero_point)  # (B, C, H, W)
         if self.operation == "linear":
-            x = x.flatten(1)[:, :, None, None]
+            x = x.flatten(1)[:, :, None, None]  # (B, C, 1, 1)
         return convolve(
             x,
             self.float_weight,
@@ -192,8 +192,8 @@ class Product(Shifted):
         )
 
     def accumulate(self, inputs: Sequence[Tensor]) -> Tensor:
-        sums = self.products(inputs).add_(self.bias[:, None, None])
-        return sums.flatten(1) if self.operation == "linear" else sums
+        sums = self.products(inputs).add_(self.bias[:, None, None])  # (B, O, H, W)
+        return sums.flatten(1) if self.operation == "linear" else sums  # (B, O) of a linear layer
 
 
 class Convolution(Product):
@@ -238,7 +238,7 @@ class Addition(Shifted):
         first, second = (
             x.to(torch.int32).sub_(grid.zero_point).mul_(1 << amount)
             for x, grid, amount in zip(inputs, self.input_grids, self.alignment, strict=True)
-        )
+        )  # (B, C, H, W) each
         return first.add_(second)
 
 
@@ -258,8 +258,8 @@ class Average(Shifted):
         return self.pixels * self.grid.largest
 
     def accumulate(self, inputs: Sequence[Tensor]) -> Tensor:
-        x = inputs[0].to(torch.int32) - self.grid.zero_point
-        return x.sum((2, 3), keepdim=True, dtype=torch.int32)
+        x = inputs[0].to(torch.int32) - self.grid.zero_point  # (B, C, H, W)
+        return x.sum((2, 3), keepdim=True, dtype=torch.int32)  # (B, C, 1, 1)
 
 
 @dataclass(frozen=True, eq=False)

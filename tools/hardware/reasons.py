@@ -50,7 +50,7 @@ def has_float_bias(case: Case) -> bool:
     step = case.step
     if not isinstance(step, Product) or torch.equal(step.float_bias, step.bias.double()):
         return False
-    sums = step.products(case.inputs) + step.float_bias.float()[:, None, None]
+    sums = step.products(case.inputs) + step.float_bias.float()[:, None, None]  # (B, O, H, W)
     scaled = (sums.flatten(1) if step.operation == "linear" else sums) * 2.0**-step.shift
     z = step.grid.zero_point
     return any(case.is_explained_by(step, n) for n in (scaled.round() + z, (scaled + z).round()))
@@ -61,7 +61,7 @@ def saturates(case: Case) -> bool:
     step = case.step
     if case.is_exact or not isinstance(step, Product):
         return False
-    weights = step.weight.to(torch.int32).abs().flatten(1)
+    weights = step.weight.to(torch.int32).abs().flatten(1)  # (O, C*KH*KW)
     two_largest = weights.topk(min(2, weights.shape[1])).values.sum(1).max()
     return int(two_largest) * int(case.inputs[0].max()) > 2**15 - 1
 

@@ -158,7 +158,7 @@ class Translation:
         if "linear" in call.kernel:
             if x.dim() != 2:
                 self.fault(call, f"its input has {x.dim()} dimensions, not 2: flatten it")
-            common["weight"] = common["weight"][:, :, None, None]
+            common["weight"] = common["weight"][:, :, None, None]  # (O, C, 1, 1)
             step = Linear(**common)
         else:
             step = Convolution(
@@ -259,7 +259,7 @@ def integers_of(network: nn.Module, images: Tensor, program: Program) -> list[Te
     outputs = [call.integers for call in calls if is_step(call) and call.integers is not None]
     if [tuple(x.shape[1:]) for x in outputs] != [step.shape for step in program.steps]:
         raise NotShiftOnlyError("the network computes other layers for other images")
-    logits = program.real(outputs[-1]).flatten(1)
+    logits = program.real(outputs[-1]).flatten(1)  # (B, classes)
     if not (isinstance(output, Tensor) and output.flatten(1).equal(logits)):
         raise NotShiftOnlyError("the network's output is not what its last layer's integers are")
     return outputs
