@@ -1,22 +1,21 @@
 """What all tests share: the reference solution laid over the given files, and the commands."""
 
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from autograder import judging, rubric
 from autograder.host.sandbox import WALLED, Sandbox, why_not
-from autograder.results import Grade
-from autograder.submissions.reading import Submission
-from lab3.data import ImageData, load_data
 from tests.making import warm
 from tools.running.workspace import use_code
+
+if TYPE_CHECKING:
+    from lab3.data import ImageData
 
 ROOT = Path(__file__).resolve().parents[1]
 SOLUTION = ROOT / "solution"
@@ -68,7 +67,9 @@ def student(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def digits() -> ImageData:
+def digits() -> "ImageData":
+    from lab3.data import load_data  # only here: tests of texts need no PyTorch
+
     return load_data("digits", Path())
 
 
@@ -79,27 +80,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield warm
 
 
-RUBRIC = rubric.load(rubric.RUBRIC, list(judging.all_checks()))
 SOLVED = {path.name: path.read_bytes() for path in (SOLUTION / "lab3").glob("*.py")}
-
-
-def handed_in(files: dict[str, bytes]) -> Submission:
-    """A submission of nothing but code."""
-    digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
-    return Submission("student", digest, files, {}, None, (), ())
-
-
-def grade_code(sandbox: Sandbox, files: dict[str, bytes], full_size: bool = False) -> Grade:
-    """Grade two source files by all code checks, perhaps without the full ResNet-50."""
-    return judging.grade(
-        handed_in(files),
-        RUBRIC,
-        sandbox,
-        lambda entry: (
-            entry.check.split(".")[0] in judging.CODE_GROUPS
-            and (full_size or entry.check != "ptq.full_size")
-        ),
-    )
 
 
 def change(path: Path, old: str, new: str) -> None:

@@ -21,7 +21,8 @@ from autograder.rubric import Rubric, Thresholds, Tier
 from autograder.submissions.reading import open_submission
 from lab3.data import load_data
 from lab3.log.runlog import read_log
-from tests.conftest import RUBRIC, SOLUTION, SOLVED
+from tests.conftest import SOLUTION, SOLVED
+from tests.making.grading import RUBRIC
 from tools.running import workspace
 from tools.running.evaluating import evaluate_runs
 from tools.running.quantizing import ptq_run, qat_run

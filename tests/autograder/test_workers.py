@@ -13,8 +13,9 @@ from autograder.grading import Event, Options, grade_path
 from autograder.host.sandbox import Sandbox
 from autograder.results import Grade
 from autograder.workers import Verdict, Workers
-from tests.conftest import RUBRIC, SOLVED, grade_code, handed_in
+from tests.conftest import SOLVED
 from tests.hostile.attacks import SKELETON
+from tests.making.grading import RUBRIC, grade_code, handed_in
 
 CRASHING = {**SOLVED, "observer.py": b"import os\nos._exit(1)\n"}
 BROKEN = {**SOLVED, "observer.py": b"raise ValueError\n"}  # wrong, and no anomaly

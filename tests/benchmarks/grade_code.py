@@ -13,7 +13,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import psutil
 
 from autograder.host.sandbox import Sandbox
-from tests.conftest import SOLVED, grade_code
+from tests.conftest import SOLVED
+from tests.making.grading import grade_code
 from tools.grades import Progress, prepare
 
 WARMUP, RUNS = 2, 15

@@ -15,7 +15,7 @@ from lab3.log.records import Baseline, Record
 from lab3.log.runlog import LOG_NAME, RunLog
 from lab3.selection import DATA_SETS, DataName, Selection, select
 from lab3.training import RECIPES
-from tests.conftest import RUBRIC
+from tests.making.grading import RUBRIC
 from tests.making.records import end, result, start, written
 from tools.report.sources import collect
 

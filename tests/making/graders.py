@@ -86,7 +86,7 @@ class Served:
         import warnings
 
         from autograder.host.sandbox import Sandbox
-        from tests.conftest import RUBRIC
+        from tests.making.grading import RUBRIC
 
         warnings.simplefilter("ignore")
         self.rubric = RUBRIC
@@ -105,7 +105,7 @@ class Served:
         import dataclasses
 
         from autograder import judging
-        from tests.conftest import handed_in
+        from tests.making.grading import handed_in
 
         rubric = self.rubric
         if patience:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lab3.log.records import Baseline, Hyperparameters, QuantizedTensor, Result
-from tests.lab3.test_runlog import (
+from tests.making.records import (
     SHA,
     analysis,
     end,
@@ -14,7 +14,7 @@ from tests.lab3.test_runlog import (
     start,
     tensor,
     written,
-)  # fmt: skip
+)
 
 PTQ_SHA = "a" * 64
 

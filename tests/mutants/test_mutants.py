@@ -11,7 +11,8 @@ import torch
 from autograder.host.sandbox import Sandbox
 from autograder.results import Grade
 from tests import conftest
-from tests.conftest import ROOT, SOLVED, grade_code
+from tests.conftest import ROOT, SOLVED
+from tests.making.grading import grade_code
 from tests.mutants.edits import submission
 from tests.mutants.right import FULL_SIZE, QUICK_RIGHT, RIGHT
 from tests.mutants.wrong import CHECKS, QUICK_WRONG, WRONG, names

@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
 from tests.reports.cases import RIGHT, WRONG, Case
+from tests.reports.reviews import findings_of
 from tests.reports.sentences import FALSE, TRUE
 from tests.reports.whole import WHOLE
-from tools.review import review
 from tools.review.findings import RULES, Finding
 
 PLACE = "  `Fusion only for eval!` told us"
@@ -18,14 +18,7 @@ CASES = {**RIGHT, **WRONG, **WHOLE}
 NEEDS_LOGS = {name for name in RULES if name.startswith("log-")}
 
 
-def found_in(case: Case, folder: Path) -> list[Finding]:
-    for name, content in case.files.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_bytes(content)
-    return review(case.text, folder)
-
-
-def matched(case: Case, findings: list[Finding]) -> tuple[list[Finding], list[tuple[str, str]]]:
+def matched(case: Case, findings: Sequence[Finding]) -> tuple[list[Finding], list[tuple[str, str]]]:
     """Return findings that the case doesn't list, and listed ones that were not found."""
     lines = case.text.split("\n")
     missed, surplus = list(case.findings), []
@@ -43,29 +36,25 @@ def matched(case: Case, findings: list[Finding]) -> tuple[list[Finding], list[tu
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_report_gives_exactly_its_findings(name: str, tmp_path: Path) -> None:
-    surplus, missed = matched(CASES[name], found_in(CASES[name], tmp_path))
+def test_a_report_gives_exactly_its_findings(name: str) -> None:
+    surplus, missed = matched(CASES[name], findings_of(CASES[name]))
     assert (surplus, missed) == ([], [])
 
 
 @pytest.mark.parametrize("sentence", [*TRUE, *FALSE])
-def test_a_sentence_is_found_only_when_it_is_false(sentence: str, tmp_path: Path) -> None:
+def test_a_sentence_is_found_only_when_it_is_false(sentence: str) -> None:
     case = Case(
         "english",
         ((PLACE, f"  {sentence}{PLACE}"),),
         ((FALSE[sentence], sentence),) if sentence in FALSE else (),
     )
-    assert matched(case, found_in(case, tmp_path)) == ([], [])
+    assert matched(case, findings_of(case)) == ([], [])
 
 
-def test_precision_and_recall_over_the_corpus(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_precision_and_recall_over_the_corpus(capsys: pytest.CaptureFixture[str]) -> None:
     counts: Counter[str] = Counter()
-    for index, case in enumerate(CASES.values()):
-        folder = tmp_path / str(index)
-        folder.mkdir()
-        findings = found_in(case, folder)
+    for case in CASES.values():
+        findings = findings_of(case)
         surplus, missed = matched(case, findings)
         counts += Counter(
             right=len(findings) - len(surplus), surplus=len(surplus), missed=len(missed)
@@ -84,11 +73,9 @@ def test_the_corpus_is_large_enough_and_has_every_rule() -> None:
     assert {rule for case in WRONG.values() for rule, _ in case.findings} == set(RULES) - NEEDS_LOGS
 
 
-def test_each_finding_says_what_it_should_say_and_why(tmp_path: Path) -> None:
-    for index, case in enumerate(WRONG.values()):
-        folder = tmp_path / str(index)
-        folder.mkdir()
-        for finding in found_in(case, folder):
+def test_each_finding_says_what_it_should_say_and_why() -> None:
+    for case in WRONG.values():
+        for finding in findings_of(case):
             assert finding.should
             assert finding.why
             assert finding.rule in RULES
@@ -107,13 +94,13 @@ def test_each_finding_says_what_it_should_say_and_why(tmp_path: Path) -> None:
         ("an accuracy in the text that is off", "92.99 %"),
     ],
 )
-def test_the_right_number_is_told(name: str, should: str, tmp_path: Path) -> None:
-    (finding,) = found_in(CASES[name], tmp_path)
+def test_the_right_number_is_told(name: str, should: str) -> None:
+    (finding,) = findings_of(CASES[name])
     assert finding.should == should
 
 
-def test_two_sizes_that_betray_different_schemes_name_both(tmp_path: Path) -> None:
-    (finding,) = found_in(CASES["the default qconfig unsaid"], tmp_path)
+def test_two_sizes_that_betray_different_schemes_name_both() -> None:
+    (finding,) = findings_of(CASES["the default qconfig unsaid"])
     assert finding.sure == "certain"
     assert re.search(r"24\.12 MB is the size of: the default qconfig .* fused", finding.why)
     assert re.search(r"23\.66 of PTQ is that of: fused, one scale per tensor", finding.why)

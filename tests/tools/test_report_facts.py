@@ -405,8 +405,10 @@ def test_the_terminal_curve_begins_anew_each_time() -> None:
         "import tools.report.facts.comparison, tools.report.tables, tools.report.figures.curves",
         "import tools.cli; tools.cli.app(['--help'], standalone_mode=False)",
         "import tools.cli; tools.cli.app(['sweep', '--help'], standalone_mode=False)",
+        "import tests.conftest, tests.reports.test_corpus, tests.tools.test_review",
+        "import tests.conftest, tests.tools.test_report_hardware, tests.tools.test_report_writing",
     ],
-    ids=["tools.report", "lab3 --help", "lab3 sweep --help"],
+    ids=["tools.report", "lab3 --help", "lab3 sweep --help", "review's tests", "report's tests"],
 )
 def test_torch_is_not_imported_without_need(program: str) -> None:
     done = subprocess.run(

@@ -12,7 +12,7 @@ from jinja2 import Environment, nodes
 from matplotlib.image import imread
 
 from tests.conftest import Command
-from tests.lab3.test_runlog import (
+from tests.making.records import (
     SHA,
     changed,
     end,
