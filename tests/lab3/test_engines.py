@@ -8,8 +8,7 @@ import torch
 from lab3 import engines
 from lab3.eager import QuantizedConv2d
 from lab3.engines import engine, ensure_engine, exact_engines, fault, is_exact, listed_engines
-
-NONE, QNNPACK = 0, 2  # how PyTorch numbers engines
+from tests.making.engines import on_a_mac
 
 
 @pytest.fixture
@@ -29,22 +28,8 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def mac() -> Iterator[None]:
-    """PyTorch as on a Mac: qnnpack alone, which is not set, and nothing that unsets an engine."""
-    before, state = torch.backends.quantized.engine, [NONE]
-    with pytest.MonkeyPatch.context() as patch:
-        choose = torch._C._set_qengine
-
-        def take(number: int) -> None:
-            if number != QNNPACK:
-                raise RuntimeError("quantized engine is not supported")
-            state[0] = number
-            choose(number)
-
-        patch.setattr(torch._C, "_set_qengine", take)
-        patch.setattr(torch._C, "_get_qengine", lambda: state[0])
-        patch.setattr(torch._C, "_supported_qengines", lambda: [QNNPACK])
+    with on_a_mac():
         yield
-    torch.backends.quantized.engine = before
 
 
 def test_an_engine_that_throws_is_not_here(broken: str) -> None:

@@ -2,12 +2,18 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
+from lab3.log.records import Start
 from lab3.log.runlog import CHECKPOINT_NAME, read_log
 from tests.conftest import ROOT, SOLUTION, Command, change
+from tests.making.engines import on_a_mac
+from tools.running import networks
 from tools.running.workspace import find_run, open_stubs
 from tools.shared.console import UserError
 
@@ -113,3 +119,14 @@ def test_a_leftover_behind_an_answer_is_no_stub(student: Path) -> None:
         assert open_stubs() == ["scale_approximate"]
     finally:
         lab3.__path__.remove(own)
+
+
+@pytest.mark.parametrize("load", [networks.load, networks.load_into_own])
+def test_a_network_is_made_ready_where_no_engine_is_set(
+    finished: Path, load: Callable[[Path, Start], nn.Module]
+) -> None:
+    run = finished / "runs" / "ptq"
+    with on_a_mac():
+        network = load(run, read_log(run).start)
+        assert torch.backends.quantized.engine == "qnnpack"
+        assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 10)
