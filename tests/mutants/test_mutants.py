@@ -10,8 +10,8 @@ import torch
 
 from autograder.host.sandbox import Sandbox
 from autograder.results import Grade
-from tests import conftest
 from tests.conftest import ROOT, SOLVED
+from tests.making import grading
 from tests.making.grading import grade_code
 from tests.mutants.edits import submission
 from tests.mutants.right import FULL_SIZE, QUICK_RIGHT, RIGHT
@@ -37,12 +37,12 @@ def nothing_hangs() -> Iterator[None]:
 
 def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     """Grade with less patience."""
-    document = conftest.RUBRIC.document
+    document = grading.RUBRIC.document
     limits = document.limits.model_copy(update={"probe_s": PROBE_S})
-    impatient = type(conftest.RUBRIC)(
+    impatient = type(grading.RUBRIC)(
         Path("rubric.toml"), document.model_copy(update={"limits": limits}), "0" * 64
     )
-    monkeypatch.setattr(conftest, "RUBRIC", impatient)
+    monkeypatch.setattr(grading, "RUBRIC", impatient)
 
 
 def outcomes(grade: Grade) -> dict[str, str]:
