@@ -21,11 +21,11 @@ class ClaimFailedError(AssertionError):
         share: float = 0.0,
         outcome: Outcome = "failed",
         is_claim_only: bool = False,
+        place: Place | None = None,
     ) -> None:
         super().__init__(said)
         self.said, self.diagnosis, self.share = said, diagnosis, share
-        self.outcome, self.is_claim_only = outcome, is_claim_only
-        self.place: Place | None = None  # when another than the function's first line is known
+        self.outcome, self.is_claim_only, self.place = outcome, is_claim_only, place
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,22 @@ class Evidence:
             self.add(tier.question, tier.expected, tier.got, holds)
         return share
 
-    def judge(self, said: str = "", diagnosis: str = "", share: float = 0.0) -> None:
-        """Raise ClaimFailedError unless every observation holds; there has to be one."""
+    @property
+    def holds(self) -> bool:
+        """Whether everything observed so far is as it should be."""
+        return all(observation.holds for observation in self.observations)
+
+    def judge(
+        self, said: str = "", diagnosis: str = "", share: float = 0.0, place: Place | None = None
+    ) -> None:
+        """Raise ClaimFailedError unless every observation holds; there has to be one.
+
+        ``place`` is a better one than the first line of the check's function, when it is known.
+        """
         assert self.observations, "a check must observe something"
         self.is_judged = True
-        if not all(observation.holds for observation in self.observations):
-            raise ClaimFailedError(said, diagnosis, share)
+        if not self.holds:
+            raise ClaimFailedError(said, diagnosis, share, place=place)
 
 
 def about(

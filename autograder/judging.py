@@ -5,7 +5,7 @@ import inspect
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,11 @@ from autograder.host.sandbox import Sandbox
 from autograder.inside.experiments import same_engine
 from autograder.inside.questions import Places
 from autograder.measuring import Counting, Measurements, NeedsStaffError
-from autograder.results import CheckResult, Grade, Outcome, Place, Visibility
+from autograder.results import CheckResult, Grade, Outcome, Place, Resources, Visibility
 from autograder.rubric import Entry, Rubric
 from autograder.submissions.reading import Submission
 from autograder.submissions.runs import MissingRunError, Runs
+from lab3.imports import ALLOWED, foreign_imports
 
 CHECKS = Path(__file__).with_name("checks")
 GROUPS = ("observer", "forward", "fusion", "ptq", "qat", "runs", "accuracy")
@@ -67,7 +68,7 @@ def limits_of(rubric: Rubric) -> Limits:
     table = rubric.document.limits
     return Limits(
         probe_s=table.probe_s,
-        submission_s=table.submission_s,
+        group_s=table.group_s,
         cpu_s=table.cpu_s,
         memory_bytes=table.memory_mb * 10**6,
         files=table.files,
@@ -88,10 +89,19 @@ def grade(
     What a selected check builds on is judged as well. Nothing that the submission does raises.
     """
     began = time.monotonic()
-    client = Client(dict(submission.files), sandbox, limits_of(rubric))
-    with same_engine(), client:
-        session = Session(submission, rubric, client, on_result, counting)
+    with same_engine(), ExitStack() as stack:
+        clients = {
+            visibility: stack.enter_context(
+                Client(dict(submission.files), sandbox, limits_of(rubric))
+            )
+            for visibility in VISIBILITIES
+        }
+        reader = stack.enter_context(Client({}, sandbox, limits_of(rubric)))
+        session = Session(submission, rubric, clients, reader, on_result, counting)
         session.run(session.with_needs(select))
+    used = Resources()
+    for client in (*clients.values(), reader):
+        used = used.and_those(client.used)
     return Grade(
         submission=submission.name,
         submission_sha256=submission.sha256,
@@ -101,34 +111,63 @@ def grade(
         torch=version("torch"),
         tier=sandbox.tier,
         walls=sandbox.walls,
-        resources=client.used,
+        resources=used,
         seed=f"{session.seeded['hidden'].seed:x}",
         data_set=session.measured.runs.data_set,
         accuracy_error=rubric.document.accuracy_error,
-        problems=submission.problems,
-        results=tuple(session.results),
+        problems=(*foreign_modules(submission), *submission.problems),
+        results=with_held_up(session.results),
         seconds=round(time.monotonic() - began, 3),
     )
 
 
+def foreign_modules(submission: Submission) -> tuple[str, ...]:
+    """Say what a submission's files import that is not there when they are graded."""
+    return tuple(
+        f"lab3/{name}:{line} imports {module}: this file may import {ALLOWED}"
+        for name, content in sorted(submission.files.items())
+        for module, line in foreign_imports(content)[:5]
+    )
+
+
+def with_held_up(results: list[CheckResult]) -> tuple[CheckResult, ...]:
+    """Return the results, each public one with the names of the checks that wait for it."""
+    waiting: dict[str, dict[str, None]] = {}
+    for result in results:
+        if result.waits_for and not result.observations and result.visibility == "public":
+            waiting.setdefault(result.waits_for, {})[result.check] = None
+    return tuple(
+        result.model_copy(update={"held_up": tuple(waiting.get(result.check, ()))})
+        if result.visibility == "public"
+        else result
+        for result in results
+    )
+
+
 class Session:
-    """One submission's checks: a pytest plugin that provides for them and notes their verdicts."""
+    """One submission's checks: a pytest plugin that provides for them and notes their verdicts.
+
+    Hidden questions are asked in a process that never answers a public one: what student code
+    learns from them can't be told by a public check. ``reader`` reads checkpoints.
+    """
 
     def __init__(
         self,
         submission: Submission,
         rubric: Rubric,
-        client: Client,
+        clients: dict[Visibility, Client],
+        reader: Client,
         on_result: Callable[[CheckResult], None],
         counting: Counting,
     ) -> None:
-        self.rubric, self._client, self.on_result = rubric, client, on_result
+        self.rubric, self._clients, self.on_result = rubric, clients, on_result
         self.results: list[CheckResult] = []
         self.checks = all_checks()
         document = rubric.document
         self.seeded = {v: inputs_for(v, document.key, submission.sha256) for v in VISIBILITIES}
         runs, order_seed = Runs(submission.runs, document.thresholds), self.seeded["hidden"].seed
-        self.measured = Measurements(runs, client, document, counting, order_seed)
+        self.measured = Measurements(runs, reader, document, counting, order_seed)
+        self._causes: dict[tuple[str, Place | None], str] = {}
         self._failure = "the check was not run"
         self._entries: list[Entry] = []
         self._places: dict[str, tuple[str, int]] | None = None
@@ -196,8 +235,10 @@ class Session:
         return entry
 
     @pytest.fixture
-    def client(self) -> Client:
-        return self._client
+    def client(self, entry: Entry) -> Client:
+        client = self._clients[entry.visibility]
+        client.group = entry.check.split(".")[0]
+        return client
 
     @pytest.fixture
     def runs(self) -> Runs:
@@ -243,14 +284,27 @@ class Session:
         first = self._unmet(follows)
         if first and verdict["outcome"] not in ("passed", "grader_error"):
             verdict["waits_for"] = first.check
+        if verdict["outcome"] in ("crashed", "not_implemented") and not evidence.observations:
+            told = self._causes.setdefault((verdict["said"], verdict["place"]), entry.check)
+            if told != entry.check:  # one cause is told once
+                verdict["waits_for"] = told
         verdict["observations"] = tuple(evidence.observations)
         verdict["seconds"] = round(time.monotonic() - began, 4)
         self._note(entry, **verdict)
         return None
 
     def _unmet(self, checks: tuple[str, ...]) -> CheckResult | None:
-        """Return the first of these checks that didn't pass, if there is one."""
-        return next((r for r in self.results if r.check in checks and r.outcome != "passed"), None)
+        """Return the first of these checks that didn't pass on public inputs, if there is one."""
+        return next(
+            (
+                result
+                for result in self.results
+                if result.check in checks
+                and result.visibility == "public"
+                and result.outcome != "passed"
+            ),
+            None,
+        )
 
     def _note(
         self, entry: Entry, outcome: Outcome, place: Place | None = None, **more: Any
@@ -264,7 +318,7 @@ class Session:
             points=entry.points,
             outcome=outcome,
             place=place,
-            output=self._client.take_output()[:OUTPUT_LENGTH],
+            output=self._clients[entry.visibility].take_output()[:OUTPUT_LENGTH],
             **({"share": 0.0, "seconds": 0.0} | more),
         )
         self.results.append(result)
@@ -274,7 +328,7 @@ class Session:
         """Return where a function of the student begins, as far as their files can be imported."""
         if self._places is None:
             try:
-                self._places = self._client.ask(Places()).places
+                self._places = self._clients["public"].ask(Places()).places
             except (NoAnswerError, SandboxError):
                 self._places = {}
         if function not in self._places:

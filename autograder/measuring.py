@@ -71,7 +71,7 @@ class Measurements:
     def images(self) -> CountedImages:
         """The test images, of this computer; raise NeedsStaffError when they aren't here."""
         data = self._data()
-        drawn = torch.Generator().manual_seed(self._order_seed)
+        drawn = torch.Generator().manual_seed(self._order_seed % (1 << 63))
         order = torch.randperm(len(data.test), generator=drawn)
         error, counting = self._document.accuracy_error, self._counting
         return CountedImages(data, order, error, counting.is_exact, counting.on_images)

@@ -127,7 +127,8 @@ def sentences(result: CheckResult) -> list[str]:
     """Return what went wrong, why, and what has to happen, a paragraph each."""
     those = "this point" if result.points == 1 else f"these {result.points:g} points"
     verb = "s" if result.points == 1 else ""
-    sentence = "\n".join(clip(result.said, LINES))
+    is_told_there = result.waits_for is not None and not result.observations
+    sentence = "" if is_told_there else "\n".join(clip(result.said, LINES))
     texts = [text for text in (sentence, harmless(result.diagnosis)) if text]
     if result.is_claim_only:
         texts.append("Only the run's log says so: no checkpoint was handed in that proves it.")
@@ -135,6 +136,9 @@ def sentences(result: CheckResult) -> list[str]:
         first = one_line(result.waits_for)
         not_yet = "" if result.observations else "Not judged yet: "
         texts.append(f"{not_yet}{first} has to hold first; {those} wait{verb} for it.")
+    if result.held_up:
+        names = ", ".join(map(one_line, result.held_up))
+        texts.append(f"What waits for this: {names}.")
     if result.outcome == "grader_error":
         texts.append(
             "The grader is at fault, not your code: contact staff. No points are lost silently: "

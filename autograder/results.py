@@ -39,7 +39,8 @@ class Place(Data):
 class CheckResult(Data):
     """The verdict on one claim. ``share`` is the part of the points that it earned.
 
-    ``waits_for`` names the claim that has to hold before this one can be judged. ``said`` is what
+    ``waits_for`` names the claim that has to hold before this one can be judged, and ``held_up``
+    the claims that wait for this one, or fail for the very same cause. ``said`` is what
     went wrong in one sentence; ``output`` what the student's code printed meanwhile.
     """
 
@@ -54,6 +55,7 @@ class CheckResult(Data):
     observations: tuple[Observation, ...] = ()
     place: Place | None = None
     waits_for: str | None = None
+    held_up: tuple[str, ...] = ()
     is_claim_only: bool = False  # a log says so, and no checkpoint supports it
     output: str = ""
     seconds: float
@@ -86,6 +88,10 @@ class Resources(Data):
             peak_memory_bytes=max(self.peak_memory_bytes, peak_memory_bytes),
             output_bytes=self.output_bytes + output_bytes,
         )
+
+    def and_those(self, other: "Resources") -> "Resources":
+        """Add those of other processes."""
+        return self.and_by(other.cpu_s, other.peak_memory_bytes, other.output_bytes)
 
 
 class Grade(Data):

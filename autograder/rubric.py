@@ -59,7 +59,7 @@ class LimitsTable(Table):
     """Times in seconds, sizes in decimal megabytes and kilobytes, of one submission."""
 
     probe_s: float = Field(gt=0)
-    submission_s: float = Field(gt=0)
+    group_s: float = Field(gt=0)
     cpu_s: int = Field(gt=0)
     memory_mb: int = Field(gt=0)
     files: int = Field(ge=16)

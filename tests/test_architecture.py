@@ -28,11 +28,11 @@ ALLOWED: dict[str, set[str]] = {
     A + "measuring": {"lab3", A + "expected", A + "host", A + "rubric", A + "submissions"},
     A + "checks": {
         "lab3", A + "claims", A + "expected", A + "host", A + "inside", A + "measuring",
-        A + "submissions",
+        A + "results", A + "submissions",
     },
     A + "judging": {
-        A + "claims", A + "expected", A + "host", A + "inside", A + "measuring", A + "results",
-        A + "rubric", A + "submissions",
+        "lab3", A + "claims", A + "expected", A + "host", A + "inside", A + "measuring",
+        A + "results", A + "rubric", A + "submissions",
     },
     A + "workers": {A + "host", A + "judging", A + "messages", A + "rubric", A + "submissions"},
     A + "grading": {

@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 from torch.ao.nn.quantized import Conv2d as QuantizedConv2d
-from torch.ao.nn.quantized import FloatFunctional, Quantize
+from torch.ao.nn.quantized import DeQuantize, FloatFunctional, Quantize
 from torch.ao.nn.quantized import Linear as QuantizedLinear
 from torch.ao.nn.quantized import QFunctional as QuantizedFunctional
 from torch.ao.quantization import (
@@ -24,6 +24,7 @@ from torch.ao.quantization import (
     default_per_channel_qconfig,
     disable_fake_quant,
     disable_observer,
+    fuse_modules,
     prepare,
     prepare_qat,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "QINT8",
     "QUINT8",
     "DeQuantStub",
+    "DeQuantize",
     "FakeQuantize",
     "FixedQParamsObserver",
     "FloatFunctional",
@@ -49,6 +51,7 @@ __all__ = [
     "default_per_channel_qconfig",
     "disable_fake_quant",
     "disable_observer",
+    "fuse_modules",
     "per_tensor_qconfig",
     "prepare",
     "prepare_qat",

@@ -1,51 +1,58 @@
 """What checks share: how they ask, what they compare, and what of other claims they build on."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from autograder.claims import Evidence
-from autograder.expected import reference
 from autograder.expected.agreement import same
+from autograder.expected.contract import is_shift
 from autograder.expected.examination import TOLERANCE
 from autograder.expected.inputs import SMALL, SMALLEST, WIDTH, Inputs
+from autograder.host.answers import NoAnswerError, place_of, raise_for
 from autograder.inside import experiments
-from autograder.inside.questions import Converted, Fusion, Ptq, Qat, Qparams
+from autograder.inside.questions import (
+    Block,
+    CaseOutputs,
+    Converted,
+    Fusion,
+    Int8Run,
+    Network,
+    Ptq,
+    Qat,
+    Qparams,
+)
+from autograder.results import Place
 
 CLASSES = 10
-LONGEST_SHIFT = 8
+# Another way to average rounds other ties: a step before the classifier, some steps behind it.
+STEPS = 4
 TRAINING_STEPS = 1  # the second shows nothing that the first doesn't, and takes as long
-FORWARD = (
-    "forward.block_without_shortcut",
-    "forward.block_with_shortcut",
-    "forward.network_logits",
-    "forward.functional_addition",
-    "forward.stub_order",
+BLOCKS = ("forward.block_without_shortcut", "forward.block_with_shortcut")
+FP32_FORWARD = (*BLOCKS, "forward.network_logits")
+INT8_FORWARD = ("forward.functional_addition", "forward.stub_order")
+FORWARD = (*FP32_FORWARD, "forward.block_in_int8", *INT8_FORWARD)
+BLOCK_FUSION = ("fusion.blocks", "fusion.shortcuts", "fusion.relus")
+FUSION = ("fusion.stem", *BLOCK_FUSION, "fusion.every_block")
+SCALES = (
+    "observer.follows_the_scale",
+    "observer.whole_power_of_two",
+    "observer.nearest_exponent",
+    "observer.lower_clamp",
 )
-INT8_FORWARD = FORWARD[3:]
-FUSION = ("fusion.stem", "fusion.blocks", "fusion.shortcuts", "fusion.relus")
 CONVERTED = ("ptq.converts",)
 
 
 def fusion(inputs: Inputs, is_qat: bool = False) -> Fusion:
-    """Ask for the fused network; its layers are tried alone where the inputs are public."""
-    is_public = inputs.visibility == "public"
-    return Fusion(
-        SMALL,
-        CLASSES,
-        WIDTH,
-        inputs.seed,
-        is_qat,
-        tries_layers=is_public,
-        tries_int8=is_public and not is_qat,
-    )
+    """Ask for the fused network, its layers tried alone."""
+    return Fusion(SMALL, CLASSES, WIDTH, inputs.seed, is_qat)
 
 
 def ptq(inputs: Inputs) -> Ptq:
     """Ask for the network quantized with the student's observer, each layer tried alone."""
-    return Ptq(SMALL, CLASSES, WIDTH, inputs.seed, tries_layers=True)
+    return Ptq(SMALL, CLASSES, WIDTH, inputs.seed)
 
 
 def qat(inputs: Inputs) -> Qat:
@@ -54,11 +61,12 @@ def qat(inputs: Inputs) -> Qat:
 
 
 def numbers(values: Tensor | None) -> str:
-    """Return the first numbers of a tensor, with its shape."""
+    """Return the first numbers of a tensor, with its shape, and its type if it's an odd one."""
     if values is None:
         return "nothing"
     first = ", ".join(f"{value:.4f}" for value in values.flatten()[:3].tolist())
-    return f"[{first}, ...] of shape {tuple(values.shape)}"
+    kind = "" if values.dtype in (torch.float32, torch.uint8) else f" and type {values.dtype}"
+    return f"[{first}, ...] of shape {tuple(values.shape)}{kind}"
 
 
 def compare(evidence: Evidence, what: str, expected: Tensor, got: Tensor | None) -> None:
@@ -70,31 +78,43 @@ def compare(evidence: Evidence, what: str, expected: Tensor, got: Tensor | None)
     evidence.add(what, numbers(expected), text, holds)
 
 
-def compare_int8(
+def compare_cases(
     evidence: Evidence,
     what: str,
-    compute: Callable[[reference.Known], Tensor],
-    converted: Converted,
-    steps: int = 0,
+    question: Block | Network,
+    expected: Sequence[Tensor],
+    answer: CaseOutputs,
 ) -> None:
-    """Observe whether a converted module computes what the reference computes at its scales.
+    """Observe what a module computes in each case."""
+    if len(answer.outputs) != len(question.cases):
+        count = len(answer.outputs)
+        raise NoAnswerError("crashed", f"{count} outputs came for {len(question.cases)} inputs")
+    for case, right, got in zip(question.cases, expected, answer.outputs, strict=True):
+        images = "1 random image" if case.batch == 1 else f"{case.batch} random images"
+        mode = "train" if case.is_training else "eval"
+        size = f"{case.size}x{case.size}"
+        compare(evidence, f"{what} on {images} of {size} in {mode} mode", right, got)
 
-    To the bit, or within a number of steps of the output's grid.
+
+def compare_int8(
+    evidence: Evidence, what: str, expected: Tensor, run: Int8Run, steps: int = 0
+) -> Place | None:
+    """Observe whether a converted module computes what the reference computes at the same scales.
+
+    To the bit, or within a number of steps of the output's grid. Returns where it raised.
     """
-    if converted.error:
-        evidence.add(what, "computes", str(converted.error), holds=False)
-        return
-    try:
-        expected = compute(tuple(sorted(converted.qparams.items())))
-    except (KeyError, RuntimeError, ValueError, OverflowError) as error:
-        evidence.add(f"{what}: scales", "one for each layer", f"unusable: {error}", holds=False)
-        return
-    got = converted.output
+    if run.error:
+        if run.error.is_stub:
+            raise_for(run.error)
+        evidence.add(what, "computes", str(run.error), holds=False)
+        return place_of(run.error)
+    got = run.output
     holds = same(got, expected)
     if steps and got is not None and got.shape == expected.shape:
         allowed = min(steps * smallest_step(expected), float(expected.abs().max()) / 10)
         holds |= bool((got - expected).abs().max() <= allowed)
     evidence.add(what, numbers(expected), numbers(got), holds)
+    return None
 
 
 def smallest_step(values: Tensor) -> float:
@@ -129,6 +149,14 @@ def observe_scales(
         evidence.add(f"scales of {name}", "2**-S with 0 <= S <= 8", got, holds)
 
 
+def observe_output(evidence: Evidence, what: str, converted: Converted) -> Place | None:
+    """Observe that a converted network computes; return where it raised."""
+    error, holds = converted.error, is_finite(converted.output)
+    got = str(error) if error else f"{'finite' if holds else 'not finite'} logits"
+    evidence.add(what, "finite logits", got, holds)
+    return place_of(error) if error else None
+
+
 def int8_names(layers: Sequence[int]) -> list[str]:
     """Return the names of all that has a scale: quantizer, convolutions, additions, classifier."""
     names = [layer.conv for layer in experiments.conv_layers(layers)]
@@ -140,15 +168,6 @@ def exponent(scale: float) -> str:
     if not (math.isfinite(scale) and scale > 0):
         return repr(scale)
     return f"2**{round(math.log2(scale), 4):g}"
-
-
-def is_shift(scale: float) -> bool:
-    return any(scale == 2.0**-shift for shift in range(LONGEST_SHIFT + 1))
-
-
-def varies(logits: Tensor | None) -> bool:
-    """Tell whether logits take more than a few values, as useful scales give."""
-    return logits is not None and len(set(logits.flatten().tolist())) > 4
 
 
 def is_finite(values: Tensor | None) -> bool:

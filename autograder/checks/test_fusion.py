@@ -1,56 +1,88 @@
 """Part 2: ``fuse_model``."""
 
-from autograder.checks.observing import CLASSES, compare, fusion
+from collections.abc import Iterator
+
+from autograder.checks.observing import BLOCK_FUSION, CLASSES, compare, fusion
 from autograder.claims import Evidence, about
-from autograder.expected import reference
+from autograder.expected import grids, reference
 from autograder.expected.agreement import same
-from autograder.expected.examination import TOLERANCE, fused_int8_layers, fused_layers
+from autograder.expected.diagnoses import (
+    FROZEN,
+    NOBODY_CALLS,
+    NOT_FUSED,
+    UNFOLDED,
+    diagnose_fused,
+    diagnose_not_passed_on,
+)
+from autograder.expected.examination import (
+    TOLERANCE,
+    fused_int8_layers,
+    fused_layers,
+    learning_layers,
+    proven_paths,
+    stem_state,
+    unfolded_layers,
+)
+from autograder.expected.fusing import FusionState
 from autograder.expected.inputs import SMALL, WIDTH, Inputs
+from autograder.host.answers import NoAnswerError, caller_of
 from autograder.host.client import Client
-from autograder.inside.experiments import images
-from autograder.inside.questions import Outputs
+from autograder.inside.experiments import STEM, ConvLayer, input_of
+from autograder.inside.questions import BlockFusion, Outputs, StemFusion
 
 NETWORK, BLOCK = "QuantizableResNet.fuse_model", "QuantizableBottleneck.fuse_model"
-NOT_FUSED = (
-    "These layers are as they were: they are not in any list of fuse_modules, or a fused copy was "
-    "thrown away (inplace=True changes the network itself)."
-)
+SHAPES = {"without a shortcut's convolution": (32, 8, 1), "with one": (16, 8, 2)}
+
+
+def block_fusions(inputs: Inputs, is_qat: bool = False) -> dict[str, BlockFusion]:
+    """Ask for blocks that are fused by themselves, without and with a shortcut's convolution."""
+    asked = {}
+    for which, shape in SHAPES.items():
+        seed = inputs.seed_for("fusion")
+        grid = () if is_qat else grids.fused_block_grids((*shape, seed))
+        asked[which] = BlockFusion(*shape, seed, is_qat, grid)
+    return asked
+
+
+Examined = tuple[str, ConvLayer, FusionState, bool]  # where, layer, state, whether it is proven
+
+
+def examined(client: Client, inputs: Inputs) -> Iterator[Examined]:
+    """Yield each convolution of the two blocks, fused for PTQ, with what it turned out to be."""
+    for which, question in block_fusions(inputs).items():
+        proven = client.derive(proven_paths, question)
+        for layer, state in client.derive(fused_layers, question).items():
+            yield f"{layer.conv} of a block {which}", layer, state, proven[layer.place]
+
+
+def is_unfolded(client: Client, inputs: Inputs) -> bool:
+    """Tell whether a BatchNorm is still there to learn in a block that was fused for PTQ."""
+    asked = block_fusions(inputs).values()
+    return any(client.derive(unfolded_layers, question) for question in asked)
+
+
+def describe(layer: ConvLayer, state: FusionState) -> str:
+    return f"{layer.conv}: {state.front}" + (f", then {state.rest}" if state.rest else "")
 
 
 def check_batchnorms(client: Client, inputs: Inputs, evidence: Evidence, place: str) -> None:
-    """Judge that the BatchNorms of the stem, blocks or shortcuts are in the convolutions."""
-    states = client.derive(fused_layers, fusion(inputs))
-    computes = client.derive(fused_int8_layers, fusion(inputs))
-    kept = dropped = 0
-    for layer, state in states.items():
+    """Judge that the BatchNorms of a block's main path, or of its shortcut, are folded."""
+    states = []
+    for what, layer, state, proven in examined(client, inputs):
         if layer.place != place:
             continue
-        is_inside, is_behind = state.has_inside("bn"), state.has_behind("bn")
-        kept += not is_inside and is_behind
-        dropped += not is_inside and not is_behind and state.is_known
-        got = f"{layer.conv}: {state.front}"
-        got += f", then {layer.bn}: {state.rest}" if state.rest else ""
-        holds = is_inside and not is_behind
-        if holds and not computes[layer.conv]:
-            holds, got = False, f"{got}; its INT8 version has other weights"
-        evidence.add(f"{layer.conv} alone", "a convolution with its BatchNorm", got, holds)
-    diagnosis = ""
-    if dropped:
-        diagnosis = "A BatchNorm was dropped without being folded into its convolution."
-    elif kept:
-        diagnosis = NOT_FUSED
-    evidence.judge("A BatchNorm that stays behind is computed at inference.", diagnosis)
-
-
-@about(NETWORK)
-def test_stem(client: Client, inputs: Inputs, evidence: Evidence) -> None:
-    """The stem's conv1, bn1 and relu become one module."""
-    check_batchnorms(client, inputs, evidence, "stem")
+        holds, got = state.has_inside("bn") and not state.has_behind("bn"), describe(layer, state)
+        if holds and not proven:
+            holds, got = False, f"{got}; the INT8 block computes with other weights"
+        evidence.add(what, "a convolution with its BatchNorm", got, holds)
+        states.append(state)
+    text = "A BatchNorm that stays behind is computed at inference."
+    evidence.judge(text, diagnose_fused(states, is_unfolded(client, inputs)))
 
 
 @about(BLOCK)
 def test_blocks(client: Client, inputs: Inputs, evidence: Evidence) -> None:
-    """Every Conv2d is fused with the BatchNorm2d, and the ReLU, that directly follow it."""
+    """Every Conv2d is fused with the BatchNorm2d that directly follows it."""
     check_batchnorms(client, inputs, evidence, "block")
 
 
@@ -64,7 +96,7 @@ def test_shortcuts(client: Client, inputs: Inputs, evidence: Evidence) -> None:
 def test_relus(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """ReLUs are fused where they directly follow; none is lost and none added."""
     lost = added = behind = 0
-    for layer, state in client.derive(fused_layers, fusion(inputs)).items():
+    for what, layer, state, proven in examined(client, inputs):
         is_inside, is_behind = state.has_inside("relu"), state.has_behind("relu")
         if layer.relu:
             lost += state.is_known and not is_inside and not is_behind
@@ -73,8 +105,10 @@ def test_relus(client: Client, inputs: Inputs, evidence: Evidence) -> None:
         else:
             added += is_inside
             expected, holds = "without a ReLU", state.is_known and not is_inside
-        got = f"{layer.conv}: {state.front}" + (f", then {state.rest}" if state.rest else "")
-        evidence.add(f"{layer.conv} alone", expected, got, holds)
+        got = describe(layer, state)
+        if holds and not proven:
+            holds, got = False, f"{got}; the INT8 block computes something else"
+        evidence.add(what, expected, got, holds)
     diagnosis = ""
     if lost:
         diagnosis = "A ReLU was lost: one module that serves twice can be fused only once."
@@ -82,18 +116,92 @@ def test_relus(client: Client, inputs: Inputs, evidence: Evidence) -> None:
         diagnosis = "A ReLU was fused where none directly follows the convolution."
     elif behind:
         diagnosis = NOT_FUSED
+    elif is_unfolded(client, inputs):
+        diagnosis = UNFOLDED
     evidence.judge("", diagnosis)
+
+
+@about(NETWORK)
+def test_stem(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """The stem's conv1, bn1 and relu become one module."""
+    states = []
+    for is_qat in (False, True):
+        question = StemFusion(CLASSES, WIDTH, inputs.seed_for("stem"), is_qat)
+        state, proven = client.derive(stem_state, question)
+        holds, got = state == FusionState("conv bn relu", ""), describe(STEM[0], state)
+        if holds and not proven:
+            holds = False
+            got += "; its BatchNorm doesn't learn" if is_qat else "; its INT8 version differs"
+        what = f"the stem, fused for {'QAT' if is_qat else 'PTQ'}"
+        evidence.add(what, "conv1: conv bn relu", got, holds)
+        states.append(state)
+    text = "What stays behind is computed at inference."
+    evidence.judge(text, diagnose_fused(states, is_unfolded=False))
+
+
+@about(NETWORK, follows=BLOCK_FUSION)
+def test_every_block(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """Every block is fused by its own ``fuse_model``."""
+    check_every_block(client, inputs, evidence, is_qat=False)
+
+
+@about(NETWORK, follows=("fusion.every_block", "fusion.modes"))
+def test_is_qat_passed_on(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """Every block is fused by its own ``fuse_model``, with the same ``is_qat``."""
+    check_every_block(client, inputs, evidence, is_qat=True)
+
+
+def check_every_block(client: Client, inputs: Inputs, evidence: Evidence, is_qat: bool) -> None:
+    """Judge that in the network a block becomes what its own fuse_model makes of it alone."""
+    alone = states_alone(client, inputs, is_qat)
+    question, mode = fusion(inputs, is_qat), "QAT" if is_qat else "PTQ"
+    text = "In the network a block has to be fused as it is when its fuse_model is called alone."
+    try:
+        states = client.derive(fused_layers, question)
+    except NoAnswerError as error:
+        if error.error is None or error.outcome != "crashed":
+            raise
+        evidence.add(f"the network fused for {mode}", "fused", str(error), holds=False)
+        place = caller_of(error.error, "fuse_model")
+        evidence.judge(text, diagnose_not_passed_on(error.error), place=place)
+        return
+    computes = {} if is_qat else client.derive(fused_int8_layers, question)
+    untouched = compared = 0
+    for layer, state in states.items():
+        expected = alone.get(layer.within)
+        if expected is None or not expected.is_known:
+            continue  # the stem, or what costs the points of the block's own claims
+        compared += expected.front != "conv"
+        holds, got = state == expected, describe(layer, state)
+        untouched += state.front == "conv" != expected.front
+        if holds and not is_qat and expected.has_inside("bn") and not computes[layer.conv]:
+            holds, got = False, f"{got}; its INT8 version has other weights"
+        what = f"{layer.conv} of the network, fused for {mode}"
+        evidence.add(what, describe(layer, expected), got, holds)
+    evidence.add("layers that a block's own fuse_model fuses", "some", str(compared), compared > 0)
+    evidence.judge(text, NOBODY_CALLS if untouched else "")
+
+
+def states_alone(client: Client, inputs: Inputs, is_qat: bool) -> dict[str, FusionState]:
+    """Return what each layer of a block becomes by the block's own fuse_model."""
+    states: dict[str, FusionState] = {}
+    for question in block_fusions(inputs, is_qat).values():
+        for layer, state in client.derive(fused_layers, question).items():
+            states[layer.conv] = state
+    return states
 
 
 @about(NETWORK)
 def test_output_unchanged(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The output does not change."""
-    what, got = "the fused network on 2 random images", client.ask(fusion(inputs)).output
-    states = client.derive(fused_layers, fusion(inputs.published()))
-    fused = [layer.conv for layer, state in states.items() if state.has_inside("bn")]
+    question = fusion(inputs)
+    what, got = "the fused network on 2 random images", client.ask(question).output
+    states = client.derive(fused_layers, question)
+    computes = client.derive(fused_int8_layers, question)
+    fused = [n.conv for n, state in states.items() if state.has_inside("bn") and computes[n.conv]]
     evidence.add("fused convolutions", "some", f"{len(fused)} of {len(states)}", bool(fused))
     network = reference.filled(SMALL, CLASSES, WIDTH, inputs.seed)
-    expected = network(images(inputs.seed + 1, 2, 3, 32, 32)).detach()
+    expected = network(input_of(inputs.seed, 2, 3, 32, 32)).detach()
     if not same(got, expected, TOLERANCE):
         others = client.ask(Outputs(SMALL, CLASSES, WIDTH, inputs.seed))
         if not same(others.before, expected, TOLERANCE):  # which costs other points
@@ -103,32 +211,50 @@ def test_output_unchanged(client: Client, inputs: Inputs, evidence: Evidence) ->
 
 
 @about(BLOCK)
-def test_qat_batchnorm(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+def test_modes(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """PTQ fuses in eval mode (``tq.fuse_modules``), QAT in train mode (``tq.fuse_modules_qat``)."""
-    question = fusion(inputs, is_qat=True)
-    trainable = len(client.ask(question).trainable)
-    states = client.derive(fused_layers, question)
-    for layer, state in states.items():
-        holds = state.has_inside("bn") and not state.has_behind("bn")
-        if state.rest == "bn" or state.front == "conv":
-            holds = True  # not fused at all, which costs the points of its own claim
-        what = f"{layer.conv} alone in train mode"
-        evidence.add(what, "BatchNorm with the batch's statistics", state.front, holds)
-    fused = sum(state.front.startswith("conv bn") for state in states.values())
+    fused = 0
+    for which, question in block_fusions(inputs).items():
+        states = client.derive(fused_layers, question).values()
+        inside = sum(state.has_inside("bn") for state in states)
+        unfolded = client.derive(unfolded_layers, question)
+        fused += inside
+        got = f"still there in {', '.join(unfolded)}" if unfolded else "folded"
+        what = f"BatchNorms inside a block {which}, fused for PTQ"
+        evidence.add(what, "folded", got, not unfolded)
+    for which, question in block_fusions(inputs, is_qat=True).items():
+        for layer, state in client.derive(fused_layers, question).items():
+            holds = state.has_inside("bn") and not state.has_behind("bn")
+            if state.rest == "bn" or state.front == "conv":
+                holds = True  # not fused at all, which costs the points of its own claim
+            what = f"{layer.conv} of a block {which}, fused for QAT in train mode"
+            evidence.add(what, "BatchNorm with the batch's statistics", state.front, holds)
+            fused += state.has_inside("bn")
     evidence.add("convolutions with a BatchNorm inside", "some", str(fused), fused > 0)
-    expected = len(states)
-    holds = trainable == expected
-    evidence.add("trainable BatchNorms", str(expected), str(trainable), holds)
+    evidence.judge("", UNFOLDED if is_unfolded(client, inputs) else "")
+
+
+@about(BLOCK, follows=("fusion.modes", *BLOCK_FUSION))
+def test_qat_layers(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+    """With ``is_qat`` the same layers are fused, and their BatchNorm learns until conversion."""
+    fused = frozen = 0
+    for (which, for_ptq), for_qat in zip(
+        block_fusions(inputs).items(), block_fusions(inputs, is_qat=True).values(), strict=True
+    ):
+        expected = client.derive(fused_layers, for_ptq)
+        learns = client.derive(learning_layers, for_qat)
+        for layer, state in client.derive(fused_layers, for_qat).items():
+            what = f"{layer.conv} of a block {which}, fused for QAT"
+            right, got = describe(layer, expected[layer]), describe(layer, state)
+            evidence.add(what, right, got, state == expected[layer])
+            if state.has_inside("bn"):
+                fused += 1
+                frozen += not learns[layer.conv]
+                got = "reaches them" if learns[layer.conv] else "does not"
+                what = f"the gradient of {layer.bn}'s weight and bias in a block {which}"
+                evidence.add(what, "reaches them", got, learns[layer.conv])
+    evidence.add("convolutions with a BatchNorm inside", "some", str(fused), fused > 0)
     evidence.judge(
         "QAT trains BatchNorm: it has to stay inside the fused module until conversion.",
-        diagnose_frozen(trainable, fused, len(states)),
+        FROZEN if fused and frozen == fused else "",
     )
-
-
-def diagnose_frozen(trainable: int, fused: int, layers: int) -> str:
-    """Tell a BatchNorm that is gone from one that is there and does not learn."""
-    if trainable:
-        return ""
-    if fused == layers:
-        return "BatchNorm is inside, but its parameters have requires_grad False."
-    return "BatchNorm was folded for good, as fuse_modules does; QAT needs fuse_modules_qat."

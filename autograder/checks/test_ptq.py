@@ -1,46 +1,43 @@
 """Parts 1 to 3 together: quantization after training."""
 
-from functools import partial
-
 from autograder.checks.observing import (
     CLASSES,
     CONVERTED,
     FORWARD,
     FUSION,
     INT8_FORWARD,
+    SCALES,
+    STEPS,
     compare_int8,
     int8_names,
-    is_finite,
     observe_layers,
+    observe_output,
     observe_scales,
     ptq,
-    varies,
 )
 from autograder.claims import Evidence, about
-from autograder.expected import reference
+from autograder.expected import grids
 from autograder.expected.diagnoses import diagnose_int8_error
 from autograder.expected.examination import int8_layers
 from autograder.expected.inputs import FULL, FULL_WIDTH, SMALL, WIDTH, Inputs
-from autograder.host.answers import NoAnswerError
 from autograder.host.client import Client
 from autograder.inside import experiments
-from autograder.inside.questions import Ptq
+from autograder.inside.questions import Int8Logits
 
 NETWORK, OBSERVER = "QuantizableResNet.forward", "CusQuantObserver.scale_approximate"
 
 
-@about(NETWORK, needs=INT8_FORWARD, follows=FORWARD + FUSION)
+@about(NETWORK, needs=INT8_FORWARD, follows=FORWARD + FUSION + SCALES)
 def test_converts(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The calibrated network converts, and its INT8 version computes."""
     converted = client.ask(ptq(inputs))
-    error, is_right = converted.error, is_finite(converted.output)
-    got = str(error) if error else f"{'finite' if is_right else 'not finite'} logits"
-    evidence.add("prepare, calibrate, convert, INT8 forward", "finite logits", got, is_right)
+    place = observe_output(evidence, "prepare, calibrate, convert, INT8 forward", converted)
     observe_layers(evidence, client.derive(int8_layers, ptq(inputs)))
-    evidence.judge("", diagnose_int8_error(error) if error else "")
+    diagnosis = diagnose_int8_error(converted.error) if converted.error else ""
+    evidence.judge("", diagnosis, place=place)
 
 
-@about(OBSERVER, follows=("observer.whole_power_of_two", "observer.lower_clamp", *CONVERTED))
+@about(OBSERVER, follows=SCALES + CONVERTED)
 def test_power_of_two_scales(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """Every scale of the INT8 network is a power of two that a right shift can apply.
 
@@ -52,7 +49,7 @@ def test_power_of_two_scales(client: Client, inputs: Inputs, evidence: Evidence)
     evidence.judge("A scale that is no power of two needs a multiplier.")
 
 
-@about("CusQuantObserver.calculate_qparams", follows=CONVERTED)
+@about("CusQuantObserver.calculate_qparams", follows=SCALES + CONVERTED)
 def test_zero_points(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The zero point is the integer that stands for 0.0: 128 for quint8, 0 for qint8."""
     qparams = client.ask(ptq(inputs)).qparams
@@ -69,7 +66,7 @@ def test_zero_points(client: Client, inputs: Inputs, evidence: Evidence) -> None
     evidence.judge("The quantization is symmetric.")
 
 
-@about(NETWORK, follows=CONVERTED)
+@about(NETWORK, follows=SCALES + CONVERTED)
 def test_per_tensor_weights(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """Each weight has one scale, so each layer has one shift."""
     qparams = client.ask(ptq(inputs)).qparams
@@ -85,29 +82,28 @@ def test_per_tensor_weights(client: Client, inputs: Inputs, evidence: Evidence) 
     evidence.judge("", diagnosis if is_default else "")
 
 
+def check_logits(client: Client, evidence: Evidence, what: str, question: Int8Logits) -> None:
+    """Judge the INT8 logits of a fused network at scales that were drawn for it."""
+    shape = (question.layers, question.num_classes, question.width, question.seed)
+    run = client.ask(question)
+    expected = grids.network_logits(*shape, question.batch)
+    place = compare_int8(evidence, what, expected, run, STEPS)
+    diagnosis = diagnose_int8_error(run.error) if run.error else ""
+    text = "Both networks have the same weights, scales and kernels."
+    evidence.judge(text, diagnosis, place=place)
+
+
 @about(NETWORK, needs=FORWARD + FUSION)
 def test_int8_logits(client: Client, inputs: Inputs, evidence: Evidence) -> None:
-    """The INT8 logits agree with the reference's to the bit, at the same scales.
-
-    With the student's observer, or with PyTorch's when that one gives no usable scales.
-    """
-    try:
-        converted = client.ask(ptq(inputs))
-        is_usable = varies(converted.output)
-    except NoAnswerError:
-        is_usable = False
-    if not is_usable:
-        converted = client.ask(Ptq(SMALL, CLASSES, WIDTH, inputs.seed, observer="stock"))
-    compute = partial(reference.int8_logits, SMALL, WIDTH, inputs.seed, 2)
-    compare_int8(evidence, "the INT8 network on 2 random images", compute, converted)
-    evidence.judge("Both networks have the same weights, scales and kernels.")
+    """The INT8 logits agree with the reference's to the bit, at the same scales."""
+    shape = (SMALL, CLASSES, WIDTH, inputs.seed)
+    question = Int8Logits(*shape, 2, grids.network_grids(*shape))
+    check_logits(client, evidence, "the INT8 network on 2 random images", question)
 
 
 @about(NETWORK, needs=FORWARD + FUSION + CONVERTED)
 def test_full_size(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The full ResNet-50 is fused, quantized and computes what the reference computes."""
-    seed = inputs.course_seed  # shared by all submissions: the reference computes once
-    converted = client.ask(Ptq(FULL, CLASSES, FULL_WIDTH, seed, batch=1))
-    compute = partial(reference.int8_logits, FULL, FULL_WIDTH, seed, 1)
-    compare_int8(evidence, "the INT8 ResNet-50 on a random image", compute, converted)
-    evidence.judge("Both networks have the same weights, scales and kernels.")
+    shape = (FULL, CLASSES, FULL_WIDTH, inputs.course_seed)  # the reference computes once a course
+    question = Int8Logits(*shape, 1, grids.network_grids(*shape))
+    check_logits(client, evidence, "the INT8 ResNet-50 on a random image", question)

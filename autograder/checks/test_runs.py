@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterator
 
-from autograder.checks.observing import exponent, is_shift
+from autograder.checks.observing import exponent
 from autograder.claims import Evidence, about
+from autograder.expected.contract import is_shift
 from autograder.host.answers import NoAnswerError
 from autograder.measuring import Measurements
 from autograder.submissions.runs import MissingRunError, Runs

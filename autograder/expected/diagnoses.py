@@ -1,7 +1,7 @@
 """What may have gone wrong: a diagnosis is only given when it reproduces every observation."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from autograder.expected.agreement import same
+from autograder.expected.contract import LONGEST_SHIFT, approximated
+from autograder.expected.fusing import FusionState
 from autograder.inside.questions import RaisedError
 from lab3 import pytorch_errors
 
@@ -21,6 +23,18 @@ class Call:
     scale: float
     most: int | None
     got: float
+
+    @property
+    def limit(self) -> int:
+        return LONGEST_SHIFT if self.most is None else self.most
+
+    @property
+    def expected(self) -> float:
+        return approximated(self.scale, self.limit)
+
+    @property
+    def is_power_of_two(self) -> bool:
+        return math.frexp(self.got)[0] == 0.5
 
     def __str__(self) -> str:
         limit = "" if self.most is None else f", max_shift_amount={self.most}"
@@ -76,33 +90,51 @@ SCALE_MISTAKES: dict[str, ScaleRule] = {  # (-log2(scale), max_shift_amount) to 
     "S itself comes back, and not 2.0**-S.": lambda e, most: (
         -math.log2(shift) if (shift := clamped(round(e), most)) else math.nan
     ),
-    "The result does not depend on the scale.": lambda _e, _most: 8,
 }
 
 
 def diagnose_scales(calls: list[Call]) -> str:
     """Return the first mistake that gives exactly these results, or nothing when none does."""
+    if all(call.got == calls[0].got for call in calls):
+        return "The result does not depend on the scale."
 
     def explains(rule: ScaleRule) -> bool:
         return all(
-            math.isclose(
-                2.0 ** -rule(-math.log2(call.scale), call.most or 8), call.got, rel_tol=1e-6
-            )
-            for call in calls
+            math.isclose(2.0 ** -rule(-math.log2(c.scale), c.limit), c.got, rel_tol=1e-6)
+            for c in calls
         )
 
     return next((text for text, rule in SCALE_MISTAKES.items() if explains(rule)), "")
 
 
 @torch.no_grad()
-def diagnose_block(block: Any, inputs: Tensor, got: Tensor, tolerance: float) -> str:
-    """Return the mistake in a bottleneck's forward that gives this output, or nothing."""
-    expected = block(inputs)
-    for text, mistake in BLOCK_MISTAKES.items():
-        output = mistake(block, inputs)
-        if output is not None and same(got, output, tolerance) and not same(output, expected, 1e-3):
-            return text
-    return ""
+def diagnose_block(
+    block: Any,
+    inputs: Sequence[Tensor],
+    modes: Sequence[bool],
+    outputs: Sequence[Tensor],
+    tolerance: float,
+) -> str:
+    """Return the mistake in a bottleneck's forward that gives all these outputs, or nothing.
+
+    ``modes`` tells of each input whether the block was in train mode.
+    """
+    state = {name: value.clone() for name, value in block.state_dict().items()}
+
+    def explains(mistake: BlockMistake) -> bool:
+        block.load_state_dict(state)
+        for x, is_training, got in zip(inputs, modes, outputs, strict=True):
+            output = mistake(block.train(is_training), x)
+            if output is None or not same(got, output, tolerance):
+                return False
+        return True
+
+    if explains(lambda b, x: b(x)):
+        return ""
+    return next((text for text, mistake in BLOCK_MISTAKES.items() if explains(mistake)), "")
+
+
+BlockMistake = Callable[[Any, Tensor], Tensor | None]
 
 
 def main_path(block: Any, x: Tensor, *, without: str = "", last: str = "") -> Tensor:
@@ -121,7 +153,7 @@ def without(name: str) -> Callable[[Any, Tensor], Tensor]:
     return lambda b, x: F.relu(main_path(b, x, without=name) + shortcut(b, x))
 
 
-BLOCK_MISTAKES: dict[str, Callable[[Any, Tensor], Tensor | None]] = {
+BLOCK_MISTAKES: dict[str, BlockMistake] = {
     "The output is that of a block with a ReLU behind bn3: the only ReLU there is the one of the "
     "addition.": lambda b, x: F.relu(main_path(b, x, last="relu") + shortcut(b, x)),
     "The output is that of a block without a ReLU behind the addition.": (
@@ -197,6 +229,41 @@ def diagnose_fusion_error(error: RaisedError) -> str:
     return pytorch_errors.meaning(f"{error.type}: {error.message}", MODE_ERRORS) or ""
 
 
+NOT_FUSED = (
+    "These layers are as they were: they are not in any list of fuse_modules, or a fused copy was "
+    "thrown away (inplace=True changes the network itself)."
+)
+NOBODY_CALLS = "Nobody calls these blocks' own fuse_model."
+FROZEN = "BatchNorm is inside, but its parameters have requires_grad False."
+
+
+UNFOLDED = (
+    "fuse_modules_qat was used for PTQ: it leaves BatchNorm inside, to be trained, where "
+    "conversion does not fold it. PTQ fuses with tq.fuse_modules."
+)
+
+
+def diagnose_fused(states: Sequence[FusionState], is_unfolded: bool) -> str:
+    """Tell the ways in which BatchNorms and ReLUs stay apart; nothing when it is none of them."""
+    unfused = [state for state in states if not state.has_inside("bn")]
+    if any(state.is_known and not state.has_behind("bn") for state in unfused):
+        return "A BatchNorm was dropped without being folded into its convolution."
+    if any(state.has_behind("bn") for state in unfused):
+        return NOT_FUSED
+    if is_unfolded:
+        return UNFOLDED
+    if any(state.has_behind("relu") for state in states):
+        return "The ReLU that follows was left out of the list."
+    return ""
+
+
+def diagnose_not_passed_on(error: RaisedError) -> str:
+    """Return what it means that a block can be fused alone, but not by the network."""
+    if pytorch_errors.FUSED_IN_TRAIN_MODE.search(error.message):
+        return "is_qat isn't passed on to the blocks' fuse_model."
+    return diagnose_fusion_error(error)
+
+
 def diagnose_functionals(uses: list[tuple[str, str]]) -> str:
     """Tell the ways to add without ``skip_add_relu`` apart; ``uses`` are (name, operation)."""
     if not uses:
@@ -208,15 +275,18 @@ def diagnose_functionals(uses: list[tuple[str, str]]) -> str:
     return ""
 
 
-STUB_MISTAKES = {
-    ("quant", "never"): "quant is missing: forward begins with self.quant(x).",
-    ("quant", "later"): "quant comes too late: what stands before it is given floats in INT8.",
-    ("dequant", "never"): "dequant is missing: forward ends with self.dequant(x).",
-    ("dequant", "earlier"): "Something comes behind dequant: in INT8 it is given floats.",
-}
-
-
-def diagnose_stubs(quant: str, dequant: str) -> str:
-    """Tell misplaced stubs apart; nothing when they stand where they should."""
-    places = ("quant", quant), ("dequant", dequant)
-    return next((STUB_MISTAKES[place] for place in places if place in STUB_MISTAKES), "")
+def diagnose_stubs(quants: int, dequants: int, quant: str, dequant: str) -> str:
+    """Tell misplaced stubs apart, by their calls and places; nothing when these are right."""
+    if quants == 0:
+        return "quant is missing: forward begins with self.quant(x)."
+    if quant == "later":
+        return "quant comes too late: what stands before it is given floats in INT8."
+    if quants > 1:
+        return "quant is called twice: only floats can be quantized, and only the input is."
+    if dequants > 1:
+        return "dequant is called twice: what comes behind the first is given floats."
+    if dequant == "never":
+        return "dequant is missing: forward ends with self.dequant(x)."
+    if dequant == "earlier":
+        return "Something comes behind dequant: in INT8 it is given floats."
+    return ""

@@ -2,7 +2,9 @@
 
 import hashlib
 import random
-from dataclasses import dataclass, replace
+import secrets
+from dataclasses import dataclass
+from functools import cache
 
 from autograder.results import Visibility
 
@@ -23,6 +25,15 @@ FRACTIONS = (
 )
 
 
+Pairs = tuple[tuple[float, int | None], ...]  # scales, with max_shift_amount unless left out
+FAR_APART = (0.0047, 0.31)
+LIMITS: Pairs = ((1e-6, 12), (1e-6, 10), (0.0006, 11), (0.01, 4), (0.05, 3))
+RANGES = ((-3.1, 1.3), (-0.4, 5.7), (0.0, 0.9), (-12.3, -2.2))
+ORDINARY = (0.3, 0.3625, 0.02, 0.7, 0.003, 0.006, 0.18, 0.2, 1e-6, 1.7, 3.1, 300.0)
+# A mistake has to explain all of these before it is named.
+PUBLIC_CALLS: Pairs = (*((scale, None) for scale in ORDINARY), *LIMITS)
+
+
 @dataclass(frozen=True)
 class Inputs:
     """What one check asks with. ``course_seed`` is the same for all submissions of a course."""
@@ -31,13 +42,40 @@ class Inputs:
     seed: int
     course_seed: int
 
-    def published(self) -> "Inputs":
-        """Return the public inputs, for what need not be asked twice."""
-        return replace(self, visibility="public", seed=PUBLIC_SEED)
+    @property
+    def is_hidden(self) -> bool:
+        return self.visibility == "hidden"
 
     def random(self, name: str) -> random.Random:
         """Return a source of random numbers for one check."""
         return random.Random(f"{self.seed} {name}")
+
+    def seed_for(self, name: str) -> int:
+        """Return a seed of its own for one experiment."""
+        return seed_of(str(self.seed), name)
+
+    def far_apart(self) -> Pairs:
+        """Return scales that ascend, each at least four times the one before."""
+        if not self.is_hidden:
+            return tuple((scale, None) for scale in FAR_APART)
+        source = self.random("far apart")
+        return tuple((2.0 ** source.uniform(low, low + 0.9), None) for low in (-7, -4, -1.4))
+
+    def limits(self) -> Pairs:
+        """Return scales beyond, and not beyond, the limit that each comes with."""
+        if not self.is_hidden:
+            return LIMITS
+        source = self.random("limit")
+        above, below = source.randint(12, 14), source.randint(2, 5)
+        scales = self.drawn("limits", ((-26, -25), (-11, -10), (-7.9, -7), (-21, -20)))
+        return tuple(zip(scales, (above, above, below, below), strict=True))
+
+    def ranges(self) -> tuple[tuple[float, float], ...]:
+        """Return the least and the greatest value that an observer has seen."""
+        if not self.is_hidden:
+            return RANGES
+        source = self.random("range")
+        return tuple((-source.uniform(2, 9), source.uniform(0.1, 0.9)) for _ in range(4))
 
     def strata(self, name: str, public: list[float]) -> list[float]:
         """Return the published scales, or hidden ones that tell the ways to round apart.
@@ -46,7 +84,7 @@ class Inputs:
         difference (a tie at 1.5, whose logarithm is 0.585) and quarters of exponents decide
         otherwise than the nearest exponent does. No limit is reached.
         """
-        if self.visibility == "public":
+        if not self.is_hidden:
             return public
         source = self.random(name)
         return [
@@ -54,34 +92,43 @@ class Inputs:
         ]
 
     def scales(self, name: str, public: list[float], low: float, high: float) -> list[float]:
-        """Return the published scales, or as many hidden ones whose exponents lie between.
+        """Return the published scales, or as many hidden ones whose exponents lie between."""
+        return self.drawn(name, ((low, high),) * len(public)) if self.is_hidden else public
 
-        ``low`` and ``high`` are powers to which 2 is raised. Exponents close to a tie between two
-        integers are left out: either answer would be right there.
+    def drawn(self, name: str, bounds: tuple[tuple[float, float], ...]) -> list[float]:
+        """Return a hidden scale for each pair of exponents that it lies between.
+
+        Exponents close to a tie between two integers are left out: either answer would be right.
         """
-        if self.visibility == "public":
-            return public
-        drawn: list[float] = []
         source = self.random(name)
-        while len(drawn) < len(public):
+        scales: list[float] = []
+        for low, high in bounds:
             exponent = source.uniform(low, high)
-            if abs(exponent % 1 - 0.5) > 0.02:
-                drawn.append(2.0**exponent)
-        return drawn
+            while abs(exponent % 1 - 0.5) <= 0.02:
+                exponent = source.uniform(low, high)
+            scales.append(2.0**exponent)
+        return scales
 
 
 def seed_of(*parts: str) -> int:
-    """Return a seed that depends on all parts."""
-    return int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:7], "big")
+    """Return a seed of 128 bits that depends on all parts."""
+    return int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:16], "big")
+
+
+@cache
+def fresh(_name: str) -> int:
+    """Return a seed that nobody can know, the same for one name until this process ends."""
+    return secrets.randbits(128)
 
 
 def inputs_for(visibility: Visibility, key: str, submission_sha256: str) -> Inputs:
     """Return the inputs of public or hidden checks for one submission.
 
     Hidden ones depend on the course's key and on what was handed in: a regrade is identical, and a
-    submission can't be made for the inputs that it will get.
+    submission can't be made for the inputs that it will get. Without a key they are drawn afresh.
     """
-    course_seed = seed_of("course", key)
+    course_seed = seed_of("course", key) if key else fresh("course")
     if visibility == "public":
         return Inputs(visibility, PUBLIC_SEED, course_seed)
-    return Inputs(visibility, seed_of("hidden", key, submission_sha256), course_seed)
+    hidden = seed_of("hidden", key, submission_sha256) if key else secrets.randbits(128)
+    return Inputs(visibility, hidden, course_seed)

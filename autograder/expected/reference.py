@@ -10,10 +10,13 @@ from functools import lru_cache, partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autograder.expected.torchvision_models import QuantizableBottleneck, QuantizableResNet
 from autograder.inside import experiments
+from autograder.inside.experiments import FixedObserver
+from autograder.inside.questions import Block, Case, Gradients, Network, NetworkGradients
+from autograder.inside.torchvision_models import QuantizableBottleneck, QuantizableResNet
 from lab3 import eager
 
 
@@ -54,58 +57,13 @@ def filled(layers: tuple[int, ...], num_classes: int, width: int, seed: int) -> 
     return network
 
 
-Known = tuple[tuple[str, Any], ...]  # the qparams of an INT8 network by module, sorted
-
-
 def plain(num_classes: int, width: int, seed: int) -> Any:
-    """Return the network of the probe ``network``: plain convolutions for stages."""
+    """Return the network of the question ``Network``: plain convolutions for stages."""
     network = build((1, 1, 1, 1), num_classes, width)
     for name, stage in experiments.plain_stages(width).items():
         setattr(network, name, stage)
     experiments.fill(network, seed)
     return network.eval()
-
-
-@lru_cache(maxsize=8)
-@torch.inference_mode()
-def plain_logits(num_classes: int, width: int, seed: int) -> Tensor:
-    """Return what the network of the probe ``network`` computes."""
-    logits: Tensor = plain(num_classes, width, seed)(experiments.images(seed + 1, 2, 3, 32, 32))
-    return logits
-
-
-@lru_cache(maxsize=8)
-@torch.inference_mode()
-def plain_int8_logits(num_classes: int, width: int, seed: int, qparams: Known) -> Tensor:
-    """Return the INT8 logits of that network at given scales; raise KeyError when one is missing.
-
-    Right submissions have the same scales for the same inputs, so the answer serves all of them.
-    """
-    network = quantized(plain(num_classes, width, seed), dict(qparams), is_fused=False)
-    logits: Tensor = network(experiments.images(seed + 1, 2, 3, 32, 32))
-    return logits
-
-
-@lru_cache(maxsize=8)
-@torch.inference_mode()
-def block_int8_output(
-    in_channels: int, channels: int, stride: int, seed: int, qparams: Known
-) -> Tensor:
-    """Return what a block computes in INT8 at given scales; raise KeyError when one is missing."""
-    between = block(in_channels, channels, stride, seed)
-    module = nn.Sequential(eager.QuantStub(), between, eager.DeQuantStub()).eval()
-    images = experiments.images(seed + 1, 2, in_channels, 8, 8)
-    output: Tensor = quantized(module, dict(qparams), is_fused=False)(images)
-    return output
-
-
-@lru_cache(maxsize=8)
-@torch.inference_mode()
-def block_output(in_channels: int, channels: int, stride: int, seed: int) -> Tensor:
-    """Return what a block computes for the images of the probe ``block``."""
-    images = experiments.images(seed + 1, 2, in_channels, 8, 8)
-    output: Tensor = block(in_channels, channels, stride, seed)(images)
-    return output
 
 
 def block(in_channels: int, channels: int, stride: int, seed: int) -> Any:
@@ -122,57 +80,96 @@ def block(in_channels: int, channels: int, stride: int, seed: int) -> Any:
     return module.eval()
 
 
-class FixedObserver(eager.ObserverBase):
-    """Stands for an observer whose scale and zero point are known."""
-
-    qscheme = eager.PER_TENSOR_SYMMETRIC
-
-    def __init__(self, dtype: torch.dtype, scale: float, zero_point: int) -> None:
-        super().__init__(dtype)
-        self.scale, self.zero_point = scale, zero_point
-        self.quant_min, self.quant_max = (-128, 127) if dtype == eager.QINT8 else (0, 255)
-
-    def forward(self, values: Tensor) -> Tensor:
-        return values
-
-    def calculate_qparams(self, **_: Any) -> tuple[Tensor, Tensor]:
-        return torch.tensor([self.scale]), torch.tensor([self.zero_point])
+@lru_cache(maxsize=16)
+def block_outputs(question: Block) -> list[Tensor]:
+    """Return what a block gives in each case, (B, 4*channels, H, W)."""
+    module = block(question.in_channels, question.channels, question.stride, question.seed)
+    return outputs_of(module, question.in_channels, question.seed, question.cases)
 
 
-def quantized(network: Any, qparams: Mapping[str, Any], is_fused: bool = True) -> Any:
+@lru_cache(maxsize=16)
+def network_outputs(question: Network) -> list[Tensor]:
+    """Return the logits of the network with plain stages in each case, (B, num_classes)."""
+    module = plain(question.num_classes, question.width, question.seed)
+    return outputs_of(module, 3, question.seed, question.cases)
+
+
+@torch.no_grad()
+def outputs_of(module: Any, channels: int, seed: int, cases: Sequence[Case]) -> list[Tensor]:
+    outputs = []
+    for case in cases:
+        inputs = experiments.input_of(seed, case.batch, channels, case.size, case.size)
+        outputs.append(module.train(case.is_training)(inputs))
+    return outputs
+
+
+@lru_cache(maxsize=16)
+def block_gradients(question: Gradients) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return a block's output, and the gradients of the question's weighted sum."""
+    module = block(question.in_channels, question.channels, question.stride, question.seed)
+    inputs = experiments.input_of(question.seed, 2, question.in_channels, 8, 8)
+    return gradients_of(module, inputs, question.seed)
+
+
+@lru_cache(maxsize=16)
+def network_gradients(question: NetworkGradients) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the logits of the network with plain stages, and the gradients of their sum."""
+    module = plain(question.num_classes, question.width, question.seed)
+    return gradients_of(module, experiments.input_of(question.seed, 2, 3, 32, 32), question.seed)
+
+
+def gradients_of(module: Any, inputs: Tensor, seed: int) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return a module's output in float64, and the gradients of a weighted sum of it."""
+    module, inputs = module.double(), inputs.double().requires_grad_()
+    output = module(inputs)
+    (output * experiments.images(seed + 2, *output.shape)).sum().backward()
+    gradients = {
+        name: parameter.grad
+        for name, parameter in module.named_parameters()
+        if parameter.grad is not None
+    }
+    assert inputs.grad is not None
+    return output.detach(), {**gradients, "input": inputs.grad}
+
+
+@lru_cache(maxsize=8)
+def training_gradients(
+    layers: tuple[int, ...], num_classes: int, width: int, seed: int
+) -> dict[str, Tensor]:
+    """Return the gradient of each convolution's weight in a first training step in FP32."""
+    network = copy.deepcopy(filled(layers, num_classes, width, seed)).train()
+    labels = experiments.labels(2, num_classes)
+    F.cross_entropy(network(experiments.input_of(seed, 2, 3, 32, 32)), labels).backward()
+    return {
+        layer.conv: network.get_submodule(layer.conv).weight.grad
+        for layer in experiments.conv_layers(layers)
+    }
+
+
+def quantized(network: Any, qparams: Mapping[str, Any]) -> Any:
     """Fuse a reference network completely and convert it with given scales, in place.
 
     Raises KeyError when a module's scale is missing.
     """
-    if is_fused:
-        network.fuse_model()
+    network.fuse_model()
     network.qconfig = eager.per_tensor_qconfig
     eager.prepare(network, inplace=True)
     for name, module in network.named_modules():
         watcher = getattr(module, "activation_post_process", None)
         if not isinstance(watcher, eager.ObserverBase):
             continue
-        known = qparams[name]
-        module.activation_post_process = FixedObserver(eager.QUINT8, known.scale, known.zero_point)
-        if known.weight_scale is not None:
+        scales = qparams[name]
+        module.activation_post_process = FixedObserver(
+            eager.QUINT8, scales.scale, scales.zero_point
+        )
+        if scales.weight_scale is not None:
             weight = partial(
-                FixedObserver, eager.QINT8, known.weight_scale, known.weight_zero_point
+                FixedObserver, eager.QINT8, scales.weight_scale, scales.weight_zero_point
             )
             inner = module[0] if isinstance(module, nn.Sequential) else module
             for part in (module, inner):  # a fused module asks the convolution inside it
                 part.qconfig = eager.QConfig(activation=None, weight=weight)
     return eager.convert(network, inplace=True)
-
-
-@lru_cache(maxsize=4)
-@torch.inference_mode()
-def int8_logits(
-    layers: tuple[int, ...], width: int, seed: int, batch: int, qparams: Known
-) -> Tensor:
-    """Return the INT8 logits of an experiment's weights and images at given scales."""
-    network = quantized(copy.deepcopy(filled(layers, 10, width, seed)), dict(qparams))
-    logits: Tensor = network(experiments.images(seed + 1, batch, 3, 32, 32))
-    return logits
 
 
 ARCHITECTURES = {"resnet50": (3, 4, 6, 3), "resnet14": (1, 1, 1, 1)}

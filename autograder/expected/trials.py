@@ -1,6 +1,7 @@
 """What is expected of single layers, tried alone: in FP32, with FakeQuantize and in INT8."""
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
@@ -8,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autograder.expected.reference import filled
+from autograder.expected.reference import block, filled
 from autograder.inside import experiments
 from autograder.inside.experiments import ConvLayer
 from lab3 import eager
@@ -86,6 +87,15 @@ class Layer:
             "bn relu": F.relu(normal),
         }
 
+    def learned(self, has_relu: bool) -> tuple[Tensor, Tensor]:
+        """Return the gradients of the BatchNorm's weight and bias inside a fused convolution."""
+        parameters = [self.bn.weight, self.bn.bias]
+        normal = self.normalised(self.conv(self.tried), is_training=True)
+        front = F.relu(normal) if has_relu else normal
+        weighted = (front * experiments.images(self.seed + 2, *front.shape)).sum()
+        gamma, beta = torch.autograd.grad(weighted, parameters)
+        return gamma, beta
+
 
 def rounded(weight: Tensor, scale: float, zero_point: int) -> Tensor | None:
     """Return a weight on the grid of its INT8 numbers; None for a grid that no kernel takes."""
@@ -94,27 +104,47 @@ def rounded(weight: Tensor, scale: float, zero_point: int) -> Tensor | None:
     return torch.fake_quantize_per_tensor_affine(weight, scale, zero_point, -128, 127)
 
 
-@lru_cache(maxsize=128)
-def layer_of(layers: tuple[int, ...], width: int, seed: int, layer: ConvLayer) -> Layer:
-    """Return a layer of an experiment's network; public experiments are every submission's."""
-    return Layer(filled(layers, 10, width, seed), layer, seed)
+@dataclass(frozen=True)
+class Source:
+    """Where a layer stands: in a network's ``layers``, or in one block alone."""
+
+    width: int
+    seed: int
+    layers: tuple[int, ...] = ()
+    in_channels: int = 0
+    stride: int = 1
+
+    def build(self) -> Any:
+        if self.layers:
+            return filled(self.layers, 10, self.width, self.seed)
+        return block(self.in_channels, self.width, self.stride, self.seed)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=256)
+def layer_of(source: Source, layer: ConvLayer) -> Layer:
+    """Return a layer of an experiment; public experiments are every submission's."""
+    return Layer(source.build(), layer, source.seed)
+
+
+@lru_cache(maxsize=512)
 def tried_layer(
-    layers: tuple[int, ...], width: int, seed: int, layer: ConvLayer, is_training: bool
+    source: Source, layer: ConvLayer, is_training: bool
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Return the ``fronts`` and the ``rests`` of a layer of an experiment's network."""
-    tried = layer_of(layers, width, seed, layer)
+    """Return the ``fronts`` and the ``rests`` of a layer of an experiment."""
+    tried = layer_of(source, layer)
     return tried.fronts(is_training), tried.rests(is_training)
 
 
 @lru_cache(maxsize=128)
-def int8_layer(
-    layers: tuple[int, ...], width: int, seed: int, layer: ConvLayer, front: str
-) -> Tensor:
+def learned(source: Source, layer: ConvLayer, has_relu: bool) -> tuple[Tensor, Tensor]:
+    """Return what a layer's BatchNorm learns; see ``Layer.learned``."""
+    return layer_of(source, layer).learned(has_relu)
+
+
+@lru_cache(maxsize=128)
+def int8_layer(source: Source, layer: ConvLayer, front: str) -> Tensor:
     """Return what a layer with this front gives in INT8, its weight at the stock scale."""
-    tried, parts = layer_of(layers, width, seed, layer), front.split()
+    tried, parts = layer_of(source, layer), front.split()
     weight, bias = tried.folded() if "bn" in parts else (tried.conv.weight, None)
     return tried.convolved(tried.integers, weight, bias, "relu" in parts, weight_scale(weight))
 

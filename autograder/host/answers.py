@@ -78,6 +78,14 @@ def place_of(error: RaisedError) -> Place | None:
     return Place(file=error.file, line=error.line, function=error.function)
 
 
+def caller_of(error: RaisedError, function: str) -> Place | None:
+    """Return the line that called what raised, in the outermost function of a name."""
+    for file, line, name in error.own:
+        if name == function:
+            return Place(file=file, line=line, function=name)
+    return place_of(error)
+
+
 def brief(error: Exception) -> str:
     """Return what is wrong with an answer, without quoting it at length."""
     if isinstance(error, ValidationError):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import time
 from dataclasses import dataclass
@@ -11,6 +12,10 @@ from autograder.inside import wire
 from lab3.errors import LabError
 
 GRACE_S = 0.5
+COMPUTES = 0.05  # of the clock's time is what a child that computes gets, also beside twenty others
+WORTH_WAITING_S = 0.2
+LONGEST = 20  # times its limit is what a question may take by the clock
+OUT_OF_TIME = f"was ended by signal {signal.SIGXCPU.value}"  # its limit on CPU time
 
 
 class SandboxError(LabError):
@@ -31,10 +36,14 @@ class WorkerTimedOutError(WorkerError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission's code may use; the times are wall-clock seconds."""
+    """What one submission's code may use.
+
+    ``probe_s`` is for one question and ``group_s`` for those of one group of checks: seconds of
+    CPU while the process computes, and of the clock while it waits.
+    """
 
     probe_s: float = 20
-    submission_s: float = 120
+    group_s: float = 60
     cpu_s: int = 180
     memory_bytes: int = 3 << 30
     files: int = 64
@@ -51,9 +60,47 @@ class Ending:
 
 
 class Warden(Protocol):
-    """Who can end a child."""
+    """Who can end a child, and tell the seconds of CPU that it has used, where that is known."""
 
     def end(self, pid: int, grace_s: float) -> Ending: ...
+
+    def used_s(self, pid: int) -> float | None: ...
+
+
+class Watch:
+    """The time of one question: the child's own while it computes, the clock's while it waits.
+
+    On a loaded machine a child gets little of the clock's time. As long as it computes, it may
+    use all of its ``limit_s``; only one that waits, for whatever, is held to the clock.
+    """
+
+    def __init__(self, warden: Warden, pid: int, limit_s: float) -> None:
+        self._warden, self._pid, self._limit_s = warden, pid, limit_s
+        self._used_s = warden.used_s(pid)
+        self._began = time.monotonic()
+        self.deadline = self._began + limit_s
+        self.spent_s = 0.0
+
+    def goes_on(self) -> bool:
+        """Tell whether the child has time left at the deadline, and move that."""
+        self.stop()
+        left = self._limit_s - self.spent_s
+        elapsed = time.monotonic() - self._began
+        if left < WORTH_WAITING_S or elapsed > LONGEST * self._limit_s:
+            return False
+        self.deadline = time.monotonic() + left
+        return True
+
+    def stop(self) -> None:
+        """Note what the child has spent so far."""
+        elapsed = time.monotonic() - self._began
+        now_s = self._warden.used_s(self._pid) if elapsed > WORTH_WAITING_S else None
+        if self._used_s is None or now_s is None:
+            self.spent_s = elapsed
+            return
+        used_s = now_s - self._used_s
+        is_waiting = used_s < COMPUTES * elapsed
+        self.spent_s = elapsed if is_waiting else used_s
 
 
 class Child:
@@ -71,10 +118,12 @@ class Child:
         self.printed_bytes = 0
         self.is_alive = True
         self.ending: Ending | None = None
+        self.spent_s = 0.0  # of its time, by all questions so far
 
     def send(self, header: dict[str, Any], body: bytes = b"") -> None:
         """Send a frame that asks for no answer."""
-        self._exchange(wire.pack(header, body), None, time.monotonic() + self._limits.probe_s)
+        watch = Watch(self._warden, self._pid, self._limits.probe_s)
+        self._exchange(wire.pack(header, body), None, watch)
 
     def converse(
         self, header: dict[str, Any], body: bytes, answer_bytes: int, timeout_s: float
@@ -84,12 +133,15 @@ class Child:
         ``answer_bytes`` limits the body. Raises WorkerError, and the child is gone then.
         """
         reader = wire.FrameReader(body_bytes=answer_bytes)
-        deadline = time.monotonic() + min(self._limits.probe_s, timeout_s)
-        self._exchange(wire.pack(header, body), reader, deadline)
+        watch = Watch(self._warden, self._pid, min(self._limits.probe_s, timeout_s))
+        try:
+            self._exchange(wire.pack(header, body), reader, watch)
+        finally:
+            self.spent_s += watch.spent_s
         return reader.frame
 
     def _exchange(
-        self, pieces: list[memoryview], reader: wire.FrameReader | None, deadline: float
+        self, pieces: list[memoryview], reader: wire.FrameReader | None, watch: "Watch"
     ) -> None:
         """Write all pieces and read a frame, both as far as the child goes along."""
         channel = self._channel.fileno()
@@ -97,7 +149,14 @@ class Child:
             is_done = False
             while pieces or (reader and not is_done):
                 reading = [self._output] + ([channel] if reader else [])
-                ready, writable = wire.wait(reading, [channel] if pieces else [], deadline)
+                try:
+                    ready, writable = wire.wait(
+                        reading, [channel] if pieces else [], watch.deadline
+                    )
+                except wire.FrameTimeoutError:
+                    if not watch.goes_on():
+                        raise
+                    continue
                 if self._output in ready:
                     self._drain()
                 if writable:
@@ -107,11 +166,15 @@ class Child:
                     if pieces and data:
                         raise wire.FrameError("it answered before it was asked")
                     is_done = reader.feed(data)
+            watch.stop()
         except wire.FrameTimeoutError:
+            watch.stop()
             self.close(0)
             raise WorkerTimedOutError("no answer in time") from None
         except (wire.FrameError, OSError) as error:
             death = self.close(GRACE_S)
+            if death == OUT_OF_TIME:
+                raise WorkerTimedOutError("no answer in time") from None
             raise WorkerError(str(error), death) from None
 
     def take_output(self) -> bytes:

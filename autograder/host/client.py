@@ -1,6 +1,5 @@
 """Asks a submission's code questions, each once, and replaces its process when that is lost."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -35,7 +34,8 @@ class Client:
         self._asked = 0
         self._answers: dict[Question[Any], Answer | NoAnswerError] = {}
         self._derived: dict[tuple[Callable[..., Any], Question[Any]], Any] = {}
-        self._seconds = 0.0
+        self.group = ""  # of checks, whose time the next question takes
+        self._spent_s: dict[str, float] = {}
         self._output = bytearray()
         self.used = Resources()
 
@@ -87,25 +87,31 @@ class Client:
             self._end_child()
 
     def _ask(self, question: Question[A], files: dict[str, bytes]) -> A:
-        left = self.limits.submission_s - self._seconds
-        if left <= 0:
+        spent_s = self._spent_s.get(self.group, 0.0)
+        left_s = self.limits.group_s - spent_s
+        if left_s <= 0:
             raise NoAnswerError(
                 "timed_out",
-                f"your code had used up its {self.limits.submission_s:g} s for all questions",
+                f"your code had used up the {self.limits.group_s:g} s of all questions of this "
+                "group",
             )
-        began = time.monotonic()
+        child = self._child
         try:
-            if self._child is None:
-                self._child = self.sandbox.fork(files, self.limits)
+            if child is None:
+                child = self._child = self.sandbox.fork(files, self.limits)
                 self._asked = 0
             self._asked += 1
+            before_s = child.spent_s
             packed, body = pack(question)
             header = {"id": self._asked, "question": packed}
-            arrived = self._child.converse(header, body, question.answer_bytes, left)
+            try:
+                arrived = child.converse(header, body, question.answer_bytes, left_s)
+            finally:
+                self._spent_s[self.group] = spent_s + child.spent_s - before_s
             return answers.read(question, self._asked, *arrived)
         except WorkerTimedOutError:
             self._lose_child()
-            limit = min(self.limits.probe_s, left)
+            limit = min(self.limits.probe_s, left_s)
             raise NoAnswerError("timed_out", f"no answer within {limit:.3g} s") from None
         except WorkerError as error:
             self._lose_child()
@@ -121,8 +127,6 @@ class Client:
             self._lose_child()
             text = answers.brief(error)
             raise NoAnswerError("crashed", f"your code's process sent {text}") from None
-        finally:
-            self._seconds += time.monotonic() - began
 
     def _lose_child(self) -> None:
         """End a child that did what no honest one does: its worker is not trusted much longer."""

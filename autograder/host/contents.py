@@ -14,7 +14,8 @@ from pathlib import Path
 from autograder.host.child import SandboxError
 from lab3 import STUDENT_FILES
 
-NEEDED = ("torch", "numpy", "pydantic", "safetensors")  # what the worker imports, with all of it
+# What the worker imports, and what students may, with all that these need.
+NEEDED = ("torch", "torchvision", "numpy", "pydantic", "safetensors")
 # PyTorch chooses its kernels by what these say.
 PROCESSOR = ("/proc/cpuinfo", "/sys/devices/system/cpu/possible", "/sys/devices/system/cpu/present")
 LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")

@@ -219,6 +219,16 @@ class WorkerProcess:
             death = f"was ended by signal {ending['signal']}"
         return Ending(death, ending["cpu_s"], ending["peak_memory_bytes"])
 
+    def used_s(self, pid: int) -> float | None:
+        """Return the seconds of CPU that a child has used, or None where nobody counts them."""
+        line = json.dumps({"do": "count", "pid": pid}).encode() + b"\n"
+        try:
+            self._control.sendall(line)
+        except OSError as error:
+            raise SandboxError(self._obituary()) from error
+        seconds = self._receive(START_S)["cpu_s"]
+        return None if seconds is None else float(seconds)
+
     def close(self) -> None:
         """End the warm process and with it every child, and leave nothing of them behind.
 

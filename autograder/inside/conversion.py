@@ -7,52 +7,53 @@ import torch
 from torch import Tensor, nn
 
 from autograder.inside import experiments
-from autograder.inside.questions import Converted, Qparams, RaisedError
-from autograder.inside.telling import describe_error, stage
-from autograder.inside.watching import StubCalls
+from autograder.inside.questions import Converted, Int8Run, Qparams, RaisedError
+from autograder.inside.telling import describe_error, stage, tensor_from
+from autograder.inside.watching import FunctionalCalls, StubCalls
 from lab3 import eager
 
 
-def quantize(module: Any, inputs: Tensor) -> Converted:
-    """Prepare, calibrate and convert a module with PyTorch's observers, without fusing it."""
-    with stage("prepare"):
-        module.qconfig = eager.per_tensor_qconfig
-        eager.prepare(module, inplace=True)
-    with stage("calibrate"), torch.inference_mode(), StubCalls(module) as stubs:
-        output = module(inputs)
-    converted = convert(module, inputs)
-    return converted.model_copy(update={"stubs": stubs.places(inputs, output)})
+def run_int8(module: Any, inputs: Tensor, grids: Sequence[tuple[str, float, int]]) -> Int8Run:
+    """Convert a module with activations on given grids, and return what it computes."""
+    with stage("convert"), Packing():
+        experiments.prepare_at(module.eval(), grids)
+        eager.convert(module, inplace=True)
+    stubs, functionals = StubCalls(module), FunctionalCalls(module)
+    run = Int8Run()
+    output: Tensor | None = None
+    try:
+        with stage("INT8 forward"), torch.inference_mode(), stubs, functionals:
+            output = tensor_from(module, inputs)
+            is_integer = bool(output.is_quantized)
+            values = (output.dequantize() if is_integer else output).float()
+        run = Int8Run(output=values, returns_integers=is_integer)
+    except Exception as error:
+        run = Int8Run(error=describe_error(error))
+    return run.model_copy(
+        update={"stubs": stubs.places(inputs, output), "functionals": functionals.seen}
+    )
 
 
 @torch.inference_mode()
-def convert(module: Any, inputs: Tensor, layers: Sequence[int] = (), seed: int = 0) -> Converted:
+def convert(module: Any, inputs: Tensor, layers: Sequence[int], seed: int) -> Converted:
     """Convert a prepared network: qparams, what each INT8 layer computes alone, and the logits.
 
     A forward pass that fails is reported beside the rest: the layers were converted all the same.
-    Without ``layers`` none is tried alone.
     """
     with stage("convert"), Packing() as packing:
         eager.convert(module.eval(), inplace=True)
     scales = qparams(module, packing.weights)
     with stage("INT8 layers"):
-        integers = integers_of(module, layers, seed) if layers else {}
+        integers = integers_of(module, layers, seed)
     output: Tensor | None = None
-    returns_integers: bool | None = None
     raised: RaisedError | None = None
     try:
         with stage("INT8 forward"):
-            output = module(inputs)
-            returns_integers = bool(output.is_quantized)
+            output = tensor_from(module, inputs)
             output = (output.dequantize() if output.is_quantized else output).float()
     except Exception as error:
         output, raised = None, describe_error(error)
-    return Converted(
-        qparams=scales,
-        layers=integers,
-        output=output,
-        returns_integers=returns_integers,
-        error=raised,
-    )
+    return Converted(qparams=scales, layers=integers, output=output, error=raised)
 
 
 class Packing:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy
 import torch
 from torch import Tensor, nn
 
@@ -32,12 +33,18 @@ class ConvLayer(NamedTuple):
         """``stem``, ``block`` or ``shortcut``."""
         if "downsample" in self.conv:
             return "shortcut"
-        return "block" if self.conv.startswith("layer") else "stem"
+        return "stem" if self.relu == "relu" else "block"
+
+    @property
+    def within(self) -> str:
+        """Its name within its block; empty for the stem."""
+        stage, _, rest = self.conv.partition(".")
+        return rest.partition(".")[2] if stage.startswith("layer") else ""
 
 
 def conv_layers(layers: Sequence[int]) -> list[ConvLayer]:
     """Return all convolutions of a network; ``layers`` counts the blocks of each stage."""
-    convolutions = [ConvLayer("conv1", "bn1", "relu")]
+    convolutions = [*STEM]
     for stage, blocks in enumerate(layers, 1):
         for index in range(blocks):
             block = f"layer{stage}.{index}"
@@ -48,6 +55,15 @@ def conv_layers(layers: Sequence[int]) -> list[ConvLayer]:
             if index == 0:
                 convolutions.append(ConvLayer(f"{block}.downsample.0", f"{block}.downsample.1", ""))
     return convolutions
+
+
+STEM = (ConvLayer("conv1", "bn1", "relu"),)
+
+
+def block_layers(has_shortcut: bool) -> list[ConvLayer]:
+    """Return the convolutions of a block alone."""
+    main = [ConvLayer(f"conv{n}", f"bn{n}", f"relu{n}" if n < 3 else "") for n in (1, 2, 3)]
+    return [*main, ConvLayer("downsample.0", "downsample.1", "")] if has_shortcut else main
 
 
 @contextmanager
@@ -81,6 +97,16 @@ def integers(values: Tensor) -> Tensor:
     )
 
 
+def input_of(seed: int, *shape: int) -> Tensor:
+    """Return what a module is given whose weights come from a seed."""
+    return images(seed + 1, *shape)
+
+
+def labels(batch: int, num_classes: int) -> Tensor:
+    """Return the labels of a training step, (batch,)."""
+    return torch.arange(batch) % num_classes
+
+
 def summands(seed: int, channels: int) -> tuple[Tensor, Tensor]:
     """Return two summands whose sum reaches further below zero than above.
 
@@ -90,13 +116,24 @@ def summands(seed: int, channels: int) -> tuple[Tensor, Tensor]:
     return a - 1, b - 0.5
 
 
-def generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed % (1 << 63))
+def generator(seed: int) -> numpy.random.Generator:
+    """Return a source of numbers that depends on all bits of a seed; PyTorch's keep 32 of them."""
+    return numpy.random.default_rng(seed)
+
+
+def normal(drawn: numpy.random.Generator, *shape: int) -> Tensor:
+    """Return normally distributed float32 values of this shape."""
+    return torch.from_numpy(drawn.standard_normal(shape, dtype=numpy.float32))
+
+
+def uniform(drawn: numpy.random.Generator, *shape: int) -> Tensor:
+    """Return float32 values between 0 and 1 of this shape."""
+    return torch.from_numpy(drawn.random(shape, dtype=numpy.float32))
 
 
 def images(seed: int, *shape: int) -> Tensor:
-    """Return normally distributed float32 values of this shape."""
-    return torch.randn(shape, generator=generator(seed))
+    """Return normally distributed float32 values of this shape that belong to a seed."""
+    return normal(generator(seed), *shape)
 
 
 @torch.no_grad()
@@ -112,18 +149,18 @@ def fill(network: nn.Module, seed: int) -> None:
         if not tensor.is_floating_point():
             continue
         if tensor.dim() > 1:
-            block = torch.randn(min(tensor.numel(), BLOCK_VALUES), generator=drawn)
+            block = normal(drawn, min(tensor.numel(), BLOCK_VALUES))
             block *= (2 / tensor[0].numel()) ** 0.5  # He et al., arXiv:1502.01852
             flat, whole = tensor.view(-1), tensor.numel() // len(block)
             flat[: whole * len(block)].view(whole, -1).copy_(block)
             flat[whole * len(block) :] = block[: tensor.numel() % len(block)]
             continue
         if name.endswith(("running_var", "weight")):
-            values = 0.5 + torch.rand(tensor.shape, generator=drawn)
+            values = 0.5 + uniform(drawn, *tensor.shape)
             if name.endswith("bn3.weight"):
                 values *= 0.4
         else:
-            values = torch.randn(tensor.shape, generator=drawn) / 4
+            values = normal(drawn, *tensor.shape) / 4
         tensor.copy_(values.view(tensor.shape))
 
 
@@ -171,19 +208,36 @@ def walk(network: Any, x: Tensor) -> Tensor:
     x = network.relu(network.bn1(network.conv1(x)))
     for n in range(1, 5):
         for block in getattr(network, f"layer{n}"):
-            out = block.relu1(block.bn1(block.conv1(x)))
-            out = block.relu2(block.bn2(block.conv2(out)))
-            out = block.bn3(block.conv3(out))
-            x = torch.relu(out + (x if block.downsample is None else block.downsample(x)))
+            out, identity = walk_paths(block, x)
+            x = torch.relu(out + identity)
     logits: Tensor = network.fc(torch.flatten(network.avgpool(x), 1))
     return logits
+
+
+def walk_paths(block: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what a block's modules give on the main path and on the shortcut."""
+    out = block.relu1(block.bn1(block.conv1(x)))
+    out = block.relu2(block.bn2(block.conv2(out)))
+    out = block.bn3(block.conv3(out))
+    return out, (x if block.downsample is None else block.downsample(x))
+
+
+def walk_integers(block: Any, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the integers that an INT8 block's modules give in the handout's order.
+
+    On the main path, and on the shortcut.
+    """
+    out, identity = walk_paths(block, integers(values))
+    return out.int_repr(), identity.int_repr()
 
 
 def plain_stages(width: int) -> dict[str, nn.Module]:
     """Return stand-ins for a network's four stages, so that no block takes part."""
     channels = [width, 4 * width, 8 * width, 16 * width, 32 * width]
     return {
-        f"layer{n}": nn.Conv2d(channels[n - 1], channels[n], 1, stride=1 if n == 1 else 2)
+        f"layer{n}": nn.Sequential(
+            nn.Conv2d(channels[n - 1], channels[n], 1, stride=1 if n == 1 else 2)
+        )
         for n in (1, 2, 3, 4)
     }
 
@@ -201,19 +255,48 @@ def on_cpu(config: eager.QConfig) -> eager.QConfig:
     return eager.QConfig(activation=made_by(config.activation), weight=made_by(config.weight))
 
 
-FIXED_SCALE, FIXED_ZERO_POINT = 2.0**-4, 128
+class FixedObserver(eager.ObserverBase):
+    """Stands for an observer whose scale and zero point are given."""
+
+    qscheme = eager.PER_TENSOR_SYMMETRIC
+
+    def __init__(self, dtype: torch.dtype, scale: float, zero_point: int) -> None:
+        super().__init__(dtype)
+        self.scale, self.zero_point = scale, zero_point
+        self.quant_min, self.quant_max = (-128, 127) if dtype == eager.QINT8 else (0, 255)
+
+    def forward(self, values: Tensor) -> Tensor:
+        return values
+
+    def calculate_qparams(self, **_: Any) -> tuple[Tensor, Tensor]:
+        return torch.tensor([self.scale]), torch.tensor([self.zero_point])
 
 
-def fixed_config() -> eager.QConfig:
-    """Return a configuration whose activation scales are known beforehand."""
-    return eager.QConfig(
-        activation=partial(
-            eager.FixedQParamsObserver,
-            scale=FIXED_SCALE,
-            zero_point=FIXED_ZERO_POINT,
-            dtype=eager.QUINT8,
-            quant_min=0,
-            quant_max=255,
-        ),
-        weight=eager.per_tensor_qconfig.weight,
-    )
+def prepare_at(module: nn.Module, grids: Sequence[tuple[str, float, int]]) -> None:
+    """Prepare a module for conversion with activations on these grids, in place.
+
+    Weights get PyTorch's own observer. A module without a grid would have to be calibrated.
+    """
+    module.qconfig = eager.per_tensor_qconfig  # type: ignore[assignment]
+    eager.prepare(module, inplace=True)
+    modules = dict(module.named_modules())
+    for name, scale, zero_point in grids:
+        inner = modules.get(name)
+        if hasattr(inner, "activation_post_process"):
+            inner.activation_post_process = FixedObserver(  # type: ignore[union-attr]
+                eager.QUINT8, scale, zero_point
+            )
+
+
+def one_grid(seed: int) -> tuple[float, int]:
+    """Return the grid of all activations of a fused network whose layers are tried alone."""
+    drawn = generator(seed + 3)
+    return 2.0**-4 * drawn.uniform(0.8, 1.2), 120 + 2 * int(drawn.integers(9))
+
+
+def prepare_at_one(network: nn.Module, seed: int) -> None:
+    """Prepare a network for conversion with all activations on the same grid, in place."""
+    grid = partial(FixedObserver, eager.QUINT8, *one_grid(seed))
+    weight = eager.per_tensor_qconfig.weight
+    network.qconfig = eager.QConfig(activation=grid, weight=weight)  # type: ignore[assignment]
+    eager.prepare(network, inplace=True)

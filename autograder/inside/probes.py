@@ -8,7 +8,7 @@ and the rubric are never in this process.
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,8 +17,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from autograder.inside import experiments, questions, telling
-from autograder.inside.conversion import Packing, convert, integers_of, quantize
-from autograder.inside.telling import describe_error, stage
+from autograder.inside.conversion import Packing, convert, integers_of, run_int8
+from autograder.inside.experiments import ConvLayer
+from autograder.inside.telling import ReturnedError, describe_error, stage, tensor_from
 from autograder.inside.watching import FunctionalCalls
 from lab3 import eager
 
@@ -77,39 +78,100 @@ def scales(question: questions.Scales) -> questions.ScaleResults:
 def ranges(question: questions.Ranges) -> questions.RangeScales:
     from lab3.observer import CusQuantObserver
 
-    scales: list[tuple[float, float]] = []
+    scales: list[float] = []
+    zero_points: list[int] = []
     with stage("calculate_qparams"):
         for least, greatest, dtype in question.observed:
             kind = {"dtype": getattr(torch, dtype), "qscheme": eager.PER_TENSOR_SYMMETRIC}
             observer = CusQuantObserver(**kind)
             observer(torch.tensor([least, greatest]))
-            exact = 2 * max(abs(least), abs(greatest)) / 255
-            approximated = CusQuantObserver(**kind).scale_approximate(exact)
-            scales.append((float(observer.calculate_qparams()[0]), float(approximated)))
-    return questions.RangeScales(scales=scales)
+            scale, zero_point = qparams_of(observer)
+            scales.append(float(scale))
+            zero_points.append(int(zero_point))
+    return questions.RangeScales(scales=scales, zero_points=zero_points)
 
 
-def block(question: questions.Block) -> questions.BlockRun:
+def qparams_of(observer: Any) -> tuple[Tensor, Tensor]:
+    """Return an observer's scale and zero point; raise ReturnedError when they are no tensors."""
+    returned = observer.calculate_qparams()
+    pair = returned if isinstance(returned, tuple | list) else [returned]
+    if len(pair) != 2:
+        raise ReturnedError(observer.calculate_qparams, returned, "a scale and a zero point")
+    for value in pair:
+        if not isinstance(value, Tensor):
+            raise ReturnedError(observer.calculate_qparams, value, "a tensor")
+    return pair[0], pair[1]
+
+
+@contextlib.contextmanager
+def own_qparams() -> Iterator[None]:
+    """Tell Python numbers from ``calculate_qparams`` where they come from, not in PyTorch."""
+    from lab3.observer import CusQuantObserver
+
+    try:
+        yield
+    except (AttributeError, TypeError):
+        with stage("calculate_qparams"):
+            observer = CusQuantObserver(dtype=eager.QUINT8, qscheme=eager.PER_TENSOR_SYMMETRIC)
+            observer(torch.tensor([-1.0, 2.0]))
+            qparams_of(observer)
+        raise
+
+
+def bottleneck(
+    question: questions.Block | questions.Gradients | questions.Int8Block | questions.BlockFusion,
+) -> Any:
+    """Return one block of the student in eval mode, filled from the seed."""
     from lab3.resnet import QuantizableBottleneck
 
-    channels, seed, size = question.in_channels, question.seed, question.size
     with stage("build"):
-        module = QuantizableBottleneck(channels, question.channels, question.stride)
-        experiments.fill(module, seed)
-    watched = FunctionalCalls(module)
-    with stage("forward"), watched:
-        output = module.eval()(experiments.images(seed + 1, 2, channels, size, size))
-    gradients: dict[str, Tensor] = {}
-    if question.has_gradients:
-        with stage("backward"):
-            weighted = (output * experiments.images(seed + 2, *output.shape)).sum()
-            if weighted.requires_grad:
-                weighted.backward()
-            gradients = {
-                name: torch.zeros_like(p) if p.grad is None else p.grad
-                for name, p in module.named_parameters()
-            }
-    return questions.BlockRun(output=output.detach(), functionals=watched.seen, gradients=gradients)
+        block = QuantizableBottleneck(question.in_channels, question.channels, question.stride)
+        experiments.fill(block, question.seed)
+        return block.eval()
+
+
+def block(question: questions.Block) -> questions.CaseOutputs:
+    return outputs_of(bottleneck(question), question.in_channels, question.seed, question.cases)
+
+
+def outputs_of(
+    module: Any, channels: int, seed: int, cases: Sequence[questions.Case]
+) -> questions.CaseOutputs:
+    """Try a module in each case; between two in the same mode its mode is left alone."""
+    outputs, mode = [], None
+    for case in cases:
+        if case.is_training != mode:
+            module.train(case.is_training)
+        mode = case.is_training
+        inputs = experiments.input_of(seed, case.batch, channels, case.size, case.size)
+        with stage("forward"), torch.no_grad():
+            outputs.append(tensor_from(module, inputs).clone())
+    return questions.CaseOutputs(outputs=outputs)
+
+
+def gradients(question: questions.Gradients) -> questions.GradientRun:
+    inputs = experiments.input_of(question.seed, 2, question.in_channels, 8, 8)
+    return gradients_of(bottleneck(question), inputs, question.seed)
+
+
+def network_gradients(question: questions.NetworkGradients) -> questions.GradientRun:
+    return gradients_of(plain(question), network_images(question.seed), question.seed)
+
+
+def gradients_of(module: Any, inputs: Tensor, seed: int) -> questions.GradientRun:
+    """Return a module's output in float64, and the gradients of a weighted sum of it."""
+    module, inputs = module.double(), inputs.double().requires_grad_()
+    parameters = {**dict(module.named_parameters()), "input": inputs}
+    with stage("forward"):
+        output = tensor_from(module, inputs)
+    with stage("backward"):
+        weighted = (output * experiments.images(seed + 2, *output.shape)).sum()
+        if weighted.requires_grad:
+            weighted.backward()
+    reached = {
+        name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in parameters.items()
+    }
+    return questions.GradientRun(output=output.detach().clone(), gradients=reached)
 
 
 def build(
@@ -117,7 +179,7 @@ def build(
     num_classes: int,
     width: int,
     seed: int,
-    stages: dict[str, nn.Module] | None = None,
+    stages: Mapping[str, nn.Module] | None = None,
 ) -> Any:
     """Return the student's network, perhaps with other stages, filled from the seed."""
     from lab3.resnet import QuantizableResNet
@@ -131,14 +193,13 @@ def build(
         return network.eval()
 
 
-@torch.inference_mode()
-def network(question: questions.Network) -> questions.Logits:
-    module = plain(question)
-    with stage("forward"):
-        return questions.Logits(output=module(network_images(question.seed)).float())
+def network(question: questions.Network) -> questions.CaseOutputs:
+    return outputs_of(plain(question), 3, question.seed, question.cases)
 
 
-def plain(question: questions.Network | questions.Int8Network) -> Any:
+def plain(
+    question: questions.Network | questions.NetworkGradients | questions.Int8Network,
+) -> Any:
     """Return the student's network with one plain convolution of ours for each stage."""
     stages = experiments.plain_stages(question.width)
     return build(SMALL_STAGES, question.num_classes, question.width, question.seed, stages)
@@ -146,7 +207,7 @@ def plain(question: questions.Network | questions.Int8Network) -> Any:
 
 def network_images(seed: int, batch: int = 2) -> Tensor:
     """Return the images that a network is tried with, (batch, 3, 32, 32)."""
-    return experiments.images(seed + 1, batch, 3, 32, 32)
+    return experiments.input_of(seed, batch, 3, 32, 32)
 
 
 def addition(question: questions.Addition) -> questions.AdditionRun:
@@ -163,83 +224,170 @@ def addition(question: questions.Addition) -> questions.AdditionRun:
     watched = FunctionalCalls(block)
     with torch.inference_mode():
         with stage("add_relu"), watched:
-            output = block.add_relu(*pair).float()
+            output = tensor_from(block.add_relu, *pair).float()
         with stage("convert"):
             eager.convert(block, inplace=True)
         run = questions.AdditionRun(output=output, functionals=watched.seen)
         try:
             with stage("add_relu in INT8"):
-                integers = block.add_relu(*map(experiments.integers, pair)).int_repr()
+                summed = tensor_from(block.add_relu, *map(experiments.integers, pair))
+                integers = summed.int_repr()
         except Exception as error:
             return run.model_copy(update={"error": describe_error(error)})
     return run.model_copy(update={"integers": integers})
 
 
-def int8_block(question: questions.Int8Block) -> questions.Converted:
+def int8_block(question: questions.Int8Block) -> questions.Int8Run:
+    block = bottleneck(question)
+    module = nn.Sequential(eager.QuantStub(), block, eager.DeQuantStub()).eval()
+    inputs = experiments.input_of(question.seed, 2, question.in_channels, 8, 8)
+    return run_int8(module, inputs, question.grids)
+
+
+def int8_network(question: questions.Int8Network) -> questions.Int8Run:
+    inputs = network_images(question.seed, question.batch)
+    return run_int8(plain(question), inputs, question.grids)
+
+
+def int8_logits(question: questions.Int8Logits) -> questions.Int8Run:
+    module = build(question.layers, question.num_classes, question.width, question.seed)
+    with stage("fuse_model"), experiments.shared_copies():
+        module.fuse_model()
+    return run_int8(module, network_images(question.seed, question.batch), question.grids)
+
+
+def block_fusion(question: questions.BlockFusion) -> questions.FusedBlock:
+    module = bottleneck(question)
+    convolutions = experiments.block_layers(module.downsample is not None)
+    shapes = weight_shapes(module, convolutions)
+    fuse(module, question.is_qat)
+    with stage("fused layers"):
+        layers = try_fused_layers(module, shapes, question.seed)
+    if question.is_qat:
+        return questions.FusedBlock(layers=layers)
+    try:
+        with stage("INT8 layers"), torch.inference_mode():
+            experiments.prepare_at(module, question.grids)
+            eager.convert(module, inplace=True)
+            values = experiments.input_of(question.seed, 2, question.in_channels, 8, 8)
+            main_path, shortcut = experiments.walk_integers(module, values)
+    except Exception as error:
+        return questions.FusedBlock(layers=layers, error=describe_error(error))
+    return questions.FusedBlock(layers=layers, main_path=main_path, shortcut=shortcut)
+
+
+def stem_fusion(question: questions.StemFusion) -> questions.FusedStem:
+    width, seed, is_qat = question.width, question.seed, question.is_qat
+    stages = {name: nn.Sequential(blank_block()) for name in experiments.plain_stages(width)}
+    module = build(SMALL_STAGES, question.num_classes, width, seed, stages)
+    shapes = weight_shapes(module, experiments.STEM)
+    fuse(module, is_qat)
+    with stage("fused layers"):
+        tried = try_fused_layers(module, shapes, seed)["conv1"]
+    if is_qat:
+        return questions.FusedStem(layer=tried)
+    with stage("INT8 layers"), Packing():
+        stem = nn.Module()
+        stem.conv1 = module.conv1
+        experiments.prepare_at_one(stem, seed)
+        eager.convert(stem, inplace=True)
+    with stage("INT8 layers"):
+        integers = stem_integers(stem.conv1, seed)
+    return questions.FusedStem(layer=tried, integers=integers)
+
+
+def stem_integers(convolution: Any, seed: int) -> Tensor | None:
+    """Return what the stem's INT8 convolution computes alone, if it is one."""
+    if not isinstance(convolution, eager.QuantizedConv2d):
+        return None
+    values = experiments.layer_input(seed, "conv1", 3)
+    with torch.inference_mode():
+        integers: Tensor = convolution(experiments.integers(values)).int_repr()
+    return integers
+
+
+def blank_block() -> nn.Module:
+    """Return a block of the student's class that has nothing to fuse, and says so."""
     from lab3.resnet import QuantizableBottleneck
 
-    with stage("build"):
-        block = QuantizableBottleneck(question.in_channels, question.channels, question.stride)
-        experiments.fill(block, question.seed)
-        module = nn.Sequential(eager.QuantStub(), block, eager.DeQuantStub()).eval()
-    return quantize(module, experiments.images(question.seed + 1, 2, question.in_channels, 8, 8))
+    class Blank(QuantizableBottleneck):
+        def __init__(self) -> None:
+            nn.Module.__init__(self)
+
+        def fuse_model(self, is_qat: bool = False) -> None:
+            """Leave everything as it is: there is nothing."""
+
+    return Blank()
 
 
-def int8_network(question: questions.Int8Network) -> questions.Converted:
-    return quantize(plain(question), network_images(question.seed))
-
-
-def fusion(question: questions.Fusion) -> questions.Fused:
-    layers, seed, is_qat = question.layers, question.seed, question.is_qat
-    module = build(layers, question.num_classes, question.width, seed)
-    shapes = {
-        layer.conv: module.get_submodule(layer.conv).weight.shape  # (out, in, H, W)
-        for layer in experiments.conv_layers(layers)
-    }
-    output: Tensor | None = None
+def fuse(module: Any, is_qat: bool) -> None:
+    """Have a module fuse itself, as the lab's commands do; its mode stays what this leaves."""
     with stage("fuse_model"):
         module.train(is_qat)
         if is_qat:
             module.fuse_model(is_qat=True)
         else:
             module.fuse_model()
-        with contextlib.suppress(Exception), torch.inference_mode():
-            output = module.eval()(
-                network_images(seed)
-            ).float()  # layers are judged without it, too
+
+
+def weight_shapes(module: Any, layers: Sequence[ConvLayer]) -> dict[ConvLayer, torch.Size]:
+    """Return the shape of each convolution's weight, (out, in, H, W)."""
+    return {layer: module.get_submodule(layer.conv).weight.shape for layer in layers}
+
+
+def fusion(question: questions.Fusion) -> questions.FusedNetwork:
+    layers, seed, is_qat = question.layers, question.seed, question.is_qat
+    module = build(layers, question.num_classes, question.width, seed)
+    shapes = weight_shapes(module, experiments.conv_layers(layers))
+    fuse(module, is_qat)
     with stage("fused layers"):
-        module.train(is_qat)
-        tried = try_fused_layers(module, shapes, question) if question.tries_layers else {}
-    trainable = [
-        name
-        for name, m in module.named_modules()
-        if isinstance(m, nn.BatchNorm2d) and m.weight is not None and m.weight.requires_grad
-    ]
+        tried = try_fused_layers(module, shapes, seed)
+    output: Tensor | None = None
+    with contextlib.suppress(Exception), torch.no_grad():
+        output = module(network_images(seed)).float().clone()  # layers are judged without it, too
     integers: dict[str, Tensor] = {}
-    if question.tries_int8:
-        with stage("convert"), Packing():
-            module.qconfig = experiments.fixed_config()
-            eager.convert(eager.prepare(module, inplace=True), inplace=True)
+    if not is_qat:
+        with stage("INT8 layers"), Packing(), torch.inference_mode():
+            experiments.prepare_at_one(module, seed)
+            eager.convert(module, inplace=True)
         with stage("INT8 layers"), torch.inference_mode():
             integers = integers_of(module, layers, seed)
-    return questions.Fused(trainable=trainable, output=output, layers=tried, integers=integers)
+    return questions.FusedNetwork(output=output, layers=tried, integers=integers)
 
 
-@torch.no_grad()
 def try_fused_layers(
-    module: Any, shapes: dict[str, torch.Size], question: questions.Fusion
+    module: Any, shapes: dict[ConvLayer, torch.Size], seed: int
 ) -> dict[str, questions.FusedLayer]:
-    """Try each convolution of a fused network alone, and what is left behind it."""
+    """Try each convolution of a fused module alone, and what is left behind it.
+
+    Statistics of a BatchNorm that is in train mode are put back.
+    """
+    state = {name: value.clone() for name, value in module.state_dict().items()}
     tried: dict[str, questions.FusedLayer] = {}
-    for layer in experiments.conv_layers(question.layers):
-        out_channels, in_channels = shapes[layer.conv][:2]
-        values = experiments.layer_input(question.seed, layer.conv, in_channels)
-        front = module.get_submodule(layer.conv)(values)
-        rest = experiments.layer_input(question.seed, layer.bn, out_channels)
-        for name in filter(None, (layer.bn, layer.relu)):
-            rest = module.get_submodule(name)(rest.clone())
-        tried[layer.conv] = questions.FusedLayer(front=front, rest=rest)
+    for layer, (out_channels, in_channels, *_) in shapes.items():
+        convolution = module.get_submodule(layer.conv)
+        front = convolution(experiments.layer_input(seed, layer.conv, in_channels))
+        learned = batchnorm_gradients(convolution, front, seed)
+        with torch.no_grad():
+            rest = experiments.layer_input(seed, layer.bn, out_channels)
+            for name in filter(None, (layer.bn, layer.relu)):
+                rest = module.get_submodule(name)(rest.clone())
+        tried[layer.conv] = questions.FusedLayer(front=front.detach(), rest=rest, **learned)
+    module.load_state_dict(state)
     return tried
+
+
+def batchnorm_gradients(convolution: Any, front: Tensor, seed: int) -> dict[str, Tensor | None]:
+    """Return what reaches the BatchNorm inside a fused convolution when it is trained."""
+    inner = [m for m in convolution.modules() if isinstance(m, nn.BatchNorm2d)]
+    if not front.requires_grad or not inner or inner[0].weight is None:
+        return {}
+    parameters = [inner[0].weight, inner[0].bias]
+    if not all(parameter.requires_grad for parameter in parameters):
+        return {}
+    weighted = (front * experiments.images(seed + 2, *front.shape)).sum()
+    gamma, beta = torch.autograd.grad(weighted, parameters, allow_unused=True)
+    return {"gamma": gamma, "beta": beta}
 
 
 @torch.inference_mode()
@@ -258,24 +406,18 @@ def outputs(question: questions.Outputs) -> questions.FusionOutputs:
 def ptq(question: questions.Ptq) -> questions.Converted:
     layers, seed = question.layers, question.seed
     module = build(layers, question.num_classes, question.width, seed)
-    config = eager.per_tensor_qconfig
-    if question.observer == "student":
-        from lab3.qconfig import CustomQConfig
+    from lab3.qconfig import CustomQConfig
 
-        config = experiments.on_cpu(CustomQConfig.PTQ.value)
-    inputs = network_images(seed, question.batch)
-    has_copies = question.tries_layers
-    with (
-        stage("fuse_model"),
-        contextlib.nullcontext() if has_copies else experiments.shared_copies(),
-    ):
-        module.fuse_model()
+    inputs = network_images(seed)
+    fuse(module, is_qat=False)
+    module.eval()
     with stage("prepare"):
-        module.qconfig = config
+        module.qconfig = experiments.on_cpu(CustomQConfig.PTQ.value)
         eager.prepare(module, inplace=True)
     with stage("calibrate"), torch.inference_mode():
         module(inputs)
-    return convert(module, inputs, layers if question.tries_layers else (), seed)
+    with own_qparams():
+        return convert(module, inputs, layers, seed)
 
 
 def qat(question: questions.Qat) -> questions.Trained:
@@ -284,21 +426,21 @@ def qat(question: questions.Qat) -> questions.Trained:
     module = build(layers, question.num_classes, question.width, seed)
     from lab3.qconfig import CustomQConfig
 
-    with stage("fuse_model"):
-        module.train().fuse_model(is_qat=True)
-    with stage("prepare_qat"):
+    fuse(module, is_qat=True)
+    with stage("prepare_qat"), own_qparams():
         module.qconfig = experiments.on_cpu(CustomQConfig.QAT.value)
         eager.prepare_qat(module.train(), inplace=True)
     inputs = network_images(seed)
-    with stage("training"):
-        losses = train(module, inputs, torch.arange(2) % question.num_classes, question.steps)
+    with stage("training"), own_qparams():
+        losses = train(module, inputs, experiments.labels(2, question.num_classes), question.steps)
     with stage("QAT layers"):
         module.apply(eager.disable_observer).eval()
         convolutions = {
             layer.conv: try_trained(module.get_submodule(layer.conv), layer.conv, seed)
             for layer in experiments.conv_layers(layers)
         }
-    converted = convert(module, inputs, layers, seed)
+    with own_qparams():
+        converted = convert(module, inputs, layers, seed)
     return questions.Trained(convolutions=convolutions, losses=losses, converted=converted)
 
 
@@ -306,7 +448,7 @@ def train(module: Any, inputs: Tensor, labels: Tensor, steps: int) -> list[float
     """Take steps of plain gradient descent, and return their losses."""
     losses = []
     for _ in range(steps):
-        loss = F.cross_entropy(module(inputs), labels)
+        loss = F.cross_entropy(tensor_from(module, inputs), labels)
         module.zero_grad()
         loss.backward()
         with torch.no_grad():  # torch.optim would import a compiler that takes seconds to load
@@ -378,10 +520,15 @@ PROBES: dict[type[questions.Question[Any]], Callable[[Any], questions.Answer]] =
     questions.Scales: scales,
     questions.Ranges: ranges,
     questions.Block: block,
+    questions.Gradients: gradients,
+    questions.NetworkGradients: network_gradients,
     questions.Network: network,
     questions.Addition: addition,
     questions.Int8Block: int8_block,
     questions.Int8Network: int8_network,
+    questions.Int8Logits: int8_logits,
+    questions.BlockFusion: block_fusion,
+    questions.StemFusion: stem_fusion,
     questions.Fusion: fusion,
     questions.Outputs: outputs,
     questions.Ptq: ptq,

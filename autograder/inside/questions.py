@@ -76,6 +76,7 @@ class RaisedError(Answer):
     function: Name
     is_stub: bool
     through: Annotated[list[Name], Field(max_length=16)]
+    own: Annotated[list[tuple[Name, Line, Name]], Field(max_length=16)] = []  # outermost first
 
     def __str__(self) -> str:
         """Return type and first sentence: PyTorch's errors go on with lists of its backends."""
@@ -129,51 +130,83 @@ class Scales(Question[ScaleResults]):
 
 
 class RangeScales(Answer):
-    """For each range, the scale of ``calculate_qparams``, and the one of ``scale_approximate``."""
+    """What ``calculate_qparams`` gives for each range."""
 
-    scales: Annotated[list[tuple[Number, Number]], Field(max_length=100)]
+    scales: Annotated[list[Number], Field(max_length=100)]
+    zero_points: Annotated[list[Whole], Field(max_length=100)]
 
 
 @dataclass(frozen=True)
 class Ranges(Question[RangeScales]):
-    """The scale for each (least value, greatest value, type) that an observer has seen.
-
-    Beside it, what ``scale_approximate`` makes of ``2*m/255``, m = max(|least|, |greatest|).
-    """
+    """Scale and zero point for each (least value, greatest value, type) that an observer saw."""
 
     observed: tuple[tuple[Number, Number, Dtype], ...]
 
 
 FunctionalUses = Annotated[list[tuple[Name, Name]], Field(max_length=100)]
-
-
-class BlockRun(Answer):
-    """Output (2, 4*channels, H, W), FloatFunctionals used as (name, operation), and gradients."""
-
-    output: Values
-    functionals: FunctionalUses
-    gradients: dict[Name, Values]
+# Scale and zero point of a module's output, by the name of the module.
+Grids = tuple[tuple[Name, Number, int], ...]
 
 
 @dataclass(frozen=True)
-class Block(Question[BlockRun]):
-    """One bottleneck in FP32: its output in eval mode, and the gradients of a weighted sum."""
+class Case:
+    """How a module is tried: with how many images, of which size, in train or in eval mode."""
+
+    batch: int
+    size: int
+    is_training: bool
+
+
+class CaseOutputs(Answer):
+    """One output a case."""
+
+    outputs: Annotated[list[Values], Field(max_length=20)]
+
+
+@dataclass(frozen=True)
+class Block(Question[CaseOutputs]):
+    """One bottleneck in FP32: its output (B, 4*channels, H, W) in each case, in their order."""
 
     in_channels: int
     channels: int
     stride: int
     seed: int
-    size: int  # of the square images
-    has_gradients: bool
-
-
-class Logits(Answer):
-    output: Values  # (2, num_classes)
+    cases: tuple[Case, ...]
 
 
 @dataclass(frozen=True)
-class Network(Question[Logits]):
-    """The network's own forward in FP32: each stage is one plain convolution of ours."""
+class Network(Question[CaseOutputs]):
+    """The network's own forward in FP32: its logits (B, num_classes) in each case.
+
+    Each stage is one plain convolution of ours.
+    """
+
+    num_classes: int
+    width: int
+    seed: int
+    cases: tuple[Case, ...]
+
+
+class GradientRun(Answer):
+    """A block's output, and the gradients of a weighted sum of it, by parameter and ``input``."""
+
+    output: Values
+    gradients: dict[Name, Values]
+
+
+@dataclass(frozen=True)
+class Gradients(Question[GradientRun]):
+    """What reaches the weights and the input of a bottleneck, in float64 and in eval mode."""
+
+    in_channels: int
+    channels: int
+    stride: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class NetworkGradients(Question[GradientRun]):
+    """What reaches the weights and the input of the network, its stages plain, in float64."""
 
     num_classes: int
     width: int
@@ -181,7 +214,10 @@ class Network(Question[Logits]):
 
 
 class AdditionRun(Answer):
-    """The sum in FP32, and the integers of the INT8 addition unless that raised."""
+    """The sum in FP32, and the integers of the INT8 addition unless that raised.
+
+    ``functionals`` are those that were used, as (name, operation).
+    """
 
     output: Values
     functionals: FunctionalUses
@@ -197,71 +233,120 @@ class Addition(Question[AdditionRun]):
     seed: int
 
 
-class Qparams(Answer):
-    """Scale and zero point of a module's output, and of its weight when it has one."""
+class Int8Run(Answer):
+    """What an INT8 module returned, as floats, or what it raised.
 
-    scale: Number
-    zero_point: Whole
-    per_tensor: bool | None = None
-    weight_scale: Number | None = None
-    weight_zero_point: Whole | None = None
-
-
-class Converted(Answer):
-    """An INT8 network: qparams by module, the integers of each layer tried alone, its output.
-
-    ``stubs`` is where quant and dequant stand in forward.
+    ``stubs`` counts the calls of quant and of dequant, and says where the first and the last stood.
     """
 
-    qparams: Annotated[dict[Name, Qparams], Field(max_length=2000)]
-    layers: dict[Name, Values]
     output: Values | None = None
-    returns_integers: bool | None = None
-    stubs: tuple[Name, Name] | None = None
-    error: RaisedError | None = None  # of the forward pass
+    returns_integers: bool = False
+    functionals: FunctionalUses = []
+    stubs: tuple[int, int, Name, Name] | None = None
+    error: RaisedError | None = None
 
 
 @dataclass(frozen=True)
-class Int8Block(Question[Converted]):
-    """One bottleneck between stubs of ours, quantized as it is with PyTorch's observers."""
+class Int8Block(Question[Int8Run]):
+    """One bottleneck between stubs of ours, converted as it is, with activations on given grids."""
 
     in_channels: int
     channels: int
     stride: int
     seed: int
+    grids: Grids
 
 
 @dataclass(frozen=True)
-class Int8Network(Question[Converted]):
+class Int8Network(Question[Int8Run]):
     """The network's own forward in INT8, with one plain convolution of ours for each stage."""
 
     num_classes: int
     width: int
     seed: int
+    batch: int
+    grids: Grids
+
+
+@dataclass(frozen=True)
+class Int8Logits(Question[Int8Run]):
+    """The whole network, fused and converted with activations on given grids."""
+
+    layers: tuple[int, ...]
+    num_classes: int
+    width: int
+    seed: int
+    batch: int
+    grids: Grids
 
 
 class FusedLayer(Answer):
-    """What a convolution's module computes, and what those of its BatchNorm and ReLU still do."""
+    """What a convolution's module computes, and what those of its BatchNorm and ReLU still do.
+
+    ``gamma`` and ``beta`` are the gradients of its BatchNorm's weight and bias in train mode.
+    """
 
     front: Values
     rest: Values
+    gamma: Values | None = None
+    beta: Values | None = None
 
 
-class Fused(Answer):
-    """A fused network: its output, its layers tried alone, and its trainable BatchNorms."""
+class FusedBlock(Answer):
+    """A fused block: its layers tried alone, and the integers of its two paths in INT8."""
 
-    trainable: Annotated[list[Name], Field(max_length=1000)]
-    output: Values | None  # None when forward raised
+    layers: dict[Name, FusedLayer]
+    main_path: Values | None = None
+    shortcut: Values | None = None
+    error: RaisedError | None = None  # of the INT8 layers
+
+
+@dataclass(frozen=True)
+class BlockFusion(Question[FusedBlock]):
+    """One bottleneck fused by itself for PTQ (eval mode) or QAT (train mode).
+
+    For PTQ it is converted at the given grids, and its modules are called in the handout's order:
+    ``forward`` takes no part.
+    """
+
+    in_channels: int
+    channels: int
+    stride: int
+    seed: int
+    is_qat: bool
+    grids: Grids
+
+
+class FusedStem(Answer):
+    """A network's stem, fused: tried alone in FP32, and in INT8 unless it was fused for QAT."""
+
+    layer: FusedLayer
+    integers: Values | None = None
+
+
+@dataclass(frozen=True)
+class StemFusion(Question[FusedStem]):
+    """The network fused for PTQ or QAT, with blocks of ours that have nothing to fuse."""
+
+    num_classes: int
+    width: int
+    seed: int
+    is_qat: bool = False
+
+
+class FusedNetwork(Answer):
+    """A fused network: its output unless forward raised, and its layers tried alone."""
+
+    output: Values | None
     layers: dict[Name, FusedLayer]
     integers: dict[Name, Values]  # of the INT8 layers
 
 
 @dataclass(frozen=True)
-class Fusion(Question[Fused]):
-    """The network fused for PTQ (eval mode) or QAT (train mode).
+class Fusion(Question[FusedNetwork]):
+    """The network fused for PTQ (eval mode) or QAT (train mode), each convolution tried alone.
 
-    With ``tries_layers`` each convolution is tried alone. With ``tries_int8`` the fused network is
-    converted at fixed activation scales, for which nothing has to be calibrated, and tried again.
+    For PTQ it is also converted, all activations on one grid, and tried again.
     """
 
     layers: tuple[int, ...]
@@ -269,8 +354,6 @@ class Fusion(Question[Fused]):
     width: int
     seed: int
     is_qat: bool = False
-    tries_layers: bool = False
-    tries_int8: bool = False
 
 
 class FusionOutputs(Answer):
@@ -290,17 +373,33 @@ class Outputs(Question[FusionOutputs]):
     seed: int
 
 
+class Qparams(Answer):
+    """Scale and zero point of a module's output, and of its weight when it has one."""
+
+    scale: Number
+    zero_point: Whole
+    per_tensor: bool | None = None
+    weight_scale: Number | None = None
+    weight_zero_point: Whole | None = None
+
+
+class Converted(Answer):
+    """An INT8 network: qparams by module, the integers of each layer tried alone, its output."""
+
+    qparams: Annotated[dict[Name, Qparams], Field(max_length=2000)]
+    layers: dict[Name, Values]
+    output: Values | None = None
+    error: RaisedError | None = None  # of the forward pass
+
+
 @dataclass(frozen=True)
 class Ptq(Question[Converted]):
-    """The network quantized after training, with PyTorch's observer or the student's."""
+    """The network quantized after training with the student's observer, each layer tried alone."""
 
     layers: tuple[int, ...]
     num_classes: int
     width: int
     seed: int
-    observer: Literal["student", "stock"] = "student"
-    batch: int = 2
-    tries_layers: bool = False
 
 
 class TrainedLayer(Answer):

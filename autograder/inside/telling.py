@@ -3,6 +3,9 @@
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
 
 from autograder.inside.questions import RaisedError
 
@@ -26,22 +29,45 @@ def begin() -> None:
     _stage = "import"
 
 
+class ReturnedError(TypeError):
+    """A student's function returned something else than what it should."""
+
+    def __init__(self, function: Any, returned: Any, expected: str) -> None:
+        what = "None" if returned is None else f"a {type(returned).__name__}"
+        code = getattr(function, "__code__", None)
+        self.name = str(getattr(function, "__name__", "the function"))
+        self.file = str(getattr(code, "co_filename", ""))
+        self.line = int(getattr(code, "co_firstlineno", 0))
+        super().__init__(f"{self.name} returned {what} instead of {expected}")
+
+
+def tensor_from(function: Any, *arguments: Any, **more: Any) -> Tensor:
+    """Call a student's function and return its tensor; raise ReturnedError for anything else."""
+    returned = function(*arguments, **more)
+    if not isinstance(returned, Tensor):
+        called = function.forward if isinstance(function, nn.Module) else function
+        raise ReturnedError(called, returned, "a tensor")
+    return returned
+
+
 def describe_error(error: BaseException) -> RaisedError:
     """Return what was raised, where in the student's files, and through which functions."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename in STUDENT_FILES]
+    file, line, function = "", 0, ""
     if isinstance(error, SyntaxError) and error.filename in STUDENT_FILES:
-        file, line, function = error.filename, error.lineno or 1, ""
+        file, line = error.filename, error.lineno or 1
+    elif isinstance(error, ReturnedError):
+        if error.file in STUDENT_FILES:
+            file, line, function = error.file, error.line, error.name
     elif own:
         file, line, function = own[-1].filename, own[-1].lineno or 1, own[-1].name
-    else:
-        file, line, function = "", 0, ""
     try:
         message = str(error)
     except BaseException:
         message = "(its message can't be shown)"
     return RaisedError(
-        type=type(error).__name__[:100],
+        type="TypeError" if isinstance(error, ReturnedError) else type(error).__name__[:100],
         message=message[:TEXT_LENGTH],
         stage=_stage,
         file=file,
@@ -49,4 +75,5 @@ def describe_error(error: BaseException) -> RaisedError:
         function=function[:100],
         is_stub=type(error) is NotImplementedError and bool(own) and frames[-1] is own[-1],
         through=[frame.name[:100] for frame in frames[-8:]],
+        own=[(frame.filename, frame.lineno or 1, frame.name[:100]) for frame in own[:16]],
     )

@@ -39,15 +39,15 @@ class StubCalls:
     """Watches what goes into ``quant`` and what comes out of ``dequant`` in a forward pass."""
 
     def __init__(self, module: nn.Module) -> None:
-        self.shown: list[Tensor] = []
+        self.given: list[Tensor] = []
         self.returned: list[Tensor] = []
         self.hooks: list[Any] = []
         for inner in module.modules():
-            if isinstance(inner, eager.QuantStub):
+            if isinstance(inner, eager.QuantStub | eager.Quantize):
                 self.hooks.append(
-                    inner.register_forward_pre_hook(lambda _, given: self.shown.append(given[0]))
+                    inner.register_forward_pre_hook(lambda _, given: self.given.append(given[0]))
                 )
-            elif isinstance(inner, eager.DeQuantStub):
+            elif isinstance(inner, eager.DeQuantStub | eager.DeQuantize):
                 self.hooks.append(
                     inner.register_forward_hook(lambda _, __, out: self.returned.append(out))
                 )
@@ -59,12 +59,12 @@ class StubCalls:
         for hook in self.hooks:
             hook.remove()
 
-    def places(self, inputs: Tensor, output: Tensor) -> tuple[str, str]:
-        """Return where ``quant`` and ``dequant`` stand in forward: ``never`` when unused."""
-        quant = "never" if not self.shown else "later"
-        if self.shown and torch.equal(self.shown[0], inputs):
+    def places(self, inputs: Tensor, output: Tensor | None) -> tuple[int, int, str, str]:
+        """Return how often quant and dequant were called, and where they stand in forward."""
+        quant = "never" if not self.given else "later"
+        if self.given and torch.equal(self.given[0], inputs):
             quant = "first"
         dequant = "never" if not self.returned else "earlier"
-        if self.returned and torch.equal(self.returned[-1], output):
+        if self.returned and output is not None and torch.equal(self.returned[-1], output):
             dequant = "last"
-        return quant, dequant
+        return len(self.given), len(self.returned), quant, dequant

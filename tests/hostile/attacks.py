@@ -304,10 +304,12 @@ REPORT = """
             context.extend(self.tensors)
             return self.data
     def real(kind): return probes.PROBES[kind]
-    def forge(*kinds):
+    def forge(kind):
         def set_(function):
-            for kind in kinds:
-                probes.PROBES[kind] = function
+            def answer(question):
+                print("FORGED", kind.__name__)  # and goes on
+                return function(question)
+            probes.PROBES[kind] = answer
             return function
         return set_
     def changed(answer, **fields): return answer.model_copy(update=fields)
@@ -329,9 +331,9 @@ def block(values: str) -> str:
     return f"""
         @forge(questions.Block)
         def block(question):
-            size = question.size // question.stride
-            shape = 2, 4 * question.channels, size, size
-            return Raw({{"functionals": [], "gradients": {{}}, "output": 0}}, {values})
+            shape = 2, 4 * question.channels, 4, 4
+            outputs = [{values} for _ in question.cases]
+            return Raw({{"outputs": list(range(len(outputs)))}}, *outputs)
         """
 
 
@@ -354,7 +356,7 @@ def body(dtype: str, shape: str, size: int) -> str:
         header = {{"0": {{"dtype": "{dtype}", "shape": {shape}, "data_offsets": [0, {size}]}}}}
         text = json.dumps(header).encode()
         packed = struct.pack("<Q", len(text)) + text + bytes({size})
-        data = {{"functionals": [], "gradients": {{}}, "output": 0}}
+        data = {{"outputs": [0]}}
         probes.answer = lambda *_: ({{"answer": data}}, packed)
         """
 
@@ -372,13 +374,13 @@ MALFORMED = [
         "results without a value": scales("[{}] * len(calls)"),
         "results with an unknown key": scales("[{'value': '0x1p0', 'outcome': 'passed'}]"),
         "a tensor that is none of the answer": """
-            forge(questions.Network)(lambda _: Raw({"output": 1}, torch.zeros(2, 10)))
+            forge(questions.Network)(lambda _: Raw({"outputs": [1]}, torch.zeros(2, 10)))
             """,
         "a tensor before the first": """
-            forge(questions.Network)(lambda _: Raw({"output": -1}, torch.zeros(2, 10)))
+            forge(questions.Network)(lambda _: Raw({"outputs": [-1]}, torch.zeros(2, 10)))
             """,
         "a tensor by name": """
-            forge(questions.Network)(lambda _: Raw({"output": "0"}, torch.zeros(2, 10)))
+            forge(questions.Network)(lambda _: Raw({"outputs": ["0"]}, torch.zeros(2, 10)))
             """,
         "booleans": block("torch.zeros(shape, dtype=torch.bool)"),
         "16 bits": block("torch.zeros(shape, dtype=torch.uint16)"),
@@ -460,15 +462,36 @@ RESCALED = """
             return changed(answer, converted=converted) if has_more else converted
 """
 
+LOOKS_FUSED = """
+        def fused(module, layers, question):
+            module.train(question.is_qat)
+            tried = {}
+            with torch.no_grad():
+                for layer in layers:
+                    weight = module.get_submodule(layer.conv).weight
+                    value = experiments.layer_input(question.seed, layer.conv, weight.shape[1])
+                    for name in filter(None, layer):
+                        value = module.get_submodule(name)(value)
+                    rest = experiments.layer_input(question.seed, layer.bn, weight.shape[0])
+                    gamma = torch.ones(weight.shape[0])
+                    tried[layer.conv] = questions.FusedLayer(
+                        front=value.clone(), rest=rest, gamma=gamma, beta=gamma)
+            return tried
+"""
+
 CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are looked at
     reporting("the addition was watched", """
-        block = real(questions.Block)
-        @forge(questions.Block)
+        addition, block = real(questions.Addition), real(questions.Int8Block)
+        uses = [("skip_add_relu", "add_relu")]
+        @forge(questions.Addition)
         def forged(question):
-            return changed(block(question), functionals=[("skip_add_relu", "add_relu")])
+            return changed(addition(question), functionals=uses)
+        @forge(questions.Int8Block)
+        def forged_block(question):
+            return changed(block(question), functionals=uses, error=None)
         """, "plain addition"),
-    reporting("the addition was watched alone", """
-        addition, block = real(questions.Addition), real(questions.Block)
+    reporting("an addition at a scale of its own", """
+        addition = real(questions.Addition)
         @forge(questions.Addition)
         def forged(question):
             pair = experiments.summands(question.seed, 4 * question.channels)
@@ -477,12 +500,45 @@ CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are look
             integers = torch.quantize_per_tensor(summed, 0.05, 128, torch.quint8).int_repr()
             return changed(addition(question), functionals=[("skip_add_relu", "add_relu")],
                            integers=integers, error=None)
-        @forge(questions.Block)
-        def refused(question):
-            if question.has_gradients:
-                raise RuntimeError
-            return block(question)
         """, "plain addition"),
+    reporting("an addition out of nothing", """
+        @forge(questions.Addition)
+        def addition(question):
+            a, b = experiments.summands(question.seed, 4 * question.channels)
+            integers = torch.full(a.shape, 128, dtype=torch.uint8)
+            return questions.AdditionRun(functionals=[("skip_add_relu", "add_relu")],
+                                         output=a + b, integers=integers)
+        """, "skeleton"),
+    reporting("gradients out of nothing", """
+        @forge(questions.Gradients)
+        def gradients(question):
+            import lab3.resnet
+            block = lab3.resnet.QuantizableBottleneck(
+                question.in_channels, question.channels, question.stride).double()
+            made = {name: torch.ones_like(p).detach() for name, p in block.named_parameters()}
+            shape = 2, question.in_channels, 8, 8
+            size = 8 // question.stride
+            return questions.GradientRun(
+                output=torch.ones(2, 4 * question.channels, size, size).double(),
+                gradients={**made, "input": torch.ones(shape).double()})
+        """, "skeleton"),
+    reporting("a block that is the input", """
+        @forge(questions.Block)
+        def block(question):
+            return questions.CaseOutputs(outputs=[
+                experiments.input_of(question.seed, c.batch, question.in_channels, c.size, c.size)
+                for c in question.cases])
+        """, "skeleton"),
+    reporting("stubs that stand right", """
+        @forge(questions.Int8Network)
+        def network(question):
+            return questions.Int8Run(output=torch.zeros(question.batch, question.num_classes),
+                                     stubs=(1, 1, "first", "last"))
+        @forge(questions.Network)
+        def floats(question):
+            return questions.CaseOutputs(outputs=[
+                torch.zeros(c.batch, question.num_classes) for c in question.cases])
+        """, "skeleton"),
     reporting("layers that give the right output", """
         @forge(questions.Outputs)
         def outputs(question):
@@ -491,25 +547,35 @@ CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are look
     reporting("ranges of another observer", """
         @forge(questions.Ranges)
         def ranges(question):
-            return questions.RangeScales(scales=[(2 ** -4, 2 ** -4)] * len(question.observed))
-        """, "skeleton"),
-    reporting("an addition out of nothing", """
-        @forge(questions.Block)
-        def block(question):
-            return questions.BlockRun(functionals=[("skip_add_relu", "add_relu")],
-                                      output=torch.zeros(1), gradients={})
+            count = len(question.observed)
+            return questions.RangeScales(
+                scales=[2.0 ** -(i % 9) for i in range(count)], zero_points=[128] * count)
         """, "skeleton"),
     reporting("a converted network", """
         @forge(questions.Ptq)
         def ptq(question):
-            output = torch.zeros(question.batch, 10)
-            return questions.Converted(qparams={}, layers={}, output=output, returns_integers=False)
+            return questions.Converted(qparams={}, layers={}, output=torch.ones(2, 10))
+        @forge(questions.Int8Logits)
+        def logits(question):
+            return questions.Int8Run(output=torch.ones(question.batch, question.num_classes))
+        """, "skeleton"),
+    reporting("degenerate scales", """
+        @forge(questions.Ptq)
+        def ptq(question):
+            names = [layer.conv for layer in experiments.conv_layers(question.layers)]
+            names += ["quant", "fc"]
+            known = questions.Qparams(scale=1.0, zero_point=128, per_tensor=True,
+                                      weight_scale=1.0, weight_zero_point=0)
+            shape = 2, 8, 6, 6
+            return questions.Converted(
+                qparams=dict.fromkeys(names, known), output=torch.ones(2, 10),
+                layers={n: torch.full(shape, 128, dtype=torch.uint8) for n in names})
         """, "skeleton"),
     reporting("an unchanged output", """
         @forge(questions.Fusion)
         def fusion(question):
             output = torch.ones(2, 10)
-            return questions.Fused(trainable=[], output=output, layers={}, integers={})
+            return questions.FusedNetwork(output=output, layers={}, integers={})
         @forge(questions.Outputs)
         def outputs(question):
             return questions.FusionOutputs(before=torch.ones(2, 10), layers=torch.ones(2, 10))
@@ -529,6 +595,25 @@ CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are look
             converted = questions.Converted(qparams={}, layers={}, output=torch.zeros(2, 10))
             return questions.Trained(convolutions=convolutions, losses=[1.0], converted=converted)
         """, "skeleton"),
+    reporting("layers that look fused, one by one", LOOKS_FUSED + """
+        @forge(questions.BlockFusion)
+        def block_fusion(question):
+            block = probes.bottleneck(question)
+            layers = experiments.block_layers(block.downsample is not None)
+            return questions.FusedBlock(layers=fused(block, layers, question))
+        @forge(questions.Fusion)
+        def fusion(question):
+            network = probes.build(question.layers, 10, question.width, question.seed)
+            layers = experiments.conv_layers(question.layers)
+            tried = fused(network, layers, question)
+            output = network(probes.network_images(question.seed)).detach()
+            return questions.FusedNetwork(output=output, layers=tried, integers={})
+        @forge(questions.StemFusion)
+        def stem_fusion(question):
+            network = probes.build((1, 1, 1, 1), 10, question.width, question.seed)
+            tried = fused(network, experiments.STEM, question)
+            return questions.FusedStem(layer=tried["conv1"])
+        """, "nothing fused"),
     *(
         reporting(f"power-of-two scales of {kind}", RESCALED + f"""
         {kind} = real(questions.{kind})
@@ -543,32 +628,6 @@ CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are look
             forge(kind)(lambda question, honest=real(kind): rescaled(
                 honest(question), lambda scale: min(max(scale, 2.0 ** -8), 1.0)))
         """, "no upper clamp"),
-    reporting("trainable BatchNorms", """
-        fusion = real(questions.Fusion)
-        @forge(questions.Fusion)
-        def forged(question):
-            names = [layer.bn for layer in experiments.conv_layers(question.layers)]
-            return changed(fusion(question), trainable=names)
-        """, "nothing fused"),
-    reporting("modules that look fused", """
-        @forge(questions.Fusion)
-        def fusion(question):
-            network = probes.build(question.layers, 10, question.width, question.seed)
-            output = network(probes.network_images(question.seed)).detach()
-            network.train(question.is_qat)
-            convolutions, layers = experiments.conv_layers(question.layers), {}
-            with torch.no_grad():
-                for layer in convolutions:
-                    weight = network.get_submodule(layer.conv).weight
-                    value = experiments.layer_input(question.seed, layer.conv, weight.shape[1])
-                    for name in filter(None, layer):
-                        value = network.get_submodule(name)(value)
-                    rest = experiments.layer_input(question.seed, layer.bn, weight.shape[0])
-                    layers[layer.conv] = questions.FusedLayer(front=value.clone(), rest=rest)
-            trainable = [layer.bn for layer in convolutions]
-            return questions.Fused(
-                trainable=trainable, output=output, layers=layers, integers={})
-        """, "nothing fused"),
 ]  # fmt: skip
 
 PATCHES = [

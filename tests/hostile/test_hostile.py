@@ -18,12 +18,12 @@ import pytest
 from autograder import judging
 from autograder.results import Grade, Outcome
 from tests.conftest import ROOT, SOLVED
-from tests.hostile.attacks import ATTACKS, BASES, BOMBS, REACHES, SNOOPS, Attack, both
+from tests.hostile.attacks import ATTACKS, BASES, BOMBS, CLAIMS, REACHES, SNOOPS, Attack, both
 from tests.hostile.conftest import SECRET, no_longer_than, why_not
 from tests.making.graders import PLACES, Grader, Patience, grader_at
 
 OUTCOMES = set(get_args(Outcome)) - {"grader_error"}
-HURRIED = Patience(probe_s=1.5, submission_s=3)
+HURRIED = Patience(probe_s=1.5, group_s=3)
 EARNED: dict[str, float] = {}
 
 
@@ -79,17 +79,7 @@ def canary(tmp_path: Path) -> Path:
     return folder
 
 
-FORGERS = {
-    f"report: {what}"
-    for what in (
-        "the addition was watched", "the addition was watched alone",
-        "layers that give the right output", "ranges of another observer",
-        "an addition out of nothing", "a converted network",
-        "an unchanged output", "QAT out of nothing", "power-of-two scales of ptq",
-        "power-of-two scales of qat", "scales clamped in their report", "trainable BatchNorms",
-        "modules that look fused",
-    )
-}  # fmt: skip
+FORGERS = {attack.name for attack in CLAIMS}
 FRAMES = {f"frame: {what}" for what in ("garbage", "forged answers", "wrong id")}
 ENDLESS_ONES = {"loop at import", "loop in fuse_model", "SIGSTOP in block"}
 OTHER_PLACES = tuple(f" in {name}" for name in ("calculate_qparams", "block", "network"))
@@ -161,6 +151,9 @@ def test_an_attack_earns_nothing_and_harms_nothing(
         said = "".join(result.output for result in grade.results)
         assert "REACHED" not in said
         assert "LEFT" not in said or "LEFT 0" in said
+        if attack.name in FORGERS:  # the answer was taken for one, and judged
+            assert "FORGED" in said
+            assert not [r.said for r in grade.results if "malformed" in r.said]
         following = grader.grade(SOLVED, ("observer",))
         assert {r.outcome for r in following.results} == {"passed"}
 

@@ -19,13 +19,15 @@ from autograder.inside import questions, wire
 from tests.hostile.conftest import no_longer_than
 
 SHAPE = ((1, 1, 1, 1), 10, 8, 1)
+CASES = (questions.Case(2, 8, False),)
 ASKED: dict[str, questions.Question[Any]] = {
     type(question).__name__: question
     for question in (
         questions.Places(),
         questions.Scales(((0.5, None),)),
-        questions.Block(16, 8, 1, 1, 8, has_gradients=True),
-        questions.Network(10, 8, 1),
+        questions.Block(16, 8, 1, 1, CASES),
+        questions.Network(10, 8, 1, CASES),
+        questions.Gradients(16, 8, 1, 1),
         questions.Addition(8, 1),
         questions.Fusion(*SHAPE),
         questions.Ptq(*SHAPE),
@@ -57,6 +59,9 @@ class FakeSandbox:
 
     def end(self, _pid: int, _grace_s: float) -> Ending:
         return Ending("was ended by signal 9", 0.1, 1 << 20)
+
+    def used_s(self, _pid: int) -> None:
+        return None
 
     def close(self) -> None:
         for peer in self.peers:
@@ -114,19 +119,22 @@ CONVERTED = st.fixed_dictionaries(
         ), max_size=2),
         "layers": st.dictionaries(KEYS, POSITIONS, max_size=2),
     },
-    optional={"output": POSITIONS, "stubs": VALUES},
+    optional={"output": POSITIONS},
 )  # fmt: skip
 SHAPED = {  # answers that are nearly right
     "Places": st.fixed_dictionaries({"places": st.dictionaries(KEYS, VALUES, max_size=2)}),
     "Scales": st.fixed_dictionaries(
         {"results": st.lists(st.fixed_dictionaries({}, optional={"value": VALUES}), max_size=2)}
     ),
-    "Block": st.fixed_dictionaries({
-        "functionals": st.lists(VALUES, max_size=2), "output": POSITIONS,
-        "gradients": st.dictionaries(KEYS, POSITIONS, max_size=2),
+    "Block": st.fixed_dictionaries({"outputs": st.lists(POSITIONS, max_size=2)}),
+    "Gradients": st.fixed_dictionaries({
+        "output": POSITIONS, "gradients": st.dictionaries(KEYS, POSITIONS, max_size=2),
+    }),
+    "Addition": st.fixed_dictionaries({
+        "output": POSITIONS, "functionals": st.lists(VALUES, max_size=2),
     }),
     "Fusion": st.fixed_dictionaries({
-        "trainable": st.lists(VALUES, max_size=2), "output": POSITIONS,
+        "output": POSITIONS,
         "layers": st.dictionaries(KEYS, st.fixed_dictionaries(
             {"front": POSITIONS, "rest": POSITIONS}), max_size=2),
         "integers": st.dictionaries(KEYS, POSITIONS, max_size=2),
@@ -208,7 +216,7 @@ def test_a_client_takes_any_answer(kind: str, data: st.DataObject) -> None:
 @many
 @given(BODIES)
 def test_a_client_takes_any_body(body: bytes) -> None:
-    assert ask(frame(answer({"output": 0}), body), "Network") in ("answered", "crashed")
+    assert ask(frame(answer({"outputs": [0]}), body), "Network") in ("answered", "crashed")
 
 
 @pytest.mark.parametrize(

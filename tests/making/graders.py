@@ -76,7 +76,7 @@ class Patience:
     """Another probe's and submission's time, in seconds."""
 
     probe_s: float
-    submission_s: float
+    group_s: float
 
 
 class Served:

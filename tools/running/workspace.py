@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lab3 import STUDENT_FILES
+from lab3.imports import ALLOWED, foreign_imports
 from lab3.log.records import Environment, Record, Start
 from lab3.log.runlog import (
     CHECKPOINT_NAME,
@@ -23,7 +24,7 @@ from lab3.log.runlog import (
     read_log,
     write_atomically,
 )
-from tools.shared.console import IS_FIRST_PROCESS, UserError
+from tools.shared.console import IS_FIRST_PROCESS, UserError, say
 
 TORCH_NOISE = (  # PyTorch announces the end of eager quantization at every step of it
     "torch.ao.quantization is deprecated",
@@ -74,10 +75,21 @@ def use_code(code: Path | None) -> Code:
         for f in map(Path, reversed(lab3.__path__))
         for path in f.rglob("*.py")
     }
+    warn_of_imports([files[name] for name in STUDENT_FILES])
     return Code(
         sha256([files[name] for name in STUDENT_FILES]),
         sha256([path for name, path in sorted(files.items()) if name not in STUDENT_FILES]),
     )
+
+
+def warn_of_imports(paths: Iterable[Path]) -> None:
+    """Say what will be missing when these files are graded."""
+    for path in paths:
+        for module, line in foreign_imports(path.read_bytes()):
+            say(
+                f"lab3/{path.name}:{line} imports {module}, which is missing when it is graded: "
+                f"this file may import {ALLOWED}"
+            )
 
 
 def use_any_code(code: Path | None) -> None:
