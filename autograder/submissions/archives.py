@@ -142,10 +142,10 @@ def zip_name(info: zipfile.ZipInfo) -> tuple[bytes, str]:
     """Return a name as stored and as programs show it, of which ``zipfile`` reads not all forms."""
     is_utf8 = info.flag_bits & 0x800
     raw = info.orig_filename.encode("utf-8" if is_utf8 else "cp437")
-    position = 0
+    position, own_crc = 0, zlib.crc32(raw)
     while position + 9 <= len(info.extra):
         kind, size, version, crc = struct.unpack_from("<HHBL", info.extra, position)
-        if kind == 0x7075 and version == 1 and crc == zlib.crc32(raw):  # Info-ZIP's Unicode path
+        if kind == 0x7075 and version == 1 and crc == own_crc:  # Info-ZIP's Unicode path
             name = info.extra[position + 9 : position + 4 + size]
             return raw, name.decode("utf-8", "surrogateescape")
         position += 4 + size

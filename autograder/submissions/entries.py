@@ -13,6 +13,7 @@ from lab3.errors import LabError
 CLUTTER = {"__MACOSX", ".git", ".venv", "venv", "__pycache__", "node_modules"}  # never looked into
 CHUNK_BYTES = 1 << 18
 NAME_LENGTH = 4096
+PART_LENGTH = 255  # as in file systems; to put a name's accents in order is quadratic
 DEPTH = 64
 SHOWN = 120  # characters of a name
 AFRESH = "pack lab3/, runs/ and report.md afresh"
@@ -93,6 +94,10 @@ def split(name: str) -> tuple[str, ...]:
         raise SubmissionError(f"holds the unsafe name {visible(name)!r}: {AFRESH}")
     if len(parts) > DEPTH:
         raise SubmissionError(f"holds {visible(name)!r}, more than {DEPTH} folders deep: {ONLY}")
+    if any(len(part) > PART_LENGTH for part in parts):
+        raise SubmissionError(
+            f"holds {visible(name)!r}, with a name of more than {PART_LENGTH} characters: {AFRESH}"
+        )
     return parts
 
 

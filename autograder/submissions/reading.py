@@ -5,24 +5,20 @@ import os
 import re
 import stat
 import tempfile
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
+
 from autograder.submissions.archives import archive_entries
+from autograder.submissions.budgets import Budget, StalledError, UnreadableError, read_within
+from autograder.submissions.choosing import REPORT_NAME, choose
 from autograder.submissions.entries import (
-    CLOSED,
-    CLUTTER,
     FILE,
-    FOLDER,
-    HARD_LINK,
-    LINK,
     NAME_LENGTH,
-    SPECIAL,
     Entry,
     LeftOutError,
     Limits,
@@ -34,13 +30,13 @@ from autograder.submissions.entries import (
     visible,
 )
 from lab3 import STUDENT_FILES
+from lab3.log.records import Sha256
 from lab3.log.runlog import CHECKPOINT_NAME, LOG_NAME
 
-LAB, RUNS, REPORT_NAME = "lab3", "runs", "report.md"
-FIXED = {*(f"{LAB}/{name}" for name in STUDENT_FILES), REPORT_NAME}
-RUN_NAME = re.compile(r"\w[\w .,=+@-]{0,79}")
 LISTED = 100  # ignored names
 SAID = 50  # problems
+# Of a whole submission: inflating and hashing as much as its limits allow takes 20 s.
+BUDGET = Budget(cpu_s=120, memory_bytes=2 * 10**9, answer_bytes=10**9, deadline_s=1200)
 
 
 @dataclass(frozen=True)
@@ -69,18 +65,105 @@ class Submission:
     problems: tuple[str, ...]
 
 
+class PackedRun(BaseModel):
+    """A run as it comes from the reader; the copy of its checkpoint has this number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    log_bytes: NonNegativeInt | None
+    checkpoint: NonNegativeInt | None
+    checkpoint_sha256: Sha256 | None
+
+
+class Packed(BaseModel):
+    """A submission as it comes from the reader: sizes instead of contents, which follow it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    sha256: Sha256
+    file_bytes: dict[str, NonNegativeInt]
+    runs: dict[str, PackedRun]
+    report_bytes: NonNegativeInt | None
+    ignored: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
 @contextmanager
-def open_submission(path: Path, limits: Limits = Limits()) -> Iterator[Submission]:
+def open_submission(
+    path: Path, limits: Limits = Limits(), budget: Budget = BUDGET
+) -> Iterator[Submission]:
     """Read a folder or archive; the checkpoints are there until the end of the block.
 
     Raises SubmissionError when nothing can be graded or when it isn't clear what would be.
     """
     with tempfile.TemporaryDirectory(prefix="lab3-submission-") as private:
+        copies = Path(private)
         try:
-            submission = read(path, limits, Path(private))
-        except SubmissionError as error:
+            answer = read_within(budget, lambda: packed(read(path, limits, copies)))
+        except (UnreadableError, StalledError) as error:
             raise SubmissionError(f"{visible(str(path), length=NAME_LENGTH)} {error}") from None
-        yield submission
+        yield unpacked(answer, copies)
+
+
+def packed(submission: Submission) -> bytes:
+    """Return a submission as one line of JSON with the contents behind it."""
+    runs = submission.runs
+    contents = [*submission.files.values(), *(run.log for run in runs.values()), submission.report]
+    head = Packed(
+        name=submission.name,
+        sha256=submission.sha256,
+        file_bytes={name: len(content) for name, content in submission.files.items()},
+        runs={
+            name: PackedRun(
+                log_bytes=None if run.log is None else len(run.log),
+                checkpoint=None if run.checkpoint is None else int(run.checkpoint.stem),
+                checkpoint_sha256=run.checkpoint_sha256,
+            )
+            for name, run in runs.items()
+        },
+        report_bytes=None if submission.report is None else len(submission.report),
+        ignored=submission.ignored,
+        problems=submission.problems,
+    )
+    return b"".join([head.model_dump_json().encode(), b"\n", *(c for c in contents if c)])
+
+
+def unpacked(answer: bytes, copies: Path) -> Submission:
+    """Return the submission that a reader packed, whose checkpoints lie in a private folder."""
+    position = answer.index(b"\n") + 1
+    head = Packed.model_validate_json(answer[:position])
+
+    def take(size: int | None) -> bytes | None:
+        nonlocal position
+        if size is None:
+            return None
+        position += size
+        return answer[position - size : position]
+
+    files = {name: take(size) or b"" for name, size in head.file_bytes.items()}
+    runs = {
+        name: Run(
+            take(run.log_bytes),
+            None if run.checkpoint is None else checkpoint_copy(copies, run.checkpoint),
+            run.checkpoint_sha256,
+        )
+        for name, run in head.runs.items()
+    }
+    return Submission(
+        name=head.name,
+        sha256=head.sha256,
+        files=MappingProxyType(files),
+        runs=MappingProxyType(runs),
+        report=take(head.report_bytes),
+        ignored=head.ignored,
+        problems=head.problems,
+    )
+
+
+def checkpoint_copy(copies: Path, number: int) -> Path:
+    """Return where a checkpoint is kept: under a name of ours, not the student's."""
+    return copies / f"{number}.pt"
 
 
 def read(path: Path, limits: Limits, private: Path) -> Submission:
@@ -144,7 +227,7 @@ def collect(name: str, listed: Iterable[Entry], limits: Limits, private: Path) -
         source = pieces(entry, sizes.get(last, limits.source))
         try:
             if last == CHECKPOINT_NAME:
-                copy = private / f"{len(copies)}.pt"  # a name of ours, not the student's
+                copy = checkpoint_copy(private, len(copies))
                 digests[slot] = save(source, copy)
                 copies[slot] = copy
                 is_empty = copy.stat().st_size == 0
@@ -192,117 +275,3 @@ def save(pieces: Iterator[bytes], path: Path) -> str:
 def bounded(texts: list[str], most: int) -> tuple[str, ...]:
     rest = len(texts) - most
     return tuple(texts) if rest <= 0 else (*texts[:most], f"and {rest:,} more")
-
-
-def choose(
-    listed: Iterable[Entry], limits: Limits, problems: list[str]
-) -> tuple[dict[str, Entry], set[str]]:
-    """Return the entries that count, by what they are for, and the names of the others."""
-    entries, ignored = [], set()
-    for entry in sorted(listed, key=lambda entry: entry.parts):
-        clutter = next((n for n, part in enumerate(entry.parts, 1) if part in CLUTTER), 0)
-        if clutter:
-            ignored.add(visible("/".join(entry.parts[:clutter])) + "/")
-        elif entry.parts:
-            entries.append(entry)
-    root = find_root(entries)
-    depth = len(root)
-    is_flat = not any(e.parts[: depth + 1] == (*root, LAB) for e in entries)
-    slots: dict[str, Entry] = {}
-    chosen: list[Entry] = []
-    odd_names: set[str] = set()
-    for entry in entries:
-        rest = entry.parts[depth:] if entry.parts[:depth] == root else ()
-        slot = "/".join(rest)
-        if is_flat and slot in STUDENT_FILES:
-            slot = f"{LAB}/{slot}"
-        is_run = len(rest) == 3 and rest[0] == RUNS and rest[2] in (LOG_NAME, CHECKPOINT_NAME)
-        if is_run:
-            slot = unicodedata.normalize("NFC", slot)  # macOS takes accents apart
-        if slot in FIXED or (is_run and RUN_NAME.fullmatch(slot.split("/")[1])):
-            slots[slot] = entry
-            chosen.append(entry)
-            continue
-        if is_run:
-            odd_names.add(visible(rest[1]))
-        elif entry.kind in (LINK, HARD_LINK, SPECIAL, CLOSED) and (
-            rest in ((LAB,), (RUNS,)) or (len(rest) == 2 and rest[0] == RUNS)
-        ):
-            problems.append(f"{visible(slot)} {entry.kind}")
-        if entry.kind != FOLDER:
-            ignored.add(visible("/".join(entry.parts)))
-    check_unambiguous(entries, chosen)
-    if odd_names:
-        problems.append(
-            f"runs/ holds names that are not plain, such as {min(odd_names)!r}: these runs were "
-            "ignored (use letters, digits, '-' and '_')"
-        )
-    runs = sorted({slot.split("/")[1] for slot in slots if slot.startswith(f"{RUNS}/")})
-    if len(runs) > limits.runs:
-        problems.append(f"runs/ holds {len(runs):,} runs: only the first {limits.runs} were read")
-        late = tuple(f"{RUNS}/{run}/" for run in runs[limits.runs :])
-        slots = {slot: entry for slot, entry in slots.items() if not slot.startswith(late)}
-    return slots, ignored
-
-
-def find_root(entries: list[Entry]) -> tuple[str, ...]:
-    """Return the shallowest folder that holds ``lab3/``, or else something else that counts.
-
-    Raises SubmissionError when there are several.
-    """
-    labs, solved, others = set(), set(), set()
-    for entry in entries:
-        parts = entry.parts
-        for number, part in enumerate(parts):
-            is_run = parts[:number][-1:] == (RUNS,)  # which may be called lab3
-            if part == LAB and not is_run and (number < len(parts) - 1 or entry.kind != FILE):
-                labs.add(parts[:number])
-        if parts[-1] in STUDENT_FILES and parts[-2:-1] == (LAB,):
-            solved.add(parts[:-2])
-        if parts[-1] in (*STUDENT_FILES, REPORT_NAME):
-            others.add(parts[:-1])
-        elif parts[-1] in (LOG_NAME, CHECKPOINT_NAME) and parts[-3:-2] == (RUNS,):
-            others.add(parts[:-3])
-    roots = labs or others or {()}
-    top = min(map(len, roots))
-    root, *more = sorted(root for root in roots if len(root) == top)
-    if more:
-        both = " and ".join(repr(visible("/".join(r))) for r in (root, more[0]))
-        raise SubmissionError(f"holds several submissions, in {both}: keep one")
-    inner = root
-    while inner in labs and inner not in solved:  # the wrapping folder may be called lab3, too
-        inner = (*inner, LAB)
-    return inner if inner in solved else root
-
-
-def check_unambiguous(entries: list[Entry], chosen: list[Entry]) -> None:
-    """Raise SubmissionError when a file that counts is there twice for someone.
-
-    That is so for equal names, for names that only some systems tell apart, for names that look
-    the same, and for a link or file where a folder is.
-    """
-    seen: dict[tuple[str, ...], tuple[tuple[str, ...], bool]] = {}
-    twice: set[tuple[str, ...]] = set()
-    for entry in entries:
-        looks = tuple(map(look, entry.parts))
-        for number in range(1, len(looks) + 1):
-            is_folder = number < len(looks) or entry.kind in (FOLDER, CLOSED)
-            this = (entry.parts[:number], is_folder)
-            if seen.setdefault(looks[:number], this) is not this and (
-                not is_folder or seen[looks[:number]] != this
-            ):
-                twice.add(looks[:number])
-    for entry in chosen:
-        for number in range(1, len(entry.parts) + 1):
-            if tuple(map(look, entry.parts[:number])) in twice:
-                raise SubmissionError(
-                    f"holds {visible('/'.join(entry.parts[:number]))!r} twice, or beside a name "
-                    "that looks the same: keep one"
-                )
-
-
-@lru_cache(maxsize=1 << 16)
-def look(part: str) -> str:
-    """Return the same for names that look alike or are the same on some system."""
-    seen = visible(part, instead="", length=NAME_LENGTH)
-    return unicodedata.normalize("NFKC", seen).casefold().rstrip(". ")

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, BinaryIO, TypeVar
 
@@ -12,10 +13,13 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from lab3.errors import LabError
 from lab3.log.certificate import Certificate
 from lab3.log.records import Analysis, End, Epoch, Quantized, Record, Result, Resume, Start
+from lab3.units import megabytes
 
 LOG_NAME = "run.jsonl"
 CHECKPOINT_NAME = "model.pt"  # the finished network
 STATE_NAME = "training.pt"  # everything needed to go on; gone when the run is complete
+LINE_BYTES = 4_000_000  # twice what the longest analysis takes
+SHOWN, MESSAGE = 60, 240  # characters of a field or value that is wrong, and of what is said
 AnyRecord = Annotated[
     Start | Resume | Epoch | Quantized | Analysis | End | Result | Certificate,
     Field(discriminator="event"),
@@ -44,31 +48,31 @@ class RunLog:
     def name(self) -> str:
         return self.path.parent.name
 
-    @property
+    @cached_property
     def start(self) -> Start:
         return next(self._all(Start))
 
-    @property
+    @cached_property
     def epochs(self) -> list[Epoch]:
         return list(self._all(Epoch))
 
-    @property
+    @cached_property
     def quantized(self) -> Quantized | None:
         return next(reversed([*self._all(Quantized)]), None)
 
-    @property
+    @cached_property
     def analysis(self) -> Analysis | None:
         return next(reversed([*self._all(Analysis)]), None)
 
-    @property
+    @cached_property
     def end(self) -> End | None:
         return next(self._all(End), None)
 
-    @property
+    @cached_property
     def result(self) -> Result | None:
         return next(reversed([*self._all(Result)]), None)
 
-    @property
+    @cached_property
     def certificate(self) -> Certificate | None:
         """The last certificate, if it is about the run's checkpoint."""
         last = next(reversed([*self._all(Certificate)]), None)
@@ -98,33 +102,37 @@ def read_log(run: Path) -> RunLog:
     """
     path = run / LOG_NAME
     try:
-        content = path.read_bytes()
+        return parse_log(path, path.read_bytes())
     except OSError as error:
         raise RunLogError(f"{path} can't be read: {error.strerror}") from None
+
+
+def parse_log(path: Path, content: bytes) -> RunLog:
+    """Return the log that a file holds; ``path`` is what errors call it. See ``read_log``."""
     *lines, tail = content.split(b"\n")
     if is_torn := not _is_record(tail) and tail != b"":
         tail = b""
     records: list[AnyRecord] = []
     numbers = []
+    epochs = 0
     for number, line in enumerate([*lines, tail], 1):
-        if line.strip():
-            records.append(_parse(path, number, line))
-            numbers.append(number)
-            _check_epoch(path, number, records)
+        if not line.strip():
+            continue
+        record = _parse(path, number, line)
+        if isinstance(record, Epoch):
+            epochs += 1
+            if record.epoch != epochs:
+                raise RunLogError(f"{path}:{number}: epoch: expected {epochs}, got {record.epoch}")
+        records.append(record)
+        numbers.append(number)
     if not records or not isinstance(records[0], Start):
         raise RunLogError(f"{path}:1: event: a log begins with a start record")
     return RunLog(path, tuple(records), is_torn, tuple(numbers))
 
 
-def _check_epoch(path: Path, number: int, records: list[AnyRecord]) -> None:
-    """Raise RunLogError unless epochs are numbered 1, 2, 3, ..."""
-    count = sum(isinstance(record, Epoch) for record in records)
-    last = records[-1]
-    if isinstance(last, Epoch) and last.epoch != count:
-        raise RunLogError(f"{path}:{number}: epoch: expected {count}, got {last.epoch}")
-
-
 def _is_record(line: bytes) -> bool:
+    if len(line) > LINE_BYTES:
+        return False
     try:
         RECORD.validate_json(line)
     except ValidationError:
@@ -133,14 +141,19 @@ def _is_record(line: bytes) -> bool:
 
 
 def _parse(path: Path, number: int, line: bytes) -> AnyRecord:
+    if len(line) > LINE_BYTES:
+        raise RunLogError(
+            f"{path}:{number}: line: a record has at most {megabytes(LINE_BYTES)}, "
+            f"got {megabytes(len(line))}"
+        )
     try:
         return RECORD.validate_json(line)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"][1:]) or "line"
-        shown = repr(first["input"])
-        given = f", got {shown[:60]}" if first["type"] != "missing" else ""
-        raise RunLogError(f"{path}:{number}: {field}: {first['msg']}{given}") from None
+        field = ".".join(str(part)[:SHOWN] for part in first["loc"][1:]) or "line"
+        given = f", got {repr(first['input'])[:SHOWN]}" if first["type"] != "missing" else ""
+        message = first["msg"][:MESSAGE]
+        raise RunLogError(f"{path}:{number}: {field}: {message}{given}") from None
 
 
 def begin(run: Path, start: Start) -> None:
@@ -170,8 +183,9 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file beside its place and rename it: readers see the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
+    beside.unlink(missing_ok=True)  # a writer was killed, or somebody laid a link there
     try:
-        with beside.open("wb") as file:
+        with beside.open("xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
