@@ -197,6 +197,12 @@ def test_nothing_imports_answers_or_tests(room: str) -> None:
     assert not offenders(room, "solution", "tests")
 
 
+@pytest.mark.parametrize("room", ["lab3", "autograder", "tools"])
+def test_nothing_unpickles(room: str) -> None:
+    """Nor does it use what unpickles by itself; PyTorch's own reader of weights builds no more."""
+    assert not offenders(room, "pickle", "dill", "joblib", "torchvision.datasets.CIFAR10")
+
+
 @pytest.mark.parametrize("room", [T + "shared", T + "report", T + "review"])
 def test_texts_need_no_torch(room: str) -> None:
     assert not offenders(room, *PURE)

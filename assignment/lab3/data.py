@@ -9,8 +9,10 @@ from urllib.error import URLError
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
+from lab3 import cifar10
 from lab3.errors import LabError
 
 IMAGE_SIZE = 32  # the stem has stride 1: larger images cost memory, not only time
@@ -76,7 +78,7 @@ def load_data(name: str, data_dir: Path, download: bool = False) -> ImageData:
         raise DataError(f"{name} could not be fetched: {error.reason}") from error
     except OSError as error:
         raise DataError(f"{error.filename or data_dir}: {error.strerror or error}") from error
-    except Exception as error:  # damaged pickles and archives raise all kinds
+    except Exception as error:  # damaged files and archives raise all kinds
         raise DataError(
             f"{name} can't be read ({type(error).__name__}: {error}): delete its files below "
             f"{data_dir} and get them again with --download"
@@ -94,11 +96,11 @@ def load_data(name: str, data_dir: Path, download: bool = False) -> ImageData:
 def find_files(name: str, data_dir: Path) -> Path | None:
     """Return the folder that holds the files of ``fashion-mnist`` or ``cifar10``, if any."""
     if name == "cifar10":
-        folders, file = [data_dir / "cifar-10-batches-py"], "batches.meta"
+        places = [(data_dir / folder, file) for folder, file in cifar10.FOLDERS.items()]
     else:
         folders = [data_dir / "FashionMNIST" / "raw", data_dir, DEBIAN_FASHION_MNIST]
-        file = "train-images-idx3-ubyte*"
-    return next((folder for folder in folders if any(folder.glob(file))), None)
+        places = [(folder, "train-images-idx3-ubyte*") for folder in folders]
+    return next((folder for folder, file in places if any(folder.glob(file))), None)
 
 
 def _digits(data_dir: Path, download: bool) -> tuple[tuple[str, ...], Split, Split]:
@@ -144,26 +146,19 @@ def _read_idx(path: Path, header_bytes: int) -> Tensor:
 
 
 def _cifar10(data_dir: Path, download: bool) -> tuple[tuple[str, ...], Split, Split]:
-    """CIFAR-10 (Krizhevsky, 2009), read by torchvision from ``cifar-10-batches-py``."""
-    from torchvision.datasets import CIFAR10
-
-    class AnyCIFAR10(CIFAR10):
-        """CIFAR-10's format without its checksums, so that a part of it can be read too."""
-
-        train_list = [(name, None) for name, _ in CIFAR10.train_list]
-        test_list = [(name, None) for name, _ in CIFAR10.test_list]
-        meta = {**CIFAR10.meta, "md5": None}
-
-    if not download and find_files("cifar10", data_dir) is None:
+    """CIFAR-10 (Krizhevsky, 2009), of the python or the binary version."""
+    if download and find_files("cifar10", data_dir) is None:
+        cifar10.download(data_dir)
+    folder = find_files("cifar10", data_dir)
+    if folder is None:
         raise DataError(
             f"cifar10 is not in {data_dir}: get it with --download (170 MB), name the folder that "
             "holds cifar-10-batches-py with --data-dir, or use --dataset digits, which needs no "
             "files"
         )
-    labelled, test = (AnyCIFAR10(str(data_dir), train=t, download=download) for t in (True, False))
+    classes, labelled, test = cifar10.read(folder)
 
-    def split(part: CIFAR10) -> Split:
-        images = torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous()
-        return Split(images, torch.tensor(part.targets))
+    def split(images: NDArray[np.uint8], labels: list[int]) -> Split:
+        return Split(torch.from_numpy(images.copy()), torch.tensor(labels))
 
-    return tuple(labelled.classes), split(labelled), split(test)
+    return classes, split(*labelled), split(*test)
