@@ -16,29 +16,36 @@ from autograder.host.sandbox import WALLED, Sandbox, Tier
 from autograder.measuring import Counting
 from autograder.results import CheckResult, Grade, Visibility
 from autograder.rubric import Entry, Rubric
+from autograder.submissions.places import source_of
 from autograder.submissions.reading import Submission, open_submission
 from autograder.workers import Verdict, Workers
 from lab3 import STUDENT_FILES
 
 RUN_GROUPS = ("runs", "accuracy")
 SOLUTION = Path(__file__).resolve().parents[1] / "solution"  # of a checkout; the wheel has none
+SYSTEM_DATA = Path("/usr/share/datasets")  # what packages install
 
 
 @dataclass(frozen=True)
 class Options:
     """How to grade: behind which walls at least, on which data, and by which checks.
 
-    ``tiers`` are tried in their order. ``run_groups`` are the groups of checks that need runs;
-    without ``needs_runs`` they are left out for a submission that has none.
+    ``tiers`` are tried in their order. ``data_dir`` is made absolute at once: it stays where it is
+    when the current folder changes. By default it is the system's. ``run_groups`` are the groups
+    of checks that need runs; without ``needs_runs`` they are left out for a submission that has
+    none.
     """
 
     tiers: tuple[Tier, ...] = WALLED
-    data_dir: Path = Path("data")
+    data_dir: Path = SYSTEM_DATA
     is_exact: bool = False
     visibilities: tuple[Visibility, ...] = ("public", "hidden")
     keyword: str = ""
     run_groups: tuple[str, ...] = RUN_GROUPS
     needs_runs: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data_dir", self.data_dir.absolute())
 
     def asks(self, entry: Entry, has_runs: bool) -> bool:
         """Tell whether an entry of the rubric is asked of a submission."""
@@ -108,7 +115,8 @@ class Grader:
             self.on_event(Event("warming"))
             self.sandbox.wait_until_ready()
             with self._workers.serving(submission.name) as sandbox:
-                return self._judge(submission, sandbox)
+                grade = self._judge(submission, sandbox)
+        return grade.model_copy(update={"source": source_of(path)})
 
     def _judge(self, submission: Submission, sandbox: Sandbox) -> Grade:
         has_runs = bool(submission.runs)

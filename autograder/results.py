@@ -100,6 +100,7 @@ class Grade(Data):
     version: Literal[1] = 1
     submission: str
     submission_sha256: str
+    source: str = ""  # where the submission lay, as an absolute path
     rubric_sha256: str
     kit: str
     sources_sha256: str = ""  # of the autograder and of the given files

@@ -52,7 +52,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     T + "staff": {
         "lab3", A + "exports", A + "grading", A + "host", A + "messages", A + "results",
-        T + "grades", T + "shared",
+        A + "submissions", T + "grades", T + "shared",
     },
     T + "course": {
         "lab3", A + "exports", A + "grading", A + "host", A + "judging", A + "messages",

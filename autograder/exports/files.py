@@ -2,19 +2,47 @@
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from autograder.exports.feedback import feedback
 from autograder.exports.gradescope import gradescope
 from autograder.exports.junit import junit
-from autograder.messages import visible
+from autograder.messages import harmless, visible
 from autograder.results import Grade
 from autograder.rubric import Disclosure
+from lab3.errors import LabError
 from lab3.log.runlog import write_atomically
 
 GRADE_NAME = "grade.json"
 
 
+class TakenError(LabError):
+    """A folder holds the grade of another submission, which is not overwritten."""
+
+
+def require_free(folder: Path, source: str) -> None:
+    """Raise TakenError unless a folder is free for the grade of this submission, or holds it."""
+    file = folder / GRADE_NAME
+    remedy = "name another folder with --out, or move that one away"
+    try:
+        there = Grade.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return
+    except (OSError, ValidationError):
+        raise TakenError(f"{file} is there, and no grade that can be read: {remedy}") from None
+    if there.source != source:
+        owner = there.source or there.submission
+        raise TakenError(
+            harmless(f"{folder} holds the grade of {owner}, not of {source}: {remedy}")
+        )
+
+
 def write_files(folder: Path, grade: Grade, disclosure: Disclosure) -> list[Path]:
-    """Write ``grade.json`` for staff and what students may see; return the files."""
+    """Write ``grade.json`` for staff and what students may see; return the files.
+
+    Raises TakenError when the folder holds the grade of another submission.
+    """
+    require_free(folder, grade.source)
     for_students = visible(grade, disclosure)
     texts = {
         GRADE_NAME: grade.model_dump_json(indent=2) + "\n",

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,6 +28,7 @@ from autograder.submissions.entries import (
     too_large,
     visible,
 )
+from autograder.submissions.places import own_name, without_suffix
 from lab3 import STUDENT_FILES
 from lab3.log.records import Sha256
 from lab3.log.runlog import CHECKPOINT_NAME, LOG_NAME
@@ -168,7 +168,7 @@ def checkpoint_copy(copies: Path, number: int) -> Path:
 
 def read(path: Path, limits: Limits, private: Path) -> Submission:
     """Return a submission whose checkpoints lie in a private folder."""
-    name = path.name or path.resolve().name
+    name = own_name(path)
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
     try:
         mode = path.lstat().st_mode
@@ -191,8 +191,7 @@ def read(path: Path, limits: Limits, private: Path) -> Submission:
         if not stat.S_ISREG(before[0]):
             raise SubmissionError("is neither a folder nor a file: name the folder or archive")
         entries = archive_entries(path, file, unpacked, limits)
-        stem = re.sub(r"\.(zip|tar|tgz|tar\.gz)$", "", name, flags=re.IGNORECASE)
-        submission = collect(stem, entries, limits, private)
+        submission = collect(without_suffix(name), entries, limits, private)
         if identity(handle) != before:
             raise SubmissionError("changed while it was read: try again when it is complete")
     return submission

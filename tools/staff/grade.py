@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from pydantic import ValidationError
 from typer import Argument, Option
 
+from lab3.errors import LabError
 from lab3.units import megabytes
 from tools.grades import (
     Exact,
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from autograder.host.sandbox import Tier
     from autograder.results import Grade
 
-NEEDS_STAFF = 3  # exit code: the grading itself could not decide something
+# Exit codes: the folder holds another's grade; the grading itself could not decide something.
+TAKEN, NEEDS_STAFF = 2, 3
 
 Walls = Annotated[
     str,
@@ -43,7 +45,8 @@ def grade(
         Path | None, Argument(metavar="PATH", help="A submission: a folder or an archive.")
     ] = None,
     folder: Annotated[
-        Path | None, Option("--out", metavar="DIR", help="Where the files go; grades/NAME.")
+        Path | None,
+        Option("--out", metavar="DIR", help="Where the files go; by default grades/NAME."),
     ] = None,
     rubric_file: RubricFile = None,
     exact: Exact = False,
@@ -58,8 +61,12 @@ def grade(
 
     The code runs behind walls, without network and without a file to read or write. Writes
     ``grade.json`` (everything, for staff), and for students ``feedback.html``, ``junit.xml`` and
-    Gradescope's ``results.json``, which tell of hidden checks what the rubric allows. The exit
-    code is 3 when something needs staff before all points can be given.
+    Gradescope's ``results.json``, which tell of hidden checks what the rubric allows.
+
+    Data and grades lie where no submission decides about them: not in the submission, not behind
+    a link in it, and, unless their paths are absolute, not where you stand in a submission. A
+    folder with the grade of another submission is left as it is, and the exit code is 2. It is 3
+    when something needs staff before all points can be given.
 
     Examples:
 
@@ -76,18 +83,28 @@ def grade(
         return
     if path is None:
         raise UserError("name a submission: lab3 grade submissions/ada.zip")
-    from autograder.exports.files import write_files
+    from autograder.exports.files import TakenError, require_free, write_files
     from autograder.host.sandbox import Sandbox
+    from autograder.submissions.places import grade_name, settled, source_of
 
     tiers = tiers_of(walls)
+    data_dir = settled(data_dir, path, "--data-dir")
+    rubric_file = rubric_file and settled(rubric_file, path, "--rubric")
+    folder = settled(folder or Path("grades") / grade_name(path), path, "--out")
+    try:
+        require_free(folder, source_of(path))
+    except TakenError as error:
+        fail(error)
     with Sandbox(tiers) as sandbox, Progress(path.name) as progress:
         prepare(progress)  # the worker imports torch meanwhile
         from autograder.grading import Options, grade_path, load_rubric
 
         rubric = load_rubric(rubric_file)
         grade = grade_path(path, rubric, Options(tiers, data_dir, exact), progress, sandbox)
-    folder = folder or Path("grades") / grade.submission
-    written = write_files(folder, grade, rubric.document.hidden.at(datetime.now(UTC)))
+    try:
+        written = write_files(folder, grade, rubric.document.hidden.at(datetime.now(UTC)))
+    except TakenError as error:  # by somebody who graded at the same time
+        fail(error)
     if as_json:
         out.print_json(grade.model_dump_json())
     else:
@@ -98,6 +115,12 @@ def grade(
         say(grade.canary)
     if grade.undecided or not grade.is_canary_well:
         sys.exit(NEEDS_STAFF)
+
+
+def fail(error: LabError) -> NoReturn:
+    """End because the folder of a grade is taken."""
+    say(f"lab3: {error}")
+    sys.exit(TAKEN)
 
 
 def tiers_of(walls: str) -> tuple[Tier, ...]:
