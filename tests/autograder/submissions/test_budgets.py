@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,11 +34,8 @@ def lines(*records: object) -> bytes:
     return b"".join(r.model_dump_json().encode() + b"\n" for r in records)  # type: ignore[attr-defined]
 
 
-def no_process_is_left() -> bool:
-    try:
-        return os.waitpid(-1, os.WNOHANG) == (0, 0)
-    except ChildProcessError:
-        return True
+def children() -> set[int]:
+    return {process.pid for process in psutil.Process().children()}
 
 
 # One reading
@@ -86,11 +84,10 @@ def test_a_reading_that_fails_is_a_sentence_and_leaves_no_process(
     read: Callable[[], bytes], changes: dict[str, float], error: type[Exception], text: str
 ) -> None:
     budget = Budget(**{**vars(BUDGET), **changes})
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    before = len(os.listdir("/proc/self/fd")), children()  # noqa: PTH208
     with pytest.raises(error, match=text):
         read_within(budget, read)
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
-    assert no_process_is_left()
+    assert (len(os.listdir("/proc/self/fd")), children()) == before  # noqa: PTH208
 
 
 def test_an_answer_of_any_size_within_the_budget_comes_whole() -> None:
@@ -110,9 +107,10 @@ def test_a_reading_that_is_interrupted_leaves_no_process(monkeypatch: pytest.Mon
         raise KeyboardInterrupt
 
     monkeypatch.setattr(budgets, "receive", interrupted)
+    before = children()
     with pytest.raises(KeyboardInterrupt):
         read_within(BUDGET, asleep)
-    assert no_process_is_left()
+    assert children() == before
 
 
 # A submission and its parts
