@@ -39,6 +39,7 @@ class Options:
     tiers: tuple[Tier, ...] = WALLED
     data_dir: Path = SYSTEM_DATA
     is_exact: bool = False
+    test_set: Path | None = None
     visibilities: tuple[Visibility, ...] = ("public", "hidden")
     keyword: str = ""
     run_groups: tuple[str, ...] = RUN_GROUPS
@@ -134,7 +135,9 @@ class Grader:
             tell("judging", result.check)
 
         tell("judging", "")
-        counting = Counting(self.options.data_dir, self.options.is_exact, on_images)
+        counting = Counting(
+            self.options.data_dir, self.options.is_exact, on_images, self.options.test_set
+        )
         select = set(entries).__contains__
         return judging.grade(submission, self.rubric, sandbox, select, on_result, counting)
 

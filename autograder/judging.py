@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from autograder.claims import ClaimFailedError, Evidence
+from autograder.expected.accuracy import draw_of
 from autograder.expected.diagnoses import diagnose_fusion_error
 from autograder.expected.inputs import Inputs, inputs_for
 from autograder.host import contents
@@ -116,6 +117,7 @@ def grade(
         data_set=session.measured.runs.data_set,
         accuracy_error=rubric.document.accuracy_error,
         problems=(*foreign_modules(submission), *submission.problems),
+        notes=session.measured.notes(),
         results=with_held_up(session.results),
         seconds=round(time.monotonic() - began, 3),
     )
@@ -165,8 +167,9 @@ class Session:
         self.checks = all_checks()
         document = rubric.document
         self.seeded = {v: inputs_for(v, document.key, submission.sha256) for v in VISIBILITIES}
-        runs, order_seed = Runs(submission.runs, document.thresholds), self.seeded["hidden"].seed
-        self.measured = Measurements(runs, reader, document, counting, order_seed)
+        runs = Runs(submission.runs, document.thresholds, submission.files)
+        draw = draw_of(document.key, submission.sha256)
+        self.measured = Measurements(runs, reader, document, counting, draw)
         self._causes: dict[tuple[str, Place | None], str] = {}
         self._failure = "the check was not run"
         self._entries: list[Entry] = []

@@ -114,6 +114,7 @@ class Grade(Data):
     data_set: str | None
     accuracy_error: float  # probability that a verdict on an accuracy threshold is wrong
     problems: tuple[str, ...]  # what was wrong with the files handed in
+    notes: tuple[str, ...] = ()  # for staff alone: what to look at, none of it takes points
     results: tuple[CheckResult, ...]
     seconds: float
 

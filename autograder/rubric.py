@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from autograder.results import Visibility
 from lab3.errors import LabError
@@ -17,6 +18,9 @@ RUBRIC = Path(__file__).with_name("rubric.toml")
 Disclosure = Literal["points", "claim", "everything"]
 Points = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+HEX_DIGITS, CHARACTERS = 32, 22  # 128 random bits, at 4 and, as in Base64, at 6 a character
+DISTINCT = 8  # fewer different characters are in one of 26 million random keys of 32 hex digits
+SECRET = "secret"  # what the error of such a value is called: its text doesn't repeat it
 
 
 class RubricError(LabError):
@@ -78,6 +82,19 @@ class Document(Table):
     thresholds: dict[str, Thresholds]
     checks: dict[str, dict[str, dict[Visibility, Points]]]
 
+    @field_validator("key")
+    @classmethod
+    def key_is_random(cls, key: str) -> str:
+        """Refuse what can't hold 128 random bits: whoever guesses the key knows the draws."""
+        least = HEX_DIGITS if re.fullmatch("[0-9a-fA-F]*", key) else CHARACTERS
+        if key and (len(key) < least or len(set(key)) < DISTINCT):
+            raise PydanticCustomError(
+                SECRET,
+                "a key holds 128 random bits, or is empty: make one with "
+                "python -c 'import secrets; print(secrets.token_hex(16))'",
+            )
+        return key
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -126,7 +143,7 @@ def load(path: Path, checks: list[str]) -> Rubric:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         keys = tuple(str(part) for part in first["loc"] if part != "[key]")
-        given = f", got {first['input']!r}" if first["type"] != "missing" else ""
+        given = "" if first["type"] in ("missing", SECRET) else f", got {first['input']!r}"
         place = f"{path}:{line_of(text, keys)}"
         raise RubricError(f"{place}: {'.'.join(keys)}: {first['msg']}{given}") from None
     rubric = Rubric(path, document, hashlib.sha256(content).hexdigest())

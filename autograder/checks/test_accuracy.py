@@ -1,5 +1,6 @@
 """Part 4: accuracies, counted from checkpoints on test images that students' code never sees."""
 
+from autograder.checks.runs import ALL_RUNS, PTQ_RUN, QAT_RUN, TRAINING
 from autograder.claims import ClaimFailedError, Evidence, Tier, about
 from autograder.expected.accuracy import SLACK, drop_tier, tiers_reached
 from autograder.expected.sequential import needed
@@ -7,6 +8,8 @@ from autograder.measuring import Measurements
 from autograder.submissions.runs import Runs
 from lab3.log.records import TITLES, RunKind
 from lab3.units import percent
+
+OBSERVER = ("observer.whole_power_of_two", "observer.nearest_exponent", "observer.lower_clamp")
 
 
 def require_checkpoint(measurements: Measurements, kinds: tuple[RunKind, ...]) -> None:
@@ -23,12 +26,22 @@ def require_checkpoint(measurements: Measurements, kinds: tuple[RunKind, ...]) -
             )
 
 
-@about("runs")
+def require_origin(measurements: Measurements, kind: RunKind) -> None:
+    """Raise ClaimFailedError for a network that was not quantized from the FP32 run that counts."""
+    if not all(fact.holds for fact in measurements.origin(kind)):
+        names = measurements.runs.names
+        raise ClaimFailedError(
+            f"runs/{names[kind]}/model.pt was not made from runs/{names['train']}/model.pt: what "
+            "one loses beside the other says nothing"
+        )
+
+
+@about("runs", needs=TRAINING)
 def test_fp32(measurements: Measurements, evidence: Evidence) -> None:
     """The FP32 network reaches the accuracy that the rubric asks for."""
     tiers = measurements.thresholds.fp32
     require_checkpoint(measurements, ("train",))
-    images = len(measurements.images.order)
+    images = len(measurements.images().order)
     counts = [needed(tier.at, images) for tier in tiers]
     test = tiers_reached(measurements.answers("train"), counts)
     counted = seen_text(test.correct, test.seen, images)
@@ -55,7 +68,8 @@ def check_drop(measurements: Measurements, evidence: Evidence, kind: RunKind) ->
     tiers = sorted(measurements.thresholds.drop, key=lambda tier: tier.at)
     measurements.runs.log(kind)
     require_checkpoint(measurements, ("train", kind))
-    images = len(measurements.images.order)
+    images = len(measurements.images().order)
+    require_origin(measurements, kind)
     counts = [int(images * tier.at + 1e-9) for tier in tiers]
     drop = drop_tier(measurements.answers("train"), measurements.answers(kind), counts)
     lost = 100 * (drop.fp32 - drop.int8) / drop.seen
@@ -71,19 +85,31 @@ def check_drop(measurements: Measurements, evidence: Evidence, kind: RunKind) ->
     evidence.judge("", share=share)
 
 
-@about("runs")
+@about("runs", needs=PTQ_RUN, follows=("runs.ptq_weights",))
 def test_ptq_drop(measurements: Measurements, evidence: Evidence) -> None:
     """PTQ loses no more accuracy than the rubric allows."""
     check_drop(measurements, evidence, "ptq")
 
 
-@about("runs")
+@about("runs", needs=QAT_RUN, follows=("runs.qat_weights",))
 def test_qat_drop(measurements: Measurements, evidence: Evidence) -> None:
     """QAT loses no more accuracy than the rubric allows."""
     check_drop(measurements, evidence, "qat")
 
 
-@about("runs")
+@about("runs", needs=PTQ_RUN, follows=(*OBSERVER, "runs.checkpoints"))
+def test_ptq_scales(measurements: Measurements, evidence: Evidence) -> None:
+    """The scales of PTQ are those of the FP32 weights and of the calibration images."""
+    images, facts = measurements.calibrated()
+    wrong = [fact for fact in facts if not fact.holds]
+    what = f"scales of the FP32 weights and of {images:,} calibration images"
+    evidence.add(what, "all", f"{len(facts) - len(wrong)} of {len(facts)}", not wrong)
+    for fact in wrong:
+        evidence.add(fact.question, fact.expected, fact.got, fact.holds)
+    evidence.judge("lab3 ptq shows the observers the first training images of the split.")
+
+
+@about("runs", needs=ALL_RUNS)
 def test_quantized_size(measurements: Measurements, evidence: Evidence) -> None:
     """The INT8 checkpoints are as small as INT8 networks are."""
     most, runs = measurements.thresholds.largest_bytes, measurements.runs
@@ -106,16 +132,16 @@ def is_a_quarter(runs: Runs, size: int) -> bool:
     return end is not None and size < 0.4 * end.checkpoint_bytes
 
 
-@about("runs")
+@about("runs", needs=ALL_RUNS)
 def test_claims(measurements: Measurements, evidence: Evidence) -> None:
     """The accuracies that the logs claim are those of the checkpoints."""
     tiers = measurements.thresholds.fp32
     for kind in TITLES:
         log, name = measurements.runs.log(kind), measurements.runs.names[kind]
         require_checkpoint(measurements, (kind,))
-        images = len(measurements.images.order)
+        images = len(measurements.images("published").order)
         counts = [needed(tier.at, images) for tier in tiers]
-        test = tiers_reached(measurements.answers(kind), counts)
+        test = tiers_reached(measurements.answers(kind, "published"), counts)
         if log.result is None:
             evidence.add(f"runs/{name}", "a result", "none", holds=False)
             continue

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from autograder.checks.observing import exponent
+from autograder.checks.runs import ALL_RUNS, PTQ_RUN, QAT_RUN, TRAINING
 from autograder.claims import Evidence, about
 from autograder.expected.contract import is_shift
 from autograder.host.answers import NoAnswerError
@@ -16,7 +17,7 @@ from lab3.schedule import learning_rate
 Fact = tuple[str, object, object]  # what, expected, got
 
 
-@about("runs")
+@about("runs", needs=ALL_RUNS)
 def test_logs(runs: Runs, evidence: Evidence) -> None:
     """There is a complete run log of FP32, PTQ and QAT, each with a result on the test images."""
     for kind, title in TITLES.items():
@@ -33,7 +34,7 @@ def test_logs(runs: Runs, evidence: Evidence) -> None:
     evidence.judge("lab3 train, lab3 ptq, lab3 qat and lab3 evaluate write them.")
 
 
-@about("runs")
+@about("runs", needs=TRAINING)
 def test_consistency(runs: Runs, evidence: Evidence) -> None:
     """The logs agree with themselves and with each other."""
     if not runs.names:
@@ -107,7 +108,7 @@ def shown(value: object) -> str:
     return f"{text[:12]}..." if len(text) == 64 else text
 
 
-@about("runs")
+@about("runs", needs=ALL_RUNS)
 def test_checkpoints(measurements: Measurements, evidence: Evidence) -> None:
     """Each checkpoint is the file that its log describes, and fits the lab's network."""
     runs = measurements.runs
@@ -146,3 +147,23 @@ def observe_checkpoint(measurements: Measurements, evidence: Evidence, kind: Run
         got = ", ".join(f"{name} {exponent(scale)}" for name, scale in list(odd.items())[:3])
         got = got or f"all {len(scales)} are"
         evidence.add(f"{what}: scales", "2**-S with 0 <= S <= 8", got, not odd)
+
+
+@about("runs", needs=PTQ_RUN, follows=("runs.checkpoints",))
+def test_ptq_weights(measurements: Measurements, evidence: Evidence) -> None:
+    """The weights and biases of PTQ are those of the FP32 checkpoint, rounded to INT8."""
+    observe_origin(measurements, evidence, "ptq")
+    evidence.judge("PTQ trains nothing: fusing and rounding the FP32 weights gives its integers.")
+
+
+@about("runs", needs=QAT_RUN, follows=("runs.checkpoints",))
+def test_qat_weights(measurements: Measurements, evidence: Evidence) -> None:
+    """QAT trained the weights of the FP32 checkpoint on: neither PTQ's nor another network's."""
+    observe_origin(measurements, evidence, "qat")
+    evidence.judge("lab3 qat begins with the FP32 weights and trains them for the INT8 grid.")
+
+
+def observe_origin(measurements: Measurements, evidence: Evidence, kind: RunKind) -> None:
+    """Observe what a run's checkpoint has of the FP32 run's."""
+    for fact in measurements.origin(kind):
+        evidence.add(fact.question, fact.expected, fact.got, fact.holds)

@@ -4,6 +4,7 @@ A checkpoint's numbers are put into the reference network. Images come in a secr
 counting stops as soon as the verdict is certain.
 """
 
+import hmac
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ import torch
 from torch import Tensor
 
 from autograder.expected.checkpoints import Restored
-from autograder.expected.sequential import FIRST_LOOK, SequentialTest, bounds
-from lab3.data import ImageData
+from autograder.expected.sequential import FIRST_LOOK, SequentialTest, bounds, refutes_at_most
+from lab3.data import ImageData, Split
 from lab3.engines import engine, exact_engines, use_fastest_engine
 from lab3.log.records import TITLES
 
 THREADS = torch.get_num_threads()  # as many as PyTorch takes by itself
+CHANCE = Fraction(1, 10**6)  # that staff looks at honest runs: once in thousands of courses
 SLACK = Fraction(1, 500)  # of all images: other processors round FP32 differently
+FP32_BATCH, INT8_BATCH = 8, 32  # images; FP32 batches above 16 spill the cache
 OnImages = Callable[[str, int, int], None]  # title of the network, images seen, all images
 
 
@@ -27,10 +30,12 @@ OnImages = Callable[[str, int, int], None]  # title of the network, images seen,
 class CountedImages:
     """The images that accuracies are counted on, in the order in which they are looked at.
 
-    ``error`` is the probability that a verdict is wrong; with ``is_exact`` all images are seen.
+    ``data`` tells how they are normalised. ``error`` is the probability that a verdict is wrong;
+    with ``is_exact`` all images are seen.
     """
 
     data: ImageData
+    split: Split
     order: Tensor  # (N,)
     error: float
     is_exact: bool
@@ -39,6 +44,27 @@ class CountedImages:
     @property
     def first_look(self) -> int:
         return len(self.order) if self.is_exact else FIRST_LOOK
+
+
+def draw_of(key: str, submission_sha256: str) -> bytes:
+    """Return the secret that orders the images of a submission; empty without a key.
+
+    What anybody can compute is no secret: a submission could be varied until the first images of
+    its order happen to be those that it gets right.
+    """
+    return hmac.digest(key.encode(), submission_sha256.encode(), "sha256") if key else b""
+
+
+def order_of(count: int, draw: bytes) -> Tensor:
+    """Return a permutation of ``count`` images, (count,), on which every bit of ``draw`` acts.
+
+    Without a draw it is the order in which they lie.
+    """
+    if not draw:
+        return torch.arange(count)
+    # A generator seeded with the draw would take only as many of its bits as its seed has.
+    ranks = [hmac.digest(draw, place.to_bytes(4, "big"), "sha256") for place in range(count)]
+    return torch.tensor(sorted(range(count), key=ranks.__getitem__))
 
 
 class Answers:
@@ -50,26 +76,23 @@ class Answers:
         self.seen = 0
         self._engine = ""  # FP32 needs none
         is_int8 = restored.kind != "train"
-        self._batch = 32 if is_int8 else 8  # FP32 batches above 16 spill the cache
-        data = images.data
+        self._batch = INT8_BATCH if is_int8 else FP32_BATCH
         if is_int8:
-            first = data.normalise(data.test.images[: self._batch])
+            first = images.data.normalise(images.split.images[: self._batch])
             with all_threads(), engine(exact_engines()[0]):
                 self._network, self._engine = use_fastest_engine(restored.build, first)
         else:
             self._network = restored.build()
-            self._network.fuse_model()  # type: ignore[operator]
-            self._network.to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def first(self, count: int) -> Tensor:
         """Return, for the first ``count`` images of the order, whether each is right."""
-        data, order = self.images.data, self.images.order
+        data, split, order = self.images.data, self.images.split, self.images.order
         with all_threads(), engine(self._engine) if self._engine else nullcontext():
             while self.seen < count:
                 part = order[self.seen : min(count, self.seen + self._batch)]  # (B,)
-                logits = self._network(data.normalise(data.test.images[part]))  # (B, classes)
-                self._right.append(logits.argmax(1) == data.test.labels[part])
+                logits = self._network(data.normalise(split.images[part]))  # (B, classes)
+                self._right.append(logits.argmax(1) == split.labels[part])
                 self.seen += len(part)
                 self.images.on_images(self._title, self.seen, len(order))
         return torch.cat(self._right)[:count]
@@ -125,3 +148,16 @@ def drop_tier(fp32: Answers, int8: Answers, tiers: Sequence[int]) -> Drop:
             reached = next((i for i, v in enumerate(verdicts) if v), None)
             return Drop(look, int(a.sum()), int(b.sum()), reached)
     raise AssertionError("all images decide every tier")
+
+
+def is_far_above(right: Tensor, beside: Tensor) -> bool:
+    """Tell whether a network gets more of some images right than chance explains beside others.
+
+    Both say which images are right. Had it been trained on neither, the images would be one lot, of
+    which some are right and some happen to be called these: the number right among them is
+    hypergeometric, which holds the noise of both shares (Fisher's exact test). That the best epoch
+    was chosen by the others only makes a network look worse on these.
+    """
+    of_both = int(right.sum()) + int(beside.sum())
+    images = len(right) + len(beside)
+    return refutes_at_most(images, of_both, len(right), int(right.sum()), CHANCE)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from autograder.expected.reference import ARCHITECTURES, build, quantized
 from autograder.host.answers import NoAnswerError
 from autograder.inside.questions import Checkpoint, Qparams, StoredTensor
 from lab3 import eager
+from lab3.data import IMAGE_SIZE
 from lab3.log.records import RunKind, Start
 
 
@@ -93,7 +95,7 @@ def require_usable(
 def from_numbers(layers: Sequence[int], num_classes: int, width: int, numbers: Int8Numbers) -> Any:
     """Return an INT8 reference network that computes with a checkpoint's integers.
 
-    Raises KeyError or ValueError when a layer is missing or has another shape.
+    Raises KeyError or ValueError when a layer is missing or unknown or has another shape.
     """
     network = build(layers, num_classes, width)
     for parameter in network.parameters():
@@ -111,8 +113,13 @@ def from_numbers(layers: Sequence[int], num_classes: int, width: int, numbers: I
         for n, m in network.named_modules()
         if isinstance(m, eager.QuantizedConv2d | eager.QuantizedLinear)
     }
-    if unknown := sorted(set(numbers.layers) - set(modules)):
-        raise ValueError(f"{unknown[0]} is no layer of the fused network")
+    rest = {
+        n
+        for n, m in network.named_modules()
+        if isinstance(m, eager.Quantize | eager.QuantizedFunctional)
+    }
+    if unknown := sorted({*numbers.layers} - {*modules} | {*numbers.activations} - rest):
+        raise ValueError(f"{unknown[0][:60]} is no layer of the fused network")
     for name, module in modules.items():
         of = numbers.layers[name]
         if of.weight.dtype != torch.int8 or of.weight.shape != module.weight().shape:
@@ -124,13 +131,35 @@ def from_numbers(layers: Sequence[int], num_classes: int, width: int, numbers: I
     return network.eval()
 
 
+@torch.inference_mode()
+def input_scales(network: nn.Module) -> dict[str, float]:
+    """Return the scale of what each layer of an INT8 network takes, found by computing an image."""
+    scales: dict[str, float] = {}
+    for name, module in network.named_modules():
+        if isinstance(module, eager.QuantizedConv2d | eager.QuantizedLinear):
+
+            def note(_module: nn.Module, inputs: tuple[Tensor], name: str = name) -> None:
+                scales[name] = inputs[0].q_scale()
+
+            module.register_forward_pre_hook(note)
+    network(torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE))
+    return scales
+
+
 @dataclass(frozen=True)
 class Restored:
-    """How to build the reference network of a run with its checkpoint's numbers, and all scales."""
+    """The reference network of a run with its checkpoint's numbers.
+
+    ``build`` makes the INT8 network anew; of FP32 it always returns the same network, fused.
+    """
 
     kind: RunKind
     build: Callable[[], nn.Module]
-    scales: Mapping[str, float]
+    numbers: Int8Numbers | None = None  # of INT8
+
+    @property
+    def scales(self) -> dict[str, float]:
+        return self.numbers.scales() if self.numbers else {}
 
 
 def restore(start: Start, checkpoint: Checkpoint) -> Restored:
@@ -147,12 +176,15 @@ def restore(start: Start, checkpoint: Checkpoint) -> Restored:
         state = {name: entry.values for name, entry in checkpoint.entries.items()}
         check_keys(build(*shape).state_dict(), state)
 
+        @cache
         def build_fp32() -> nn.Module:
-            network: nn.Module = build(*shape)
+            network = build(*shape)
             network.load_state_dict(state)
-            return network.eval()
+            network.eval().fuse_model()
+            fused: nn.Module = network.to(memory_format=torch.channels_last)
+            return fused
 
-        return Restored(start.kind, build_fp32, {})
+        return Restored(start.kind, build_fp32)
     numbers = Int8Numbers.read(checkpoint.entries)
 
     def build_int8() -> nn.Module:
@@ -165,7 +197,7 @@ def restore(start: Start, checkpoint: Checkpoint) -> Restored:
         raise NoAnswerError(
             "failed", f"the checkpoint doesn't fit an INT8 {start.arch}: {str(error)[:200]}"
         ) from None
-    return Restored(start.kind, build_int8, numbers.scales())
+    return Restored(start.kind, build_int8, numbers)
 
 
 def check_keys(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> None:

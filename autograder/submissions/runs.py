@@ -1,14 +1,17 @@
 """The runs of a submission: their logs, and which of them count."""
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from autograder.submissions.budgets import Budget, StalledError, UnreadableError, read_within
 from autograder.submissions.reading import Run
+from lab3 import STUDENT_FILES
 from lab3.errors import LabError
 from lab3.log.records import TITLES, RunKind
 from lab3.log.runlog import LOG_NAME, RunLog, RunLogError, parse_log
@@ -26,11 +29,26 @@ class MissingRunError(LabError):
 class Runs:
     """The runs that were handed in, read when a check asks for them.
 
-    ``data_sets`` are those of the course; a run on another one doesn't count.
+    ``data_sets`` are those of the course; a run on another one doesn't count. ``files`` is the
+    code that was handed in with them.
     """
 
-    def __init__(self, runs: Mapping[str, Run], data_sets: Collection[str]) -> None:
+    def __init__(
+        self,
+        runs: Mapping[str, Run],
+        data_sets: Collection[str],
+        files: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
         self.handed_in, self.data_sets = runs, list(data_sets)
+        self._files = files
+
+    @property
+    def code_sha256(self) -> str:
+        """What the logs of runs of the code that was handed in say of it."""
+        digest = hashlib.sha256()
+        for name in STUDENT_FILES:
+            digest.update(name.encode() + b"\0" + self._files.get(name, b"") + b"\0")
+        return digest.hexdigest()
 
     @cached_property
     def logs(self) -> dict[str, RunLog | str]:

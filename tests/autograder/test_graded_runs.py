@@ -1,6 +1,5 @@
 """Run logs and checkpoints as they are graded: honest ones, and one lie at a time."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -12,96 +11,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder import judging
 from autograder.expected.sequential import bounds, refutes_at_least, refutes_at_most
-from autograder.host.sandbox import Sandbox
-from autograder.measuring import Counting
-from autograder.results import CheckResult, Grade
-from autograder.rubric import Rubric, Thresholds, Tier
-from autograder.submissions.reading import open_submission
-from lab3.data import load_data
+from autograder.rubric import Tier
 from lab3.log.runlog import read_log
-from tests.conftest import SOLUTION, SOLVED
-from tests.making.grading import RUBRIC
-from tools.running import workspace
-from tools.running.evaluating import evaluate_runs
-from tools.running.quantizing import ptq_run, qat_run
-from tools.running.training import recipe, train_run
-
-Log = list[dict[str, Any]]
-EASY = Thresholds(
-    fp32=(Tier(at=0.2, share=1.0), Tier(at=0.15, share=0.5)),
-    drop=(Tier(at=0.5, share=1.0), Tier(at=0.9, share=0.5)),
-    largest_bytes=25_000_000,
+from tests.making.graded_runs import (
+    EASY,
+    Grader,
+    Log,
+    failing,
+    record,
+    rewrite,
+    with_thresholds,
 )
-
-
-def with_thresholds(**tables: Thresholds) -> Rubric:
-    return replace(RUBRIC, document=RUBRIC.document.model_copy(update={"thresholds": tables}))
-
-
-@pytest.fixture(scope="session")
-def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A submission whose runs were really made: one epoch of a narrow network on the digits."""
-    folder = tmp_path_factory.mktemp("honest")
-    runs = folder / "runs"
-    data = load_data("digits", folder)
-    used = workspace.use_code(SOLUTION)
-    hyper = recipe("digits", {"epochs": 2, "learning_rate": 0.02})
-    train_run(runs / "fp32", data, hyper, used, "resnet14", 8)
-    ptq_run(runs / "ptq", runs / "fp32", data, used)
-    qat_run(runs / "qat", runs / "fp32", data, used, {"epochs": 1, "learning_rate": 0.002})
-    evaluate_runs(runs, ["fp32", "ptq", "qat"], folder, data=data)
-    (folder / "lab3").mkdir()
-    for name, content in SOLVED.items():
-        (folder / "lab3" / name).write_bytes(content)
-    return folder
-
-
-@pytest.fixture
-def submission(honest: Path, tmp_path: Path) -> Path:
-    """A copy of the honest submission, to be changed by the test."""
-    import shutil
-
-    return Path(shutil.copytree(honest, tmp_path / "submission"))
-
-
-Grader = Callable[..., dict[str, CheckResult]]
-
-
-@pytest.fixture
-def grade_runs(sandbox: Sandbox, tmp_path: Path) -> Grader:
-    """Grades the runs of a submission, not its code."""
-
-    def run(path: Path, rubric: Rubric | None = None, **more: Any) -> dict[str, CheckResult]:
-        rubric = rubric or with_thresholds(digits=EASY)
-        with open_submission(path) as opened:
-            grade: Grade = judging.grade(
-                opened,
-                rubric,
-                sandbox,
-                lambda entry: entry.check.split(".")[0] in ("runs", "accuracy"),
-                counting=Counting(**{"data_dir": tmp_path, **more}),
-            )
-        return {result.check: result for result in grade.results}
-
-    return run
-
-
-def failing(results: dict[str, CheckResult]) -> set[str]:
-    return {check for check, result in results.items() if result.outcome != "passed"}
-
-
-def rewrite(run: Path, change: Callable[[Log], Log | None]) -> None:
-    """Change the records of a log."""
-    path = run / "run.jsonl"
-    log = [json.loads(line) for line in path.read_text().splitlines()]
-    log = change(log) or log
-    path.write_text("".join(json.dumps(record) + "\n" for record in log))
-
-
-def record(log: Log, event: str) -> dict[str, Any]:
-    return [r for r in log if r["event"] == event][-1]
+from tests.making.grading import RUBRIC
 
 
 def test_honest_runs_pass_every_check(honest: Path, grade_runs: Grader) -> None:
@@ -183,10 +105,15 @@ ACCURACY_OF = {
     "ptq": {"accuracy.ptq_drop", "accuracy.claims"},
     "qat": {"accuracy.qat_drop", "accuracy.claims"},
 }
+OF_PTQ = {"runs.ptq_weights", "accuracy.ptq_drop", "accuracy.ptq_scales"}
 GONE_PTQ = {
-    "runs.logs", "runs.checkpoints", "accuracy.ptq_drop", "accuracy.quantized_size",
-    "accuracy.claims",
+    "runs.logs", "runs.checkpoints", "accuracy.quantized_size", "accuracy.claims", *OF_PTQ,
 }  # fmt: skip
+ORIGINS = {
+    "fp32": {"runs.ptq_weights", "runs.qat_weights", "accuracy.ptq_scales"},
+    "ptq": {"runs.ptq_weights", "accuracy.ptq_scales"},
+    "qat": {"runs.qat_weights"},
+}
 LIES = {
     "accuracy": ("ptq", raise_accuracy, {"runs.consistency", "accuracy.claims"}),
     "accuracy and confusion": ("ptq", raise_accuracy_everywhere, {"accuracy.claims"}),
@@ -217,7 +144,7 @@ def test_without_its_checkpoint_a_result_is_claimed_not_verified(
     (submission / "runs" / run / "model.pt").unlink()
     results = grade_runs(submission)
     size = set() if run == "fp32" else {"accuracy.quantized_size"}
-    assert failing(results) == {"runs.checkpoints", *ACCURACY_OF[run], *size}
+    assert failing(results) == {"runs.checkpoints", *ACCURACY_OF[run], *ORIGINS[run], *size}
     for check in ACCURACY_OF[run]:
         assert results[check].is_claim_only
         assert results[check].earned == 0
@@ -267,8 +194,8 @@ def test_a_checkpoint_that_does_not_fit_is_named(
     broken_checkpoints()[name](submission / "runs" / "ptq" / "model.pt")
     results = grade_runs(submission)
     assert "runs.checkpoints" in failing(results)
-    assert failing(results) <= {"runs.checkpoints", "accuracy.ptq_drop", "accuracy.claims",
-                                "accuracy.quantized_size"}  # fmt: skip
+    assert failing(results) <= {"runs.checkpoints", "accuracy.claims", "accuracy.quantized_size",
+                                *OF_PTQ}  # fmt: skip
     assert {result.outcome for result in results.values()} <= {"passed", "failed"}
 
 
@@ -294,7 +221,7 @@ def test_a_data_set_that_staff_lacks_takes_no_points(submission: Path, grade_run
     results = grade_runs(submission, with_thresholds(cifar10=EASY))
     undecided = {c for c, result in results.items() if result.outcome == "grader_error"}
     assert undecided == {"accuracy.fp32", "accuracy.ptq_drop", "accuracy.qat_drop",
-                         "accuracy.claims"}  # fmt: skip
+                         "accuracy.claims", "accuracy.ptq_scales"}  # fmt: skip
     assert "cifar10 is not in" in results["accuracy.fp32"].said
 
 

@@ -50,6 +50,14 @@ def grade(
     ] = None,
     rubric_file: RubricFile = None,
     exact: Exact = False,
+    test_set: Annotated[
+        Path | None,
+        Option(
+            "--test-set",
+            metavar="PATH",
+            help="A private test set: an .npz of images and labels, or a data set's folder.",
+        ),
+    ] = None,
     walls: Walls = "landlock",
     as_json: Json = False,
     schema: Annotated[
@@ -83,13 +91,17 @@ def grade(
         return
     if path is None:
         raise UserError("name a submission: lab3 grade submissions/ada.zip")
+    if test_set is not None and not test_set.exists():
+        raise UserError(f"--test-set {test_set}: there is no such file or folder")
     from autograder.exports.files import TakenError, require_free, write_files
     from autograder.host.sandbox import Sandbox
+    from autograder.messages import harmless
     from autograder.submissions.places import grade_name, settled, source_of
 
     tiers = tiers_of(walls)
     data_dir = settled(data_dir, path, "--data-dir")
     rubric_file = rubric_file and settled(rubric_file, path, "--rubric")
+    test_set = test_set and settled(test_set, path, "--test-set")
     folder = settled(folder or Path("grades") / grade_name(path), path, "--out")
     try:
         require_free(folder, source_of(path))
@@ -100,7 +112,8 @@ def grade(
         from autograder.grading import Options, grade_path, load_rubric
 
         rubric = load_rubric(rubric_file)
-        grade = grade_path(path, rubric, Options(tiers, data_dir, exact), progress, sandbox)
+        options = Options(tiers, data_dir, exact, test_set)
+        grade = grade_path(path, rubric, options, progress, sandbox)
     try:
         written = write_files(folder, grade, rubric.document.hidden.at(datetime.now(UTC)))
     except TakenError as error:  # by somebody who graded at the same time
@@ -110,6 +123,8 @@ def grade(
     else:
         print_grade(f"Grade of {grade.submission}", grade)
         print_walls(grade)
+    for note in grade.notes:
+        say(f"for staff: {harmless(note)}")
     say(f"wrote {', '.join(path.name for path in written)} to {folder}")
     if not grade.is_canary_well:
         say(grade.canary)
@@ -169,7 +184,7 @@ def explain(
         "hidden inputs": f"seed {grade.seed}",
         "accuracy": f"a verdict is wrong with a probability of at most {grade.accuracy_error:g}",
     }
-    for name, fact in facts.items():
+    for name, fact in [*facts.items(), *(("for staff", note) for note in grade.notes)]:
         out.print(f"{name:<14} {harmless(fact)}", markup=False)
     for result in results:
         out.print(f"\n{describe(result)}", markup=False)
