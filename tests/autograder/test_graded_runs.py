@@ -49,6 +49,15 @@ def test_early_stopping_looks_at_fewer_images(honest: Path, grade_runs: Grader) 
     assert 0 < min(seen.values()) < 359
 
 
+def test_without_a_key_every_image_is_looked_at(honest: Path, grade_runs: Grader) -> None:
+    """An order that can be computed can be chosen, by any change to what is handed in."""
+    lenient = EASY.model_copy(update={"drop": (Tier(at=1.0, share=1.0),)})
+    results = grade_runs(honest, with_thresholds(key="", digits=lenient))
+    for check in ("fp32", "ptq_drop", "qat_drop", "claims"):
+        for observation in results[f"accuracy.{check}"].observations:
+            assert "359" in observation.got
+
+
 def test_tiers_give_their_share(honest: Path, grade_runs: Grader) -> None:
     hard = EASY.model_copy(update={"fp32": (Tier(at=1.0, share=1.0), Tier(at=0.15, share=0.5))})
     result = grade_runs(honest, with_thresholds(digits=hard))["accuracy.fp32"]

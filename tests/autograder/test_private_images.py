@@ -1,5 +1,6 @@
 """Private test sets: what is read, what is refused, and what they change in a grade."""
 
+import io
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -56,12 +57,18 @@ def bare_pickle(path: Path) -> None:
     path.write_bytes(pickle.dumps(Trap(path.with_name("sprung"))))
 
 
+def single(path: Path) -> None:
+    content = io.BytesIO()
+    np.save(content, IMAGES)
+    path.write_bytes(content.getvalue())
+
+
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "pickled labels": (trap, "can't be read"),
     "a pickle": (bare_pickle, "can't be read"),
     "text": (lambda path: path.write_text("labels"), "can't be read"),
     "nothing": (lambda path: path.write_bytes(b""), "can't be read"),
-    "a single array": (lambda path: np.save(path.open("wb"), IMAGES), "can't be read"),
+    "a single array": (single, "can't be read"),
     "no labels": (lambda path: np.savez(path, images=IMAGES), "labels"),
     "floats": (lambda path: written(path, images=IMAGES / 255), "images are float64"),
     "other size": (lambda path: written(path, images=IMAGES[:, :28, :28]), "make them uint8"),
