@@ -109,7 +109,7 @@ def test_each_bullet_of_the_contract_is_a_claim() -> None:
         "S stays within 0 and max_shift_amount.": "S stays within 0 and max_shift_amount:",
         "quant comes first and dequant last: between them a converted network computes on "
         "integers.": "quant comes first and dequant last:",
-        "The two meet in self.add_relu(out, identity).": "two meet in self.add_relu(out, identity):",
+        "The two meet in self.add_relu(out, identity).": "meet in self.add_relu(out, identity):",
         "The addition and its ReLU are one operation of self.skip_add_relu: a plain + has no "
         "observer, so it can't be quantized.": "one operation of self.skip_add_relu",
     }

@@ -117,7 +117,15 @@ def one_weight(state: State) -> None:
 
 
 def one_bias(state: State) -> None:
-    state["conv1.bias"][0] += 2**-4
+    """By two of its steps, the product of two scales."""
+    step = float(state["quant.scale"]) * state["conv1.weight"].q_scale()
+    state["conv1.bias"][0] += 2 * step
+
+
+def hidden_behind_another(state: State) -> None:
+    """A bias that is far too large may not excuse the others of its layer."""
+    state["conv1.bias"][0] += 1e6
+    state["conv1.bias"][1] += 1.0
 
 
 def zero_point(state: State) -> None:
@@ -145,6 +153,7 @@ def shuffled(state: State) -> None:
 PTQ_CHANGES = {
     one_weight: {"runs.ptq_weights", "accuracy.ptq_drop"},
     one_bias: {"runs.ptq_weights", "accuracy.ptq_drop"},
+    hidden_behind_another: {"runs.ptq_weights", "accuracy.ptq_drop"},
     shuffled: {"runs.ptq_weights", "accuracy.ptq_drop"},
     zero_point: {"accuracy.ptq_scales"},
     coarser_output: {"accuracy.ptq_scales"},
@@ -187,6 +196,8 @@ def test_ranges_decide_scales_up_to_rounding() -> None:
     assert list(shifts(border * (1 - 2 * RANGE_ERROR), RANGE_ERROR)) == [5]
     assert list(shifts(1e-9, RANGE_ERROR)) == [8]
     assert list(shifts(1e9, RANGE_ERROR)) == [0]
+    assert list(shifts(0.0, RANGE_ERROR)) == list(range(9))
+    assert not shifts(float("nan"), RANGE_ERROR)
     assert CALIBRATED >= 512  # what lab3 ptq takes by itself is foretold to the bit
 
 
