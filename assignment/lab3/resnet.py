@@ -57,9 +57,11 @@ class QuantizableBottleneck(nn.Module):
     def fuse_model(self, is_qat: bool = False) -> None:
         """Fuse this block's layers in place.
 
-        - Every Conv2d is fused with the BatchNorm2d, and the ReLU, that directly follow it.
+        - Every Conv2d is fused with the BatchNorm2d that directly follows it.
+        - ReLUs are fused where they directly follow; none is lost and none added.
         - The shortcut's convolution is fused with its BatchNorm2d.
         - PTQ fuses in eval mode (``tq.fuse_modules``), QAT in train mode (``tq.fuse_modules_qat``).
+        - With ``is_qat`` the same layers are fused, and their BatchNorm learns until conversion.
         - The output does not change.
         """
         raise NotImplementedError("QuantizableBottleneck.fuse_model: part 2 of the handout")
