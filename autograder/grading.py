@@ -121,7 +121,7 @@ class Grader:
 
     def _judge(self, submission: Submission, sandbox: Sandbox) -> Grade:
         has_runs = bool(submission.runs)
-        entries = [entry for entry in self.rubric.entries if self.options.asks(entry, has_runs)]
+        entries = judging.with_needs(self.rubric, lambda entry: self.options.asks(entry, has_runs))
         judged: list[CheckResult] = []
 
         def tell(kind: Literal["judging", "counting"], text: str) -> None:

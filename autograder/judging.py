@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ OPTIONS = (
 )  # fmt: skip
 
 
+@cache
 def all_checks() -> dict[str, Callable[..., None]]:
     """Return every check by its name, ``group.name``, in the order of the lab's parts."""
     checks: dict[str, Callable[..., None]] = {}
@@ -99,7 +101,7 @@ def grade(
         }
         reader = stack.enter_context(Client({}, sandbox, limits_of(rubric)))
         session = Session(submission, rubric, clients, reader, on_result, counting)
-        session.run(session.with_needs(select))
+        session.run(with_needs(rubric, select))
     used = Resources()
     for client in (*clients.values(), reader):
         used = used.and_those(client.used)
@@ -130,6 +132,30 @@ def foreign_modules(submission: Submission) -> tuple[str, ...]:
         for name, content in sorted(submission.files.items())
         for module, line in foreign_imports(content)[:5]
     )
+
+
+def about(check: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Return what ``claims.about`` says of a check: function, needs and follows."""
+    marks = getattr(all_checks()[check], "pytestmark", [])
+    mark: tuple[str, tuple[str, ...], tuple[str, ...]]
+    mark = next(m.args for m in marks if m.name == "about")
+    return mark
+
+
+def with_needs(rubric: Rubric, select: Callable[[Entry], bool]) -> list[Entry]:
+    """Return the selected entries and those they build on, in the rubric's order."""
+    wanted = {entry for entry in rubric.entries if select(entry)}
+    while True:
+        marks = [about(entry.check) for entry in wanted]
+        needed = {need for _, needs, follows in marks for need in needs + follows}
+        more = {
+            entry
+            for entry in rubric.entries
+            if entry.check in needed and entry.visibility == "public"
+        } - wanted
+        if not more:
+            return [entry for entry in rubric.entries if entry in wanted]
+        wanted |= more
 
 
 def with_held_up(results: list[CheckResult]) -> tuple[CheckResult, ...]:
@@ -174,28 +200,6 @@ class Session:
         self._failure = "the check was not run"
         self._entries: list[Entry] = []
         self._places: dict[str, tuple[str, int]] | None = None
-
-    def with_needs(self, select: Callable[[Entry], bool]) -> list[Entry]:
-        """Return the selected entries and those they build on, in the rubric's order."""
-        wanted = {entry for entry in self.rubric.entries if select(entry)}
-        while True:
-            marks = [self.about(entry.check) for entry in wanted]
-            needed = {need for _, needs, follows in marks for need in needs + follows}
-            more = {
-                entry
-                for entry in self.rubric.entries
-                if entry.check in needed and entry.visibility == "public"
-            } - wanted
-            if not more:
-                return [entry for entry in self.rubric.entries if entry in wanted]
-            wanted |= more
-
-    def about(self, check: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-        """Return what ``claims.about`` says of a check: function, needs and follows."""
-        marks = getattr(self.checks[check], "pytestmark", [])
-        mark: tuple[str, tuple[str, ...], tuple[str, ...]]
-        mark = next(m.args for m in marks if m.name == "about")
-        return mark
 
     def run(self, entries: list[Entry]) -> None:
         """Run the checks of these entries in their order."""
@@ -265,7 +269,7 @@ class Session:
         entry = entry_of(item)
         evidence: Evidence = item.funcargs["evidence"]  # type: ignore[attr-defined]
         began = time.monotonic()
-        _, needs, follows = self.about(entry.check)
+        _, needs, follows = about(entry.check)
         if first := self._unmet(needs):
             self._note(
                 entry,
@@ -313,7 +317,7 @@ class Session:
         self, entry: Entry, outcome: Outcome, place: Place | None = None, **more: Any
     ) -> None:
         if place is None and outcome != "passed" and outcome != "grader_error":
-            place = self._place(self.about(entry.check)[0])
+            place = self._place(about(entry.check)[0])
         result = CheckResult(
             check=entry.check,
             visibility=entry.visibility,

@@ -128,8 +128,8 @@ def sentences(result: CheckResult) -> list[str]:
     those = "this point" if result.points == 1 else f"these {result.points:g} points"
     verb = "s" if result.points == 1 else ""
     is_told_there = result.waits_for is not None and not result.observations
-    sentence = "" if is_told_there else "\n".join(clip(result.said, LINES))
-    texts = [text for text in (sentence, harmless(result.diagnosis)) if text]
+    reasons = ("\n".join(clip(result.said, LINES)), harmless(result.diagnosis))
+    texts = [text for text in reasons if text and not is_told_there]
     if result.is_claim_only:
         texts.append("Only the run's log says so: no checkpoint was handed in that proves it.")
     if result.waits_for is not None:

@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 from torch.ao.nn.quantized import Conv2d as QuantizedConv2d
-from torch.ao.nn.quantized import DeQuantize, FloatFunctional, Quantize
+from torch.ao.nn.quantized import FloatFunctional, Quantize
 from torch.ao.nn.quantized import Linear as QuantizedLinear
 from torch.ao.nn.quantized import QFunctional as QuantizedFunctional
 from torch.ao.quantization import (
@@ -35,7 +35,6 @@ __all__ = [
     "QINT8",
     "QUINT8",
     "DeQuantStub",
-    "DeQuantize",
     "FakeQuantize",
     "FixedQParamsObserver",
     "FloatFunctional",

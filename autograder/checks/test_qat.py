@@ -22,17 +22,19 @@ from autograder.checks.observing import (
 from autograder.claims import Evidence, about
 from autograder.expected import reference
 from autograder.expected.agreement import same
+from autograder.expected.contract import LONGEST_SHIFT, approximated
 from autograder.expected.examination import TOLERANCE, trained_layers
-from autograder.expected.inputs import SMALL, SMALLEST, WIDTH, Inputs
+from autograder.expected.inputs import PUBLIC_CALLS, SMALL, SMALLEST, WIDTH, Inputs
 from autograder.host.answers import NoAnswerError
 from autograder.host.client import Client
 from autograder.inside.experiments import ConvLayer, conv_layers, input_of
+from autograder.inside.questions import Ranges, Scales
 
 # FakeQuantize rounds what a gradient is taken of: cosines of 0.73 to 0.94 with FP32's were seen on
 # the solution, and about 0 is what any other change of so many weights has.
 ALIGNED = 0.3
 FUSE = "QuantizableResNet.fuse_model"
-QAT_FUSION = ("fusion.modes", "fusion.qat_layers", "fusion.is_qat_passed_on")
+QAT_FUSION = ("fusion.modes", "fusion.qat_layers", "fusion.stem_for_qat", "fusion.is_qat_passed_on")
 
 
 @about(FUSE, follows=(*SCALES, *QAT_FUSION))
@@ -59,7 +61,7 @@ def test_weights_move(client: Client, inputs: Inputs, evidence: Evidence) -> Non
     states = client.derive(trained_layers, qat(inputs))
     network = reference.filled(SMALLEST, CLASSES, WIDTH, inputs.seed)
     gradients = reference.training_gradients(SMALLEST, CLASSES, WIDTH, inputs.seed)
-    is_right = is_function_right(client, inputs)
+    is_right = is_function_right(client, inputs) and is_observer_right(client)
     for layer in conv_layers(SMALLEST):
         name, convolution = layer.conv, trained.convolutions.get(layer.conv)
         before = network.get_submodule(name).weight.detach()
@@ -95,6 +97,18 @@ def is_function_right(client: Client, inputs: Inputs) -> bool:
         return False
     network = copy.deepcopy(reference.filled(SMALL, CLASSES, WIDTH, inputs.seed)).train()
     return same(got, network(input_of(inputs.seed, 2, 3, 32, 32)).detach(), TOLERANCE)
+
+
+def is_observer_right(client: Client) -> bool:
+    """Tell whether scales and zero points are those of the contract: others bend gradients."""
+    try:
+        scales = client.ask(Scales(PUBLIC_CALLS)).results
+        qparams = client.ask(Ranges(((-1.0, 2.0, "quint8"),)))
+    except NoAnswerError:
+        return False
+    expected = [approximated(scale, LONGEST_SHIFT if most is None else most)
+                for scale, most in PUBLIC_CALLS]  # fmt: skip
+    return [result.value for result in scales] == expected and qparams.zero_points == [128]
 
 
 def observe_statistics(evidence: Evidence, layer: ConvLayer, network: Any, mean: Tensor) -> None:

@@ -88,7 +88,7 @@ SCALE_MISTAKES: dict[str, ScaleRule] = {  # (-log2(scale), max_shift_amount) to 
         lambda e, most: clamped(round(e * math.log10(2)), most)
     ),
     "S itself comes back, and not 2.0**-S.": lambda e, most: (
-        -math.log2(shift) if (shift := clamped(round(e), most)) else math.nan
+        -math.log2(shift) if (shift := clamped(round(e), most)) else math.inf
     ),
 }
 
@@ -237,6 +237,7 @@ NOBODY_CALLS = "Nobody calls these blocks' own fuse_model."
 FROZEN = "BatchNorm is inside, but its parameters have requires_grad False."
 
 
+FOLDED = "BatchNorm was folded for good, as fuse_modules does; QAT needs fuse_modules_qat."
 UNFOLDED = (
     "fuse_modules_qat was used for PTQ: it leaves BatchNorm inside, to be trained, where "
     "conversion does not fold it. PTQ fuses with tq.fuse_modules."

@@ -54,6 +54,22 @@ def match(got: Tensor, outputs: dict[str, Tensor]) -> str:
     return next((name for name, value in outputs.items() if same(got, value, TOLERANCE)), UNKNOWN)
 
 
+def is_folded(source: Source, layer: ConvLayer, tried: FusedLayer) -> bool:
+    """Tell whether a layer fused for QAT computes with its BatchNorm's running statistics."""
+    fronts, _ = trials.tried_layer(source, layer, False)
+    return "bn" in match(tried.front, fronts).split()
+
+
+def folded_layers(client: Client, question: BlockFusion) -> list[str]:
+    """Return the convolutions of a block fused for QAT whose BatchNorm was folded for good."""
+    tried, source = tried_layers(client, question), source_of(question)
+    return [
+        layer.conv
+        for layer in layers_of(question)
+        if layer.conv in tried and is_folded(source, layer, tried[layer.conv])
+    ]
+
+
 def is_learned(source: Source, layer: ConvLayer, state: FusionState, tried: FusedLayer) -> bool:
     """Tell whether the BatchNorm inside a convolution gets the gradients that training gives it."""
     expected = trials.learned(source, layer, state.has_inside("relu"))
@@ -121,15 +137,44 @@ def fused_int8_layers(client: Client, question: Fusion) -> Layers:
     }
 
 
-def stem_state(client: Client, question: StemFusion) -> tuple[FusionState, bool]:
-    """Return what a fused stem turned out to be, and whether its INT8 version computes that."""
-    answer, layer = client.ask(question), experiments.STEM[0]
+@dataclass(frozen=True)
+class StemState:
+    """What a fused stem turned out to be, and whether its numbers are those of that state."""
+
+    state: FusionState
+    is_proven: bool
+    is_learning: bool
+    is_folded: bool  # for QAT, where it should learn
+
+
+def stem_alone(client: Client, question: StemFusion) -> StemState:
+    """Return the state of a stem in a network whose blocks have nothing to fuse."""
+    answer = client.ask(question)
     source = Source(question.width, question.seed, layers=SMALLEST)
-    state = state_of(source, layer, answer.layer, question.is_qat)
-    if question.is_qat:
-        return state, not state.has_inside("bn") or is_learned(source, layer, state, answer.layer)
+    return stem_state(source, answer.layer, answer.integers, question.is_qat)
+
+
+def stem_in_network(client: Client, question: Fusion) -> StemState:
+    """Return the state of a stem in a whole network."""
+    answer, name = client.ask(question), experiments.STEM[0].conv
+    integers = answer.integers.get(name)
+    return stem_state(source_of(question), answer.layers.get(name), integers, question.is_qat)
+
+
+def stem_state(
+    source: Source, tried: FusedLayer | None, integers: Tensor | None, is_qat: bool
+) -> StemState:
+    layer = experiments.STEM[0]
+    state = state_of(source, layer, tried, is_qat)
+    if tried is None:
+        return StemState(state, False, False, False)
+    is_learning = tried.gamma is not None
+    if is_qat:
+        is_proven = not state.has_inside("bn") or is_learned(source, layer, state, tried)
+        return StemState(state, is_proven, is_learning, is_folded(source, layer, tried))
     real = trials.int8_layer(source, layer, state.front)
-    return state, is_on_grid(answer.integers, real, *experiments.one_grid(question.seed))
+    is_proven = is_on_grid(integers, real, *experiments.one_grid(source.seed))
+    return StemState(state, is_proven, is_learning, False)
 
 
 def proven_paths(client: Client, question: BlockFusion) -> dict[str, bool]:

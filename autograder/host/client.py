@@ -118,8 +118,7 @@ class Client:
             how = error.death or str(error)
             raise NoAnswerError("crashed", f"the process of your code {how}") from None
         except SandboxError:
-            self.sandbox.anomalies += 1
-            self._child = None  # gone with its worker
+            self._lose_child()  # it is gone with its worker
             raise
         except NoAnswerError:
             raise

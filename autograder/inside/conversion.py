@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from autograder.inside import experiments
 from autograder.inside.questions import Converted, Int8Run, Qparams, RaisedError
 from autograder.inside.telling import describe_error, stage, tensor_from
-from autograder.inside.watching import FunctionalCalls, StubCalls
+from autograder.inside.watching import StubCalls
 from lab3 import eager
 
 
@@ -18,20 +18,21 @@ def run_int8(module: Any, inputs: Tensor, grids: Sequence[tuple[str, float, int]
     with stage("convert"), Packing():
         experiments.prepare_at(module.eval(), grids)
         eager.convert(module, inplace=True)
-    stubs, functionals = StubCalls(module), FunctionalCalls(module)
-    run = Int8Run()
-    output: Tensor | None = None
     try:
-        with stage("INT8 forward"), torch.inference_mode(), stubs, functionals:
+        with stage("INT8 forward"), torch.inference_mode():
             output = tensor_from(module, inputs)
-            is_integer = bool(output.is_quantized)
-            values = (output.dequantize() if is_integer else output).float()
-        run = Int8Run(output=values, returns_integers=is_integer)
+            returns_integers = bool(output.is_quantized)
+            values = (output.dequantize() if returns_integers else output).float()
     except Exception as error:
-        run = Int8Run(error=describe_error(error))
-    return run.model_copy(
-        update={"stubs": stubs.places(inputs, output), "functionals": functionals.seen}
-    )
+        return Int8Run(error=describe_error(error))
+    return Int8Run(output=values, returns_integers=returns_integers)
+
+
+def stub_places(module: Any, inputs: Tensor) -> tuple[int, int, str, str]:
+    """Return how often quant and dequant are called in forward, in FP32, and where they stand."""
+    with StubCalls(module) as stubs, torch.inference_mode():
+        output = tensor_from(module, inputs)
+    return stubs.places(inputs, output)
 
 
 @torch.inference_mode()

@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from autograder.inside import experiments, questions, telling
-from autograder.inside.conversion import Packing, convert, integers_of, run_int8
+from autograder.inside.conversion import Packing, convert, integers_of, run_int8, stub_places
 from autograder.inside.experiments import ConvLayer
 from autograder.inside.telling import ReturnedError, describe_error, stage, tensor_from
 from autograder.inside.watching import FunctionalCalls
@@ -244,9 +244,12 @@ def int8_block(question: questions.Int8Block) -> questions.Int8Run:
     return run_int8(module, inputs, question.grids)
 
 
-def int8_network(question: questions.Int8Network) -> questions.Int8Run:
-    inputs = network_images(question.seed, question.batch)
-    return run_int8(plain(question), inputs, question.grids)
+def int8_network(question: questions.Int8Network) -> questions.Int8NetworkRun:
+    module, inputs = plain(question), network_images(question.seed, question.batch)
+    with stage("forward"):
+        stubs = stub_places(module, inputs)
+    run = run_int8(module, inputs, question.grids)
+    return questions.Int8NetworkRun(**dict(run), stubs=stubs)
 
 
 def int8_logits(question: questions.Int8Logits) -> questions.Int8Run:

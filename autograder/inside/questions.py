@@ -234,16 +234,17 @@ class Addition(Question[AdditionRun]):
 
 
 class Int8Run(Answer):
-    """What an INT8 module returned, as floats, or what it raised.
-
-    ``stubs`` counts the calls of quant and of dequant, and says where the first and the last stood.
-    """
+    """What an INT8 module returned, as floats, or what it raised."""
 
     output: Values | None = None
     returns_integers: bool = False
-    functionals: FunctionalUses = []
-    stubs: tuple[int, int, Name, Name] | None = None
     error: RaisedError | None = None
+
+
+class Int8NetworkRun(Int8Run):
+    """How often forward calls quant and dequant, where they stand, and what comes in INT8."""
+
+    stubs: tuple[int, int, Name, Name]
 
 
 @dataclass(frozen=True)
@@ -258,7 +259,7 @@ class Int8Block(Question[Int8Run]):
 
 
 @dataclass(frozen=True)
-class Int8Network(Question[Int8Run]):
+class Int8Network(Question[Int8NetworkRun]):
     """The network's own forward in INT8, with one plain convolution of ours for each stage."""
 
     num_classes: int

@@ -1,5 +1,6 @@
 """What student code raised, where, and how far the experiment had come."""
 
+import dis
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,16 @@ def tensor_from(function: Any, *arguments: Any, **more: Any) -> Tensor:
     return returned
 
 
+def raises(error: BaseException) -> bool:
+    """Tell whether the student's own statement raised an error: PyTorch raises such errors, too."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or trace.tb_frame.f_code.co_filename not in STUDENT_FILES:
+        return False
+    return dis.opname[trace.tb_frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
+
+
 def describe_error(error: BaseException) -> RaisedError:
     """Return what was raised, where in the student's files, and through which functions."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -73,7 +84,7 @@ def describe_error(error: BaseException) -> RaisedError:
         file=file,
         line=line,
         function=function[:100],
-        is_stub=type(error) is NotImplementedError and bool(own) and frames[-1] is own[-1],
+        is_stub=type(error) is NotImplementedError and bool(own) and raises(error),
         through=[frame.name[:100] for frame in frames[-8:]],
         own=[(frame.filename, frame.lineno or 1, frame.name[:100]) for frame in own[:16]],
     )

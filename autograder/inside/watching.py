@@ -43,11 +43,11 @@ class StubCalls:
         self.returned: list[Tensor] = []
         self.hooks: list[Any] = []
         for inner in module.modules():
-            if isinstance(inner, eager.QuantStub | eager.Quantize):
+            if isinstance(inner, eager.QuantStub):
                 self.hooks.append(
                     inner.register_forward_pre_hook(lambda _, given: self.given.append(given[0]))
                 )
-            elif isinstance(inner, eager.DeQuantStub | eager.DeQuantize):
+            elif isinstance(inner, eager.DeQuantStub):
                 self.hooks.append(
                     inner.register_forward_hook(lambda _, __, out: self.returned.append(out))
                 )
@@ -59,12 +59,12 @@ class StubCalls:
         for hook in self.hooks:
             hook.remove()
 
-    def places(self, inputs: Tensor, output: Tensor | None) -> tuple[int, int, str, str]:
+    def places(self, inputs: Tensor, output: Tensor) -> tuple[int, int, str, str]:
         """Return how often quant and dequant were called, and where they stand in forward."""
         quant = "never" if not self.given else "later"
         if self.given and torch.equal(self.given[0], inputs):
             quant = "first"
         dequant = "never" if not self.returned else "earlier"
-        if self.returned and output is not None and torch.equal(self.returned[-1], output):
+        if self.returned and torch.equal(self.returned[-1], output):
             dequant = "last"
         return len(self.given), len(self.returned), quant, dequant

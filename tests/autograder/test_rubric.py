@@ -36,13 +36,13 @@ def test_the_rubric_of_the_kit_gives_each_check_points_that_add_up() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "at", "text"),
     [
-        ("stem = { public = 2 }", "stem = { public = 3 }", "total = 100", "add up to 101"),
-        ("stem = { public = 2 }\n", "", "[checks.fusion]", "'fusion.stem' has no points"),
+        ("stem = { public = 1 }", "stem = { public = 2 }", "total = 100", "add up to 101"),
+        ("stem = { public = 1 }\n", "", "[checks.fusion]", "'fusion.stem' has no points"),
         ("stem = {", "stalk = {", "stem = {", "there is no check 'fusion.stalk'"),
         ("[checks.qat]", "[checks.quat]", None, "there is no check 'quat."),
-        ("stem = { public = 2 }", "stem = { secret = 2 }", "stem = {", "'hidden'"),
-        ("stem = { public = 2 }", "stem = { public = 0 }", "stem = {", "greater than 0"),
-        ("stem = { public = 2 }", "stem = { public = 'two' }", "stem = {", "valid number"),
+        ("stem = { public = 1 }", "stem = { secret = 1 }", "stem = {", "'hidden'"),
+        ("stem = { public = 1 }", "stem = { public = 0 }", "stem = {", "greater than 0"),
+        ("stem = { public = 1 }", "stem = { public = 'two' }", "stem = {", "valid number"),
         ("probe_s = 20", "probe_s = -1", "probe_s = 20", "greater than 0, got -1"),
         ("cpu_s = 180\n", "", "[limits]", "Field required"),
         (

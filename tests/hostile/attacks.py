@@ -488,7 +488,7 @@ CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are look
             return changed(addition(question), functionals=uses)
         @forge(questions.Int8Block)
         def forged_block(question):
-            return changed(block(question), functionals=uses, error=None)
+            return changed(block(question), error=None)
         """, "plain addition"),
     reporting("an addition at a scale of its own", """
         addition = real(questions.Addition)
@@ -532,8 +532,8 @@ CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are look
     reporting("stubs that stand right", """
         @forge(questions.Int8Network)
         def network(question):
-            return questions.Int8Run(output=torch.zeros(question.batch, question.num_classes),
-                                     stubs=(1, 1, "first", "last"))
+            output = torch.zeros(question.batch, question.num_classes)
+            return questions.Int8NetworkRun(output=output, stubs=(1, 1, "first", "last"))
         @forge(questions.Network)
         def floats(question):
             return questions.CaseOutputs(outputs=[

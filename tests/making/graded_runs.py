@@ -43,7 +43,8 @@ def grade_runs(
     with open_submission(path) as opened, same_engine():
         client = Client(dict(opened.files), sandbox, judging.limits_of(rubric))
         with client:
-            session = judging.Session(opened, rubric, client, lambda _: None, counting)
+            clients = dict.fromkeys(judging.VISIBILITIES, client)
+            session = judging.Session(opened, rubric, clients, client, lambda _: None, counting)
             session.run([entry for entry in rubric.entries if is_of_runs(entry)])
     return {result.check: result for result in session.results}
 

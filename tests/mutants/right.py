@@ -442,24 +442,6 @@ RIGHT: dict[str, tuple[Change, ...]] = {
             ),
         ),
     ),
-    "the network fuses its blocks": (
-        body(FUSE_BLOCK, "self.is_fused_from_outside = True"),
-        body(
-            FUSE_NETWORK,
-            """
-            fuse = tq.fuse_modules_qat if is_qat else tq.fuse_modules
-            lists = [["conv1", "bn1", "relu"]]
-            for name, block in self.named_modules():
-                if isinstance(block, QuantizableBottleneck):
-                    for n in (1, 2):
-                        lists += [[f"{name}.conv{n}", f"{name}.bn{n}", f"{name}.relu{n}"]]
-                    lists += [[f"{name}.conv3", f"{name}.bn3"]]
-                    if block.downsample is not None:
-                        lists += [[f"{name}.downsample.0", f"{name}.downsample.1"]]
-            fuse(self, lists, inplace=True)
-            """,
-        ),
-    ),
     "modes set inside": (first(FUSE_NETWORK, "self.train(is_qat)"),),
     "mode kept": (
         first(

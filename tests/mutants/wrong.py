@@ -99,22 +99,15 @@ WRONG: dict[str, Wrong] = {
     # observer: the clamp
     "no clamp": wrong(
         inside(SCALE, RESULT, "return 2.0**-shift"),
-        fails=(
-            "observer: lower_clamp upper_clamp max_shift_amount; "
-            "ptq: power_of_two_scales; qat: converts"
-        ),
-        waits={
-            "ptq.power_of_two_scales": "observer.lower_clamp",
-            "qat.converts": "observer.lower_clamp",
-        },
+        fails="observer: lower_clamp upper_clamp max_shift_amount",
         says={
-            "observer.lower_clamp": "at or below max_shift_amount",
-            "observer.upper_clamp": "at or above 0",
+            "observer.lower_clamp": "No clamp",
+            "observer.upper_clamp": "No clamp",
         },
     ),
     "only at least 0": wrong(
         inside(SCALE, RESULT, "return 2.0 ** -max(0, shift)"),
-        fails="observer: lower_clamp max_shift_amount; ptq: power_of_two_scales; qat: converts",
+        fails="observer: lower_clamp max_shift_amount",
         says={"observer.lower_clamp": "at or below max_shift_amount"},
     ),
     "only at most the limit": wrong(
@@ -129,7 +122,7 @@ WRONG: dict[str, Wrong] = {
     ),
     "limit one too large": wrong(
         inside(SCALE, RESULT, "return 2.0 ** -max(0, min(shift, max_shift_amount + 1))"),
-        fails="observer: lower_clamp max_shift_amount; ptq: power_of_two_scales; qat: converts",
+        fails="observer: lower_clamp max_shift_amount",
         says={"observer.lower_clamp": "one too large"},
     ),
     "at least 1": wrong(
@@ -163,25 +156,31 @@ WRONG: dict[str, Wrong] = {
     # observer: the exponent
     "quarter powers": wrong(
         inside(SCALE, ROUND, "round(-math.log2(scale) * 4) / 4"),
-        fails="observer: whole_power_of_two; ptq: power_of_two_scales; qat: converts",
+        fails=(
+            "observer: whole_power_of_two nearest_exponent; ptq: power_of_two_scales; qat: converts"
+        ),
         says={"observer.whole_power_of_two": "quarters"},
     ),
     "halves": wrong(
         inside(SCALE, ROUND, "round(-math.log2(scale) * 2) / 2"),
-        fails="observer: whole_power_of_two; ptq: power_of_two_scales; qat: converts",
+        fails=(
+            "observer: whole_power_of_two nearest_exponent; ptq: power_of_two_scales; qat: converts"
+        ),
         says={"observer.whole_power_of_two": "halves"},
     ),
     "not rounded": wrong(
         inside(SCALE, ROUND, "-math.log2(scale)"),
-        fails="observer: whole_power_of_two; ptq: power_of_two_scales; qat: converts",
+        fails=(
+            "observer: whole_power_of_two nearest_exponent; ptq: power_of_two_scales; qat: converts"
+        ),
         says={"observer.whole_power_of_two": "clamped but not rounded"},
     ),
     "the scale itself": wrong(
         body(SCALE, "return scale"),
         fails=(
-            "observer: whole_power_of_two lower_clamp upper_clamp max_shift_amount "
-            "finite_and_positive; "
-            "ptq: power_of_two_scales; qat: converts"
+            "observer: whole_power_of_two nearest_exponent lower_clamp upper_clamp "
+            "max_shift_amount finite_and_positive; ptq: power_of_two_scales; qat: "
+            "converts"
         ),
         says={"observer.whole_power_of_two": "as it was"},
     ),
@@ -220,8 +219,8 @@ WRONG: dict[str, Wrong] = {
     "sign turned": wrong(
         inside(SCALE, RESULT, "return 2.0 ** max(0, min(shift, max_shift_amount))"),
         fails=(
-            "observer: nearest_exponent lower_clamp max_shift_amount; "
-            "ptq: power_of_two_scales; qat: *"
+            "observer: nearest_exponent lower_clamp max_shift_amount; ptq: converts "
+            "power_of_two_scales zero_points per_tensor_weights; qat: *"
         ),
         says={"observer.nearest_exponent": "sign is turned round"},
     ),
@@ -240,7 +239,11 @@ WRONG: dict[str, Wrong] = {
     ),
     "returns S": wrong(
         inside(SCALE, RESULT, "return max(0, min(shift, max_shift_amount))"),
-        fails=f"{SCALES} finite_and_positive; ptq: power_of_two_scales; qat: *",
+        fails=(
+            "observer: whole_power_of_two nearest_exponent lower_clamp upper_clamp "
+            "max_shift_amount finite_and_positive; ptq: converts power_of_two_scales "
+            "zero_points per_tensor_weights; qat: *"
+        ),
         says={"observer.whole_power_of_two": "S itself"},
     ),
     "constant": wrong(
@@ -323,39 +326,45 @@ WRONG: dict[str, Wrong] = {
         first(
             SCALE, "self.calls = getattr(self, 'calls', 0) + 1\nif self.calls > 1:\n    return 0.25"
         ),
-        fails=f"{SCALES} finite_and_positive; qat: fake_quantize",
+        fails=(
+            "observer: nearest_exponent lower_clamp upper_clamp max_shift_amount; "
+            "qat: fake_quantize"
+        ),
     ),
     "only for quint8": wrong(
         first(SCALE, "if self.dtype != torch.quint8:\n    return scale"),
         fails=(
-            "observer: whole_power_of_two lower_clamp upper_clamp max_shift_amount "
-            "finite_and_positive; "
-            "ptq: power_of_two_scales; qat: converts"
+            "observer: whole_power_of_two nearest_exponent lower_clamp upper_clamp "
+            "max_shift_amount finite_and_positive; ptq: power_of_two_scales; qat: "
+            "converts"
         ),
     ),
     "only for qint8": wrong(
         first(SCALE, "if self.dtype == torch.quint8:\n    return scale"),
         fails=(
-            "observer: whole_power_of_two lower_clamp upper_clamp max_shift_amount "
-            "finite_and_positive; "
-            "ptq: power_of_two_scales; qat: converts"
+            "observer: whole_power_of_two nearest_exponent lower_clamp upper_clamp "
+            "max_shift_amount finite_and_positive; ptq: power_of_two_scales; qat: "
+            "converts"
         ),
     ),
     # observer: no number
     "returns None": wrong(
         inside(SCALE, RESULT, "2.0 ** -max(0, min(shift, max_shift_amount))"),
-        fails="observer: finite_and_positive",
-        crashes=f"{SCALES} symmetric_range; {AFTER_OBSERVER}",
+        crashes=(
+            "observer: *; ptq: converts power_of_two_scales zero_points per_tensor_weights; qat: *"
+        ),
     ),
     "returns text": wrong(
         inside(SCALE, RESULT, "return f'2**-{shift}'"),
-        fails="observer: finite_and_positive",
-        crashes=f"{SCALES} symmetric_range; {AFTER_OBSERVER}",
+        crashes=(
+            "observer: *; ptq: converts power_of_two_scales zero_points per_tensor_weights; qat: *"
+        ),
     ),
     "misspelt name": wrong(
         inside(SCALE, "min(shift", "min(shfit"),
-        fails="observer: finite_and_positive",
-        crashes=f"{SCALES} symmetric_range; {AFTER_OBSERVER}",
+        crashes=(
+            "observer: *; ptq: converts power_of_two_scales zero_points per_tensor_weights; qat: *"
+        ),
     ),
     "endless loop at inf": wrong(
         first(SCALE, "while scale > 1e308:\n    scale = scale / 1.0"),
@@ -363,8 +372,9 @@ WRONG: dict[str, Wrong] = {
     ),
     "endless recursion": wrong(
         body(SCALE, "return self.scale_approximate(scale, max_shift_amount)"),
-        fails="observer: finite_and_positive",
-        crashes=f"{SCALES} symmetric_range; {AFTER_OBSERVER}",
+        crashes=(
+            "observer: *; ptq: converts power_of_two_scales zero_points per_tensor_weights; qat: *"
+        ),
     ),
     "leaves": wrong(
         body(SCALE, "raise SystemExit(0)"),
@@ -414,7 +424,7 @@ WRONG: dict[str, Wrong] = {
             "        largest = max",
             "        return super().calculate_qparams()\n        largest = max",
         ),
-        fails="observer: symmetric_range; ptq: power_of_two_scales zero_points; qat: converts",
+        fails=("observer: symmetric_range; ptq: power_of_two_scales zero_points; qat: converts"),
     ),
     "qparams as numbers": wrong(
         text(
@@ -425,10 +435,14 @@ WRONG: dict[str, Wrong] = {
             ),
             "return scale, zero_point",
         ),
-        crashes=AFTER_OBSERVER,
+        crashes=(
+            "observer: symmetric_range; ptq: converts power_of_two_scales "
+            "zero_points per_tensor_weights; qat: *"
+        ),
     ),
     "scale approximated twice as fine": wrong(
-        text(OBSERVER, "2 * largest / 255", "largest / 255"), fails="observer: symmetric_range"
+        text(OBSERVER, "2 * largest / 255", "largest / 255"),
+        fails="observer: symmetric_range; qat: weights_move",
     ),
 }
 
@@ -445,109 +459,158 @@ WRONG |= {
     # forward of a block
     "no relu1": wrong(
         inside(BLOCK, PATH1, "out = self.bn1(self.conv1(x))"),
-        fails=BLOCK_WRONG,
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients; ptq: int8_logits"
+        ),
         says={"forward.block_without_shortcut": "without relu"},
         waits={"ptq.int8_logits": "forward.block_without_shortcut"},
     ),
     "no relu2": wrong(
         inside(BLOCK, PATH2, "out = self.bn2(self.conv2(out))"),
-        fails=BLOCK_WRONG,
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients; ptq: int8_logits"
+        ),
         says={"forward.block_without_shortcut": "without relu"},
     ),
     "no bn1": wrong(
         inside(BLOCK, PATH1, "out = self.relu1(self.conv1(x))"),
-        fails=BLOCK_WRONG,
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients; ptq: int8_logits"
+        ),
         says={"forward.block_without_shortcut": "without bn"},
     ),
     "no bn2": wrong(
         inside(BLOCK, PATH2, "out = self.relu2(self.conv2(out))"),
-        fails=BLOCK_WRONG,
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients; ptq: int8_logits"
+        ),
         says={"forward.block_without_shortcut": "without bn"},
     ),
     "no bn3": wrong(
         inside(BLOCK, PATH3, "out = self.conv3(out)"),
-        fails=BLOCK_WRONG,
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients; ptq: int8_logits"
+        ),
         says={"forward.block_without_shortcut": "without bn"},
     ),
     "ReLU behind bn3": wrong(
         inside(BLOCK, PATH3, "out = self.relu2(self.bn3(self.conv3(out)))"),
-        fails=BLOCK_WRONG,
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients; ptq: int8_logits"
+        ),
         says={"forward.block_without_shortcut": "ReLU behind bn3"},
     ),
     "functional ReLU behind bn3": wrong(
         inside(BLOCK, PATH3, "out = torch.relu(self.bn3(self.conv3(out)))"),
-        fails=BLOCK_WRONG,
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients; ptq: int8_logits"
+        ),
         says={"forward.block_without_shortcut": "ReLU behind bn3"},
     ),
     "ReLU before BatchNorm": wrong(
         inside(BLOCK, PATH1, "out = self.bn1(self.relu1(self.conv1(x)))"),
-        fails=BLOCK_WRONG,
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients; ptq: int8_logits"
+        ),
     ),
     "bn2 behind conv1": wrong(
         inside(BLOCK, PATH1, "out = self.relu1(self.bn2(self.conv1(x)))"),
-        fails=BLOCK_WRONG,
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients; ptq: int8_logits"
+        ),
     ),
     "input lost": wrong(
         inside(BLOCK, PATH2, "out = self.relu2(self.bn2(self.conv2(x)))"),
-        crashes=f"{BLOCKS} gradients; ptq: *; qat: *",
+        crashes=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients block_in_int8; ptq: *; qat: *"
+        ),
     ),
     "shortcut forgotten": wrong(
         inside(BLOCK, "return self.add_relu(out, identity)", "return torch.relu(out)"),
-        fails=f"{BLOCKS} gradients; ptq: int8_logits; qat: weights_move",
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients; ptq: int8_logits; qat: weights_move"
+        ),
         says={"forward.block_without_shortcut": "never added"},
     ),
     "adds itself": wrong(
         inside(BLOCK, "self.add_relu(out, identity)", "self.add_relu(out, out)"),
-        fails=f"{BLOCKS} gradients; ptq: int8_logits; qat: weights_move",
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients; ptq: int8_logits; qat: weights_move"
+        ),
     ),
     "shortcut without BatchNorm": wrong(
         inside(BLOCK, "else self.downsample(x)", "else self.downsample[0](x)"),
-        fails="forward: block_with_shortcut; ptq: int8_logits",
+        fails="forward: block_with_shortcut block_modes; ptq: int8_logits",
         says={"forward.block_with_shortcut": "shortcut without its BatchNorm"},
         waits={"ptq.int8_logits": "forward.block_with_shortcut"},
     ),
     "shortcut with a ReLU": wrong(
         inside(BLOCK, "else self.downsample(x)", "else torch.relu(self.downsample(x))"),
-        fails="forward: block_with_shortcut; ptq: int8_logits",
+        fails="forward: block_with_shortcut block_modes; ptq: int8_logits",
         says={"forward.block_with_shortcut": "gets a ReLU"},
     ),
     "downsample ignored": wrong(
         inside(BLOCK, IDENTITY, "identity = x"),
-        crashes="forward: block_with_shortcut gradients; ptq: *; qat: *",
+        crashes=(
+            "forward: block_with_shortcut block_modes gradients block_in_int8; ptq: *; qat: *"
+        ),
     ),
     "downsample always": wrong(
         inside(BLOCK, IDENTITY, "identity = self.downsample(x)"),
-        crashes="forward: block_without_shortcut; ptq: *",
+        crashes=("forward: block_without_shortcut block_modes gradients block_in_int8; ptq: *"),
     ),
     "downsample overwritten input": wrong(
         inside(
             BLOCK, IDENTITY, "identity = out if self.downsample is None else self.downsample(x)"
         ),
-        fails="forward: block_without_shortcut; ptq: int8_logits",
+        fails="forward: block_without_shortcut block_modes; ptq: int8_logits",
     ),
     "only bottlenecks with a shortcut": wrong(
         first(BLOCK, "if self.downsample is None:\n    return x"),
-        fails="forward: block_without_shortcut; ptq: int8_logits",
+        fails="forward: block_without_shortcut block_modes; ptq: int8_logits",
         says={"forward.block_without_shortcut": "is the input"},
     ),
     "forward gives None": wrong(
         inside(BLOCK, "return self.add_relu", "self.add_relu"),
-        crashes=f"{BLOCKS} gradients; ptq: *; qat: *",
+        crashes=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients block_in_int8; ptq: *; qat: *"
+        ),
     ),
     # the addition
     "no ReLU behind the addition": wrong(
         inside(ADD, SUM, "return self.skip_add_relu.add(out, identity)"),
-        fails=ADDITION_WRONG,
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients functional_addition; ptq: converts int8_logits"
+        ),
         says={"forward.block_without_shortcut": "without a ReLU behind"},
     ),
     "ReLU before the addition": wrong(
         inside(ADD, SUM, "return self.skip_add_relu.add(torch.relu(out), identity)"),
-        fails=ADDITION_WRONG,
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients functional_addition; ptq: converts int8_logits"
+        ),
         says={"forward.block_without_shortcut": "before the addition"},
     ),
     "plain +": wrong(
         inside(ADD, SUM, "return torch.relu(out + identity)"),
-        fails=f"{ADDITION}; qat: converts",
+        fails=(
+            "forward: functional_addition block_in_int8; ptq: converts int8_logits; qat: converts"
+        ),
         says={"forward.functional_addition": "which no observer sees"},
         waits={
             "ptq.converts": "forward.functional_addition",
@@ -557,12 +620,16 @@ WRONG |= {
     ),
     "torch.add": wrong(
         inside(ADD, SUM, "return torch.relu(torch.add(out, identity))"),
-        fails=f"{ADDITION}; qat: converts",
+        fails=(
+            "forward: functional_addition block_in_int8; ptq: converts int8_logits; qat: converts"
+        ),
         says={"forward.functional_addition": "which no observer sees"},
     ),
     "FloatFunctional of its own": wrong(
         inside(ADD, SUM, "return FloatFunctional().add_relu(out, identity)"),
-        fails=f"{ADDITION}; qat: converts",
+        fails=(
+            "forward: functional_addition block_in_int8; ptq: converts int8_logits; qat: converts"
+        ),
         says={"forward.functional_addition": "made in forward"},
     ),
     "add, then ReLU": wrong(
@@ -572,16 +639,22 @@ WRONG |= {
     ),
     "add, then relu2": wrong(
         inside(ADD, SUM, "return self.relu2(self.skip_add_relu.add(out, identity))"),
-        fails="forward: functional_addition; fusion: output_unchanged; ptq: converts int8_logits",
+        fails=("forward: functional_addition; fusion: output_unchanged; ptq: converts int8_logits"),
         says={"forward.functional_addition": "without its ReLU"},
     ),
     "adds twice": wrong(
         first(ADD, "out = self.skip_add_relu.add_relu(out, identity)"),
-        fails=ADDITION_WRONG,
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients functional_addition; ptq: converts int8_logits"
+        ),
     ),
     "multiplies": wrong(
         inside(ADD, SUM, "return torch.relu(self.skip_add_relu.mul(out, identity))"),
-        fails=ADDITION_WRONG,
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients functional_addition; ptq: converts int8_logits"
+        ),
     ),
     "detached shortcut": wrong(
         inside(BLOCK, "self.add_relu(out, identity)", "self.add_relu(out, identity.detach())"),
@@ -641,29 +714,36 @@ WRONG |= {
     ),
     "no relu in the stem": wrong(
         inside(NETWORK, STEM, "x = self.bn1(self.conv1(x))"),
-        fails="forward: network_logits; ptq: int8_logits",
+        fails=("forward: network_logits network_modes network_gradients; ptq: int8_logits"),
         waits={"ptq.int8_logits": "forward.network_logits"},
     ),
     "no bn1 in the stem": wrong(
         inside(NETWORK, STEM, "x = self.relu(self.conv1(x))"),
-        fails="forward: network_logits; ptq: int8_logits",
+        fails=("forward: network_logits network_modes network_gradients; ptq: int8_logits"),
     ),
     "no flatten": wrong(
         inside(NETWORK, HEAD, "x = self.fc(self.avgpool(x))"),
-        crashes="forward: network_logits stub_order; ptq: *; qat: *",
+        crashes=(
+            "forward: network_logits network_modes network_gradients stub_order; ptq: *; qat: *"
+        ),
         waits={"ptq.converts": "forward.stub_order", "ptq.int8_logits": "forward.network_logits"},
     ),
     "largest instead of average": wrong(
         inside(NETWORK, "self.avgpool(x)", "torch.amax(x, (2, 3))"),
-        fails="forward: network_logits stub_order; ptq: converts int8_logits; qat: converts",
+        fails=(
+            "forward: network_logits network_modes network_gradients stub_order; "
+            "ptq: converts int8_logits; qat: converts"
+        ),
     ),
     "max pooling in the stem": wrong(
         inside(NETWORK, STEM, STEM + "\n        x = nn.functional.max_pool2d(x, 3, 2, 1)"),
-        fails="forward: network_logits; ptq: int8_logits",
+        fails=("forward: network_logits network_modes network_gradients; ptq: int8_logits"),
     ),
     "layer3 skipped": wrong(
         inside(NETWORK, STAGES, "x = self.layer4(self.layer2(self.layer1(x)))"),
-        crashes="forward: network_logits stub_order; ptq: *; qat: *",
+        crashes=(
+            "forward: network_logits network_modes network_gradients stub_order; ptq: *; qat: *"
+        ),
     ),
     "layer1 twice": wrong(
         inside(
@@ -671,20 +751,31 @@ WRONG |= {
             STAGES,
             "x = self.layer4(self.layer3(self.layer2(self.layer1(self.layer1(x)))))",
         ),
-        crashes="forward: network_logits stub_order; ptq: *; qat: *",
+        crashes=(
+            "forward: network_logits network_modes network_gradients stub_order; ptq: *; qat: *"
+        ),
     ),
     "softmax": wrong(
         inside(NETWORK, "self.dequant(x)", "torch.softmax(self.dequant(x), 1)"),
-        fails="forward: network_logits stub_order; ptq: converts int8_logits",
+        fails=(
+            "forward: network_logits network_modes network_gradients stub_order; "
+            "ptq: converts int8_logits"
+        ),
     ),
     "softmax before dequant": wrong(
         inside(NETWORK, "self.dequant(x)", "self.dequant(torch.softmax(x, 1))"),
-        fails="forward: network_logits stub_order; ptq: converts int8_logits; qat: converts",
+        fails=(
+            "forward: network_logits network_modes network_gradients stub_order; "
+            "ptq: converts int8_logits; qat: converts"
+        ),
     ),
     "argmax": wrong(
         inside(NETWORK, "self.dequant(x)", "self.dequant(x).argmax(1)"),
-        fails="forward: network_logits stub_order; ptq: converts int8_logits",
         crashes="qat: *",
+        fails=(
+            "forward: network_logits network_modes network_gradients stub_order; "
+            "ptq: converts int8_logits"
+        ),
     ),
     "dropout": wrong(
         inside(
@@ -692,19 +783,30 @@ WRONG |= {
             "torch.flatten(self.avgpool(x), 1)",
             "nn.functional.dropout(torch.flatten(self.avgpool(x), 1))",
         ),
-        fails="forward: network_logits stub_order; ptq: converts int8_logits; qat: converts",
+        fails=(
+            "forward: network_logits network_modes network_gradients stub_order; "
+            "ptq: converts int8_logits; qat: converts"
+        ),
     ),
     "only the first image": wrong(
         inside(NETWORK, "self.quant(x)", "self.quant(x[:1])"),
-        fails="forward: network_logits stub_order; ptq: converts int8_logits",
         crashes="qat: *",
+        fails=(
+            "forward: network_logits network_modes network_gradients stub_order; "
+            "ptq: converts int8_logits"
+        ),
     ),
     "network without gradients": wrong(
-        inside(NETWORK, "self.dequant(x)", "self.dequant(x.detach())"), crashes="qat: *"
+        inside(NETWORK, "self.dequant(x)", "self.dequant(x.detach())"),
+        crashes="qat: *",
+        fails="forward: network_gradients",
     ),
     "network logits as a tuple": wrong(
         inside(NETWORK, "return self.dequant(x)", "return self.dequant(x), x"),
-        crashes="forward: network_logits stub_order; ptq: converts int8_logits; qat: *",
+        crashes=(
+            "forward: network_logits network_modes network_gradients stub_order; "
+            "ptq: converts int8_logits; qat: *"
+        ),
     ),
 }
 
@@ -726,14 +828,14 @@ WRONG |= {
     ),
     "stem not fused": wrong(
         inside(FUSE_NETWORK, STEM_FUSED, "pass"),
-        fails="fusion: stem relus; ptq: int8_logits",
+        fails="fusion: stem stem_for_qat; ptq: int8_logits",
         says={"fusion.stem": "not in any list"},
         waits={"ptq.int8_logits": "fusion.stem"},
     ),
     "stem without ReLU": wrong(
         inside(FUSE_NETWORK, '["conv1", "bn1", "relu"]', '["conv1", "bn1"]'),
-        fails="fusion: relus; ptq: int8_logits",
-        says={"fusion.relus": "not in any list"},
+        fails="fusion: stem stem_for_qat; ptq: int8_logits",
+        says={"fusion.stem": "left out of the list"},
     ),
     "shortcut not fused": wrong(
         inside(FUSE_BLOCK, "if self.downsample is not None:", "if False:"),
@@ -760,8 +862,8 @@ WRONG |= {
     ),
     "only the first block": wrong(
         inside(FUSE_NETWORK, EACH, EACH + "\n                break"),
-        fails="fusion: blocks shortcuts relus; ptq: int8_logits",
-        says={"fusion.blocks": "not in any list"},
+        fails="fusion: every_block is_qat_passed_on; ptq: int8_logits",
+        says={"fusion.every_block": "Nobody calls"},
     ),
     "only the first block of each stage": wrong(
         inside(
@@ -772,13 +874,13 @@ WRONG |= {
                 "            stage[0].fuse_model(is_qat)"
             ),
         ),
-        fails="fusion: blocks relus; ptq: int8_logits",
-        says={"fusion.blocks": "not in any list"},
+        fails="fusion: every_block is_qat_passed_on; ptq: int8_logits",
+        says={"fusion.every_block": "Nobody calls"},
     ),
     "blocks not fused": wrong(
         inside(FUSE_NETWORK, LOOP, "pass"),
-        fails="fusion: blocks shortcuts relus; ptq: int8_logits",
-        says={"fusion.blocks": "not in any list"},
+        fails="fusion: every_block is_qat_passed_on; ptq: int8_logits",
+        says={"fusion.every_block": "Nobody calls"},
     ),
     "BatchNorm dropped": wrong(
         inside(
@@ -786,18 +888,18 @@ WRONG |= {
             "fuse(self, groups, inplace=True)",
             "self.bn1 = self.bn2 = self.bn3 = nn.Identity()",
         ),
-        fails="fusion: blocks relus output_unchanged qat_batchnorm; ptq: int8_logits",
+        fails="fusion: blocks relus output_unchanged; ptq: int8_logits",
         says={"fusion.blocks": "dropped without being folded", "fusion.relus": "not in any list"},
     ),
     "bn3 dropped": wrong(
         inside(FUSE_BLOCK, ', ["conv3", "bn3"]]', "]\n        self.bn3 = nn.Identity()"),
-        fails="fusion: blocks output_unchanged qat_batchnorm; ptq: int8_logits",
+        fails="fusion: blocks output_unchanged; ptq: int8_logits",
         says={"fusion.blocks": "dropped without being folded"},
     ),
     "stem's BatchNorm dropped": wrong(
         inside(FUSE_NETWORK, STEM_FUSED, "self.bn1 = nn.Identity()"),
-        fails="fusion: stem relus output_unchanged qat_batchnorm; ptq: int8_logits",
-        says={"fusion.stem": "dropped without being folded", "fusion.relus": "not in any list"},
+        fails="fusion: stem stem_for_qat output_unchanged; ptq: int8_logits",
+        says={"fusion.stem": "dropped without being folded"},
     ),
     "shortcut's BatchNorm dropped": wrong(
         inside(
@@ -805,7 +907,7 @@ WRONG |= {
             'fuse(self.downsample, ["0", "1"], inplace=True)',
             "self.downsample[1] = nn.Identity()",
         ),
-        fails="fusion: shortcuts output_unchanged qat_batchnorm; ptq: int8_logits",
+        fails="fusion: shortcuts output_unchanged; ptq: int8_logits",
         says={"fusion.shortcuts": "dropped without being folded"},
     ),
     "ReLU dropped": wrong(
@@ -822,69 +924,82 @@ WRONG |= {
     "always fuse_modules": wrong(
         inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules"),
         inside(FUSE_NETWORK, CHOICE, "fuse = tq.fuse_modules"),
-        crashes="fusion: qat_batchnorm; qat: *",
-        waits={"qat.fake_quantize": "fusion.qat_batchnorm"},
-        says={"fusion.qat_batchnorm": "fuse_modules_qat when is_qat is true"},
+        crashes="fusion: stem_for_qat is_qat_passed_on modes qat_layers; qat: *",
+        waits={"qat.fake_quantize": "fusion.stem_for_qat"},
+        says={"fusion.modes": "fuse_modules_qat when is_qat is true"},
     ),
     "always fuse_modules_qat": wrong(
         inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules_qat"),
         inside(FUSE_NETWORK, CHOICE, "fuse = tq.fuse_modules_qat"),
-        fails="fusion: stem blocks shortcuts; ptq: *",
+        fails=("fusion: blocks shortcuts relus stem every_block output_unchanged modes; ptq: *"),
         waits={"ptq.converts": "fusion.stem"},
         says={"ptq.converts": "False means fuse_modules"},
     ),
     "blocks always fuse_modules_qat": wrong(
         inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules_qat"),
-        fails="fusion: blocks shortcuts; ptq: *",
+        fails="fusion: blocks shortcuts relus every_block modes; ptq: *",
         waits={"ptq.converts": "fusion.blocks"},
         says={"ptq.converts": "False means fuse_modules"},
     ),
     "is_qat not passed on": wrong(
         inside(FUSE_NETWORK, EACH, "block.fuse_model()"),
-        crashes="fusion: qat_batchnorm; qat: *",
-        says={"fusion.qat_batchnorm": "fuse_modules_qat when is_qat is true"},
+        crashes="qat: *",
+        fails="fusion: is_qat_passed_on",
+        says={"fusion.is_qat_passed_on": "isn't passed on"},
     ),
     "is_qat inverted": wrong(
         inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules if is_qat else tq.fuse_modules_qat"),
         inside(FUSE_NETWORK, CHOICE, "fuse = tq.fuse_modules if is_qat else tq.fuse_modules_qat"),
-        fails="fusion: stem blocks shortcuts; ptq: *",
-        crashes="fusion: qat_batchnorm; qat: *",
+        crashes="fusion: stem_for_qat is_qat_passed_on modes qat_layers; qat: *",
+        fails=("fusion: blocks shortcuts relus stem every_block output_unchanged; ptq: *"),
         says={
-            "fusion.qat_batchnorm": "fuse_modules_qat when is_qat is true",
+            "fusion.modes": "fuse_modules_qat when is_qat is true",
             "ptq.converts": "False means fuse_modules",
         },
     ),
     "QAT fused in eval mode": wrong(
         inside(FUSE_NETWORK, CHOICE, "self.eval()\n        fuse = tq.fuse_modules"),
         inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules"),
-        fails="fusion: qat_batchnorm",
-        says={"fusion.qat_batchnorm": "folded for good"},
+        crashes="fusion: is_qat_passed_on modes qat_layers",
+        fails="fusion: stem_for_qat",
+        says={"fusion.stem_for_qat": "folded for good"},
     ),
     "QAT fused in eval mode, then trained": wrong(
         inside(FUSE_NETWORK, CHOICE, "self.eval()\n        fuse = tq.fuse_modules"),
         inside(FUSE_BLOCK, CHOICE, "fuse = tq.fuse_modules"),
         last(FUSE_NETWORK, "self.train(is_qat)"),
-        fails="fusion: qat_batchnorm",
-        says={"fusion.qat_batchnorm": "folded for good"},
+        crashes="fusion: is_qat_passed_on modes qat_layers",
+        fails="fusion: stem_for_qat",
+        says={"fusion.stem_for_qat": "folded for good"},
     ),
     "QAT not fused": wrong(
         first(FUSE_NETWORK, "if is_qat:\n    return"),
-        fails="fusion: qat_batchnorm",
+        fails="fusion: stem_for_qat is_qat_passed_on",
     ),
     "fused twice": wrong(
         inside(FUSE_NETWORK, EACH, EACH + "\n                block.fuse_model(is_qat)"),
-        crashes="fusion: *; ptq: *; qat: *",
-        says={"fusion.stem": "in one list only"},
+        crashes=(
+            "fusion: output_unchanged; ptq: converts power_of_two_scales zero_points "
+            "per_tensor_weights; qat: *"
+        ),
+        fails="fusion: every_block is_qat_passed_on; ptq: int8_logits",
+        says={"fusion.every_block": "in one list only"},
     ),
     "conv1 in two lists": wrong(
         inside(FUSE_BLOCK, '["conv3", "bn3"]]', '["conv3", "bn3"], ["conv1", "bn1"]]'),
-        crashes="fusion: *; ptq: *; qat: *",
-        says={"fusion.stem": "in one list only"},
+        crashes=(
+            "fusion: blocks shortcuts relus every_block is_qat_passed_on "
+            "output_unchanged modes qat_layers; ptq: *; qat: *"
+        ),
+        says={"fusion.blocks": "in one list only"},
     ),
     "a copy is fused": wrong(
         inside(FUSE_BLOCK, "fuse(self, groups, inplace=True)", "self = fuse(self, groups)"),
         inside(FUSE_BLOCK, '["0", "1"], inplace=True', '["0", "1"]'),
-        fails="fusion: blocks shortcuts relus; ptq: int8_logits",
+        fails=(
+            "fusion: blocks shortcuts relus every_block is_qat_passed_on modes "
+            "qat_layers; ptq: int8_logits"
+        ),
         says={"fusion.blocks": "thrown away"},
     ),
     "one ReLU shared": wrong(
@@ -898,7 +1013,10 @@ WRONG |= {
         text(RESNET, "self.relu2", "self.relu"),
         inside(FUSE_BLOCK, ', "relu2"', ""),
         inside(FUSE_BLOCK, '"relu1"', '"relu"'),
-        crashes="fusion: *; ptq: *",
+        crashes=(
+            "fusion: blocks shortcuts relus every_block is_qat_passed_on "
+            "output_unchanged modes qat_layers; ptq: *"
+        ),
     ),
     "relu1 serves twice, fused once": wrong(
         inside(BLOCK, "self.relu2(", "self.relu1("),
@@ -914,22 +1032,34 @@ WRONG |= {
     ),
     "ReLU behind the shortcut": wrong(
         inside(FUSE_BLOCK, "fuse(self.downsample", "fuse(self.downsample.append(nn.ReLU())"),
-        fails="fusion: output_unchanged; ptq: int8_logits",
+        fails="fusion: shortcuts relus output_unchanged; ptq: int8_logits",
     ),
     "wrong name": wrong(
-        inside(FUSE_BLOCK, '"relu1"', '"relu3"'), crashes="fusion: *; ptq: *; qat: *"
+        inside(FUSE_BLOCK, '"relu1"', '"relu3"'),
+        crashes=(
+            "fusion: blocks shortcuts relus every_block is_qat_passed_on "
+            "output_unchanged modes qat_layers; ptq: *; qat: *"
+        ),
     ),
     "wrong name in the stem": wrong(
-        inside(FUSE_NETWORK, '"relu"', '"relu1"'), crashes="fusion: *; ptq: *; qat: *"
+        inside(FUSE_NETWORK, '"relu"', '"relu1"'),
+        crashes="fusion: stem stem_for_qat output_unchanged; ptq: *; qat: *",
+        fails="fusion: every_block is_qat_passed_on",
     ),
     "shortcut taken for granted": wrong(
         inside(FUSE_BLOCK, "if self.downsample is not None:", "if True:"),
-        crashes="fusion: *; ptq: *",
+        crashes=(
+            "fusion: blocks shortcuts relus every_block is_qat_passed_on "
+            "output_unchanged modes qat_layers; ptq: *"
+        ),
     ),
     "order of names": wrong(
         inside(FUSE_BLOCK, '["conv3", "bn3"]', '["bn3", "conv3"]'),
-        crashes="fusion: *; ptq: *; qat: *",
-        says={"fusion.stem": "in one list only"},
+        crashes=(
+            "fusion: blocks shortcuts relus every_block is_qat_passed_on "
+            "output_unchanged modes qat_layers; ptq: *; qat: *"
+        ),
+        says={"fusion.blocks": "in one list only"},
     ),
     "wrong pairs": wrong(
         inside(
@@ -937,7 +1067,7 @@ WRONG |= {
             GROUPS,
             GROUPS.replace('"bn1"', '"bn_"').replace('"bn2"', '"bn1"').replace('"bn_"', '"bn2"'),
         ),
-        fails="fusion: blocks relus output_unchanged qat_batchnorm; ptq: *",
+        fails="fusion: blocks relus output_unchanged modes; ptq: *",
     ),
     "weights changed": wrong(
         inside(FUSE_NETWORK, CHOICE, CHOICE + "\n        self.fc.weight.data *= 2"),
@@ -946,16 +1076,15 @@ WRONG |= {
     "prepares as well": wrong(
         last(FUSE_NETWORK, "self.qconfig = tq.default_qconfig\ntq.prepare(self, inplace=True)"),
         fails=(
-            "fusion: stem blocks shortcuts; "
-            "ptq: power_of_two_scales zero_points int8_logits; "
-            "qat: fake_quantize converts"
+            "fusion: stem every_block output_unchanged; ptq: power_of_two_scales "
+            "zero_points int8_logits; qat: fake_quantize converts"
         ),
     ),
     "weights frozen": wrong(
         last(FUSE_NETWORK, "self.requires_grad_(False)"),
-        fails="fusion: qat_batchnorm",
         crashes="qat: *",
-        says={"fusion.qat_batchnorm": "requires_grad False"},
+        fails="fusion: stem_for_qat",
+        says={"fusion.stem_for_qat": "requires_grad False"},
     ),
     "returns a fused copy": wrong(
         inside(
@@ -963,7 +1092,32 @@ WRONG |= {
             STEM_FUSED,
             "import copy\n        self = copy.deepcopy(self)\n        " + STEM_FUSED,
         ),
-        fails="fusion: *; ptq: int8_logits",
+        fails=(
+            "fusion: stem stem_for_qat every_block is_qat_passed_on "
+            "output_unchanged; ptq: int8_logits"
+        ),
+    ),
+    "the network fuses its blocks": wrong(
+        body(FUSE_BLOCK, "self.is_fused_from_outside = True"),
+        body(
+            FUSE_NETWORK,
+            """
+            fuse = tq.fuse_modules_qat if is_qat else tq.fuse_modules
+            lists = [["conv1", "bn1", "relu"]]
+            for name, block in self.named_modules():
+                if isinstance(block, QuantizableBottleneck):
+                    for n in (1, 2):
+                        lists += [[f"{name}.conv{n}", f"{name}.bn{n}", f"{name}.relu{n}"]]
+                    lists += [[f"{name}.conv3", f"{name}.bn3"]]
+                    if block.downsample is not None:
+                        lists += [[f"{name}.downsample.0", f"{name}.downsample.1"]]
+            fuse(self, lists, inplace=True)
+            """,
+        ),
+        fails=(
+            "fusion: blocks shortcuts relus every_block is_qat_passed_on modes "
+            "qat_layers; ptq: int8_logits"
+        ),
     ),
     # stubs, one at a time
     "stub scale_approximate": wrong(
@@ -972,24 +1126,42 @@ WRONG |= {
     ),
     "stub block forward": wrong(
         body(BLOCK, STUB),
-        unwritten=f"{BLOCKS} gradients; ptq: *; qat: *",
+        unwritten=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients block_in_int8; ptq: *; qat: *"
+        ),
         waits={
             "ptq.converts": "forward.block_without_shortcut",
             "ptq.int8_logits": "forward.block_without_shortcut",
         },
     ),
-    "stub add_relu": wrong(body(ADD, STUB), unwritten=f"{BLOCK_RUNS}; ptq: *; qat: *"),
+    "stub add_relu": wrong(
+        body(ADD, STUB),
+        unwritten=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients functional_addition block_in_int8; ptq: *; qat: *"
+        ),
+    ),
     "stub block fuse_model": wrong(
         body(FUSE_BLOCK, STUB),
-        unwritten="fusion: *; ptq: *; qat: *",
-        waits={"ptq.int8_logits": "fusion.stem"},
+        unwritten=(
+            "fusion: blocks shortcuts relus every_block is_qat_passed_on "
+            "output_unchanged modes qat_layers; ptq: *; qat: *"
+        ),
+        waits={"ptq.int8_logits": "fusion.blocks"},
     ),
     "stub network forward": wrong(
         body(NETWORK, STUB),
-        unwritten="forward: network_logits stub_order; ptq: *; qat: *",
+        unwritten=(
+            "forward: network_logits network_modes network_gradients stub_order; ptq: *; qat: *"
+        ),
     ),
     "stub network fuse_model": wrong(
-        body(FUSE_NETWORK, STUB), unwritten="fusion: *; ptq: *; qat: *"
+        body(FUSE_NETWORK, STUB),
+        unwritten=(
+            "fusion: stem stem_for_qat every_block is_qat_passed_on "
+            "output_unchanged; ptq: *; qat: *"
+        ),
     ),
     "only part 3": wrong(
         *(body(f, STUB) for f in (BLOCK, ADD, FUSE_BLOCK, NETWORK, FUSE_NETWORK)),
@@ -1034,28 +1206,47 @@ WRONG |= {
     ),
     "network class renamed": wrong(
         text(RESNET, "QuantizableResNet", "ResNet"),
-        crashes="forward: network_logits stub_order; fusion: *; ptq: *; qat: *",
+        crashes=(
+            "forward: network_logits network_modes network_gradients stub_order; "
+            "fusion: stem stem_for_qat output_unchanged; ptq: *; qat: *"
+        ),
+        fails="fusion: every_block is_qat_passed_on",
     ),
     "block class renamed": wrong(
         text(RESNET, "QuantizableBottleneck", "Bottleneck"),
-        crashes=f"{BLOCK_RUNS}; ptq: converts int8_logits",
+        crashes=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients functional_addition block_in_int8; fusion: blocks shortcuts "
+            "relus stem stem_for_qat every_block is_qat_passed_on modes qat_layers; "
+            "ptq: converts int8_logits"
+        ),
     ),
     "scale_approximate renamed": wrong(
         text(OBSERVER, "def scale_approximate", "def approximate_scale"),
-        fails="observer: finite_and_positive",
-        crashes=f"{SCALES} symmetric_range; {AFTER_OBSERVER}",
+        crashes=(
+            "observer: *; ptq: converts power_of_two_scales zero_points per_tensor_weights; qat: *"
+        ),
     ),
     "fuse_model renamed": wrong(
         text(RESNET, "def fuse_model", "def fuse"), crashes="fusion: *; ptq: *; qat: *"
     ),
     "add_relu renamed": wrong(
         text(RESNET, "def add_relu", "def add"),
-        crashes=f"{BLOCK_RUNS}; ptq: *; qat: *",
+        crashes=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients functional_addition block_in_int8; ptq: *; qat: *"
+        ),
     ),
     "module renamed": wrong(
         text(RESNET, "skip_add_relu", "ff"),
-        fails=ADDITION,
-        crashes=f"fusion: stem blocks shortcuts relus output_unchanged; {LAYERS}; qat: *",
+        crashes=(
+            "fusion: output_unchanged; ptq: power_of_two_scales zero_points "
+            "per_tensor_weights; qat: *"
+        ),
+        fails=(
+            "forward: functional_addition block_in_int8; fusion: every_block; ptq: "
+            "converts int8_logits"
+        ),
     ),
     "empty observer.py": wrong(
         recoded(OBSERVER, lambda _: b""),
@@ -1063,11 +1254,16 @@ WRONG |= {
     ),
     "too much memory": wrong(
         inside(NETWORK, "x = self.quant(x)", "x = self.quant(x) + bytearray(64 << 30)[0]"),
-        crashes="forward: network_logits stub_order; ptq: *; qat: *",
+        crashes=(
+            "forward: network_logits network_modes network_gradients stub_order; ptq: *; qat: *"
+        ),
     ),
     "is_qat without a default": wrong(
         text(RESNET, "is_qat: bool = False", "is_qat: bool"),
-        crashes="fusion: stem blocks shortcuts relus output_unchanged; ptq: *",
+        crashes=(
+            "fusion: blocks shortcuts relus stem every_block output_unchanged modes "
+            "qat_layers; ptq: *"
+        ),
     ),
     "no max_shift_amount": wrong(
         text(OBSERVER, ", max_shift_amount: int = 8)", ")"),
@@ -1081,7 +1277,9 @@ WRONG |= {
         text(OBSERVER, "shift = max_shift_amount", "shift = limit"),
         crashes="observer: max_shift_amount",
     ),
-    "eval in forward": wrong(first(NETWORK, "self.eval()"), fails="qat: weights_move"),
+    "eval in forward": wrong(
+        first(NETWORK, "self.eval()"), fails="forward: network_modes; qat: weights_move"
+    ),
     "inference mode": wrong(
         text(
             RESNET,
@@ -1093,6 +1291,7 @@ WRONG |= {
             ),
         ),
         crashes="qat: *",
+        fails="forward: network_gradients",
     ),
     "exit at import": wrong(
         below(RESNET, "raise SystemExit(0)"), crashes="forward: *; fusion: *; ptq: *; qat: *"

@@ -18,7 +18,8 @@ from autograder.host.sandbox import Sandbox
 from autograder.judging import CHECKS, CODE_GROUPS, all_checks
 from autograder.results import Grade
 from tests.conftest import ROOT, SOLVED, Command, change
-from tests.making.grading import grade_code
+from tests.making.graded_runs import KEY
+from tests.making.grading import RUBRIC, grade_code
 from tools.course.pack import pack
 
 CODE_CHECKS = [name for name in all_checks() if name.split(".")[0] in CODE_GROUPS]
@@ -71,9 +72,11 @@ def test_a_submission_is_graded_into_every_format(lab3: Command, tmp_path: Path)
 
 def test_a_regrade_is_identical(lab3: Command, student: Path, tmp_path: Path) -> None:
     change(student / "lab3" / "observer.py", "shift = round(", "shift = math.floor(")
+    keyed = tmp_path / "keyed.toml"
+    keyed.write_text(RUBRIC.path.read_text().replace('key = ""', f'key = "{KEY}"'))
     grades = []
     for out in ("a", "b"):
-        lab3("grade", student, "--out", out)
+        lab3("grade", student, "--out", out, "--rubric", keyed)
         made = json.loads((tmp_path / out / "grade.json").read_text())
         for result in made["results"]:
             result["seconds"] = 0
@@ -137,7 +140,7 @@ def test_a_users_mistake_is_named(lab3: Command, arguments: list[str], text: str
 
 def test_check_shows_one_screen_and_its_exit_code_tells(lab3: Command, student: Path) -> None:
     good = lab3("check", cwd=student)
-    assert "58 of 58 points; all checks passed" in good.stdout
+    assert "54 of 54 points; all checks passed" in good.stdout
     change(student / "lab3" / "observer.py", "shift = round(", "shift = round(4 *")
     change(
         student / "lab3" / "observer.py", "(4 *-math.log2(scale))", "(-4 * math.log2(scale)) / 4"
