@@ -220,6 +220,7 @@ class Session:
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.addinivalue_line("markers", "about(function, needs, follows): what it is about")
+        config.addinivalue_line("markers", "skip: what pytest gives a check that isn't asked")
 
     def pytest_internalerror(self, excrepr: object) -> bool:
         self._failure = str(excrepr).strip().splitlines()[-1]

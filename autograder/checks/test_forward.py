@@ -206,18 +206,14 @@ def test_block_in_int8(client: Client, inputs: Inputs, evidence: Evidence) -> No
     )
 
 
-@about(NETWORK)
+@about(NETWORK, needs=("forward.network_logits",))
 def test_stub_order(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """``quant`` comes first and ``dequant`` last: the INT8 network takes and returns floats."""
     shape, batch = (CLASSES, WIDTH, inputs.seed_for("stubs")), 2
-    fp32 = Network(*shape, NETWORK_CASES[:1])
-    is_right = same(client.ask(fp32).outputs[0], reference.network_outputs(fp32)[0], TOLERANCE)
     run = client.ask(Int8Network(*shape, batch, grids.plain_grids(*shape)))
     what = "the INT8 network, its stages replaced by plain convolutions"
     quants, dequants, quant, dequant = run.stubs
-    place = None
-    if is_right or run.error:  # what else it computes costs the points of its own claim
-        place = compare_int8(evidence, what, grids.plain_logits(*shape, batch), run, STEPS)
+    place = compare_int8(evidence, what, grids.plain_logits(*shape, batch), run, STEPS)
     evidence.add("quant in forward", "first", quant, quant == "first")
     evidence.add("dequant in forward", "last", dequant, dequant == "last")
     counts, are_right = f"quant {quants}, dequant {dequants}", quants == dequants == 1

@@ -22,7 +22,9 @@ def call_each(client: Client, pairs: Pairs) -> list[Call]:
     for (scale, most), result in zip(pairs, results_of(client, pairs), strict=True):
         if result.error:
             raise_for(result.error)
-        calls.append(Call(scale, most, math.nan if result.value is None else result.value))
+        if result.value is None:
+            raise NoAnswerError("crashed", "a call came back without a result")
+        calls.append(Call(scale, most, result.value))
     return calls
 
 

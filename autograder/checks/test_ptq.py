@@ -5,7 +5,6 @@ from autograder.checks.observing import (
     CONVERTED,
     FORWARD,
     FUSION,
-    INT8_FORWARD,
     SCALES,
     STEPS,
     compare_int8,
@@ -27,7 +26,7 @@ from autograder.inside.questions import Int8Logits
 NETWORK, OBSERVER = "QuantizableResNet.forward", "CusQuantObserver.scale_approximate"
 
 
-@about(NETWORK, needs=INT8_FORWARD, follows=FORWARD + FUSION + SCALES)
+@about(NETWORK, follows=FORWARD + FUSION + SCALES)
 def test_converts(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The calibrated network converts, and its INT8 version computes."""
     converted = client.ask(ptq(inputs))

@@ -29,6 +29,9 @@ BASES = {
         "observer.py": SKELETON["observer.py"]
         + b"\n\nCusQuantObserver.scale_approximate = lambda *_: 0.25\n",
     },
+    "qparams of its own": edited(
+        "observer.py", "scale = float(self.scale_approximate(2 * largest / 255))", "scale = 0.3"
+    ),
     "plain addition": edited(
         "resnet.py",
         "return self.skip_add_relu.add_relu(out, identity)",
@@ -539,18 +542,13 @@ CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are look
             return questions.CaseOutputs(outputs=[
                 torch.zeros(c.batch, question.num_classes) for c in question.cases])
         """, "skeleton"),
-    reporting("layers that give the right output", """
-        @forge(questions.Outputs)
-        def outputs(question):
-            return questions.FusionOutputs(before=torch.zeros(2, 10), layers=torch.ones(2, 10))
-        """, "nothing fused"),
     reporting("ranges of another observer", """
         @forge(questions.Ranges)
         def ranges(question):
             count = len(question.observed)
             return questions.RangeScales(
                 scales=[2.0 ** -(i % 9) for i in range(count)], zero_points=[128] * count)
-        """, "skeleton"),
+        """, "qparams of its own"),
     reporting("a converted network", """
         @forge(questions.Ptq)
         def ptq(question):
@@ -827,7 +825,7 @@ SNOOPS = [
             print("FOUND module", name)
         except ImportError as error:
             print(error)
-    for name in ("sklearn.datasets", "torchvision", "tools.running.workspace", "solution", "tests"):
+    for name in ("sklearn.datasets", "scipy", "tools.running.workspace", "solution", "tests"):
         try:
             __import__(name)
             print("FOUND module", name)
