@@ -1,7 +1,6 @@
 """Part 3: ``CusQuantObserver.scale_approximate``."""
 
 import math
-from itertools import pairwise
 
 from autograder.claims import Evidence, about
 from autograder.expected.contract import LONGEST_SHIFT, approximated, exponent_of, shift_of
@@ -63,11 +62,11 @@ def shown(value: float) -> str:
 def test_follows_the_scale(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The result follows the scale: scales far apart have different results."""
     calls = call_each(client, inputs.far_apart())
-    for smaller, larger in pairwise(calls):
-        question = f"{smaller} and {larger}"
-        expected = f"{smaller.expected!r} and {larger.expected!r}"
-        got = f"{smaller.got!r} and {larger.got!r}"
-        evidence.add(question, expected, got, smaller.got != larger.got)
+    question = " and ".join(map(str, calls))
+    expected = " and ".join(repr(call.expected) for call in calls)
+    got = " and ".join(repr(call.got) for call in calls)
+    differs = len({call.got for call in calls}) > 1 and not any(c.got != c.got for c in calls)
+    evidence.add(question, f"for example {expected}", got, differs)
     judge(client, evidence, calls, "A result that is always the same approximates nothing.")
 
 

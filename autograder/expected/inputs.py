@@ -26,7 +26,7 @@ FRACTIONS = (
 
 
 Pairs = tuple[tuple[float, int | None], ...]  # scales, with max_shift_amount unless left out
-FAR_APART = (0.0047, 0.31)
+FAR_APART = (0.0047, 0.31, 3.1)
 LIMITS: Pairs = ((1e-6, 12), (1e-6, 10), (0.0006, 11), (0.01, 4), (0.05, 3))
 RANGES = ((-3.1, 1.3), (-0.4, 5.7), (0.0, 0.9), (-12.3, -2.2))
 ORDINARY = (0.3, 0.3625, 0.02, 0.7, 0.003, 0.006, 0.18, 0.2, 1e-6, 1.7, 3.1, 300.0)
@@ -59,7 +59,7 @@ class Inputs:
         if not self.is_hidden:
             return tuple((scale, None) for scale in FAR_APART)
         source = self.random("far apart")
-        return tuple((2.0 ** source.uniform(low, low + 0.9), None) for low in (-7, -4, -1.4))
+        return tuple((2.0 ** source.uniform(low, low + 0.9), None) for low in (-7, -4, 1.2))
 
     def limits(self) -> Pairs:
         """Return scales beyond, and not beyond, the limit that each comes with."""

@@ -1296,6 +1296,199 @@ WRONG |= {
     "exit at import": wrong(
         below(RESNET, "raise SystemExit(0)"), crashes="forward: *; fusion: *; ptq: *; qat: *"
     ),
+    # what outsiders wrote, and what is like it
+    "noise in train mode": wrong(
+        first(BLOCK, "if self.training:\n    x = x + 0.1 * torch.randn_like(x)")
+    ),
+    "network's noise in train mode": wrong(
+        first(NETWORK, "if self.training:\n    x = x + 0.1 * torch.randn_like(x)")
+    ),
+    "no classifier in train mode": wrong(
+        inside(
+            NETWORK,
+            "x = self.fc(torch.flatten(self.avgpool(x), 1))",
+            "x = torch.flatten(self.avgpool(x), 1)\n        x = x if self.training else self.fc(x)",
+        )
+    ),
+    "only conv1 for QAT": wrong(
+        inside(
+            FUSE_BLOCK,
+            "fuse(self, groups, inplace=True)",
+            "fuse(self, groups[:1] if is_qat else groups, inplace=True)",
+        )
+    ),
+    "no shortcut for QAT": wrong(
+        inside(
+            FUSE_BLOCK,
+            "if self.downsample is not None:",
+            "if self.downsample is not None and not is_qat:",
+        )
+    ),
+    "no stem for QAT": wrong(
+        inside(
+            FUSE_NETWORK,
+            'fuse(self, ["conv1", "bn1", "relu"], inplace=True)',
+            'if not is_qat:\n            fuse(self, ["conv1", "bn1", "relu"], inplace=True)',
+        )
+    ),
+    "fuse_model ends in eval mode": wrong(last(FUSE_NETWORK, "self.train(False)")),
+    "block's fuse_model ends in eval mode": wrong(last(FUSE_BLOCK, "self.eval()")),
+    "logits squeezed": wrong(
+        inside(NETWORK, "return self.dequant(x)", "return self.dequant(x).squeeze()")
+    ),
+    "blocks squeezed": wrong(
+        inside(
+            BLOCK,
+            "return self.add_relu(out, identity)",
+            "return self.add_relu(out, identity).squeeze(0)",
+        )
+    ),
+    "quantized again before avgpool": wrong(
+        inside(NETWORK, "x = self.fc(", "x = self.quant(self.dequant(x))\n        x = self.fc(")
+    ),
+    "dequantized before avgpool": wrong(
+        inside(
+            NETWORK,
+            "x = self.fc(torch.flatten(self.avgpool(x), 1))\n        return self.dequant(x)",
+            "x = self.dequant(x)\n        x = self.fc(torch.flatten(self.avgpool(x), 1))\n"
+            "        return self.dequant(x)",
+        )
+    ),
+    "bytes that Python refuses": wrong(
+        recoded(RESNET, lambda source: source + b'\nNAME = "\xc3\x28"\n')
+    ),
+    "an unknown coding": wrong(
+        recoded(OBSERVER, lambda source: b"# -*- coding: utf-9 -*-\n" + source)
+    ),
+    "only layer4's blocks": wrong(
+        inside(FUSE_NETWORK, "for block in self.modules():", "for block in self.layer4.modules():")
+    ),
+    "only one of two": wrong(body(SCALE, "return 1.0 if scale >= 1 else 2.0**-max_shift_amount")),
+    "clamped and never rounded": wrong(
+        body(
+            SCALE,
+            "if not 0 < scale < math.inf:\n"
+            "    return 1.0 if scale == math.inf else 2.0**-max_shift_amount\n"
+            "return max(min(scale, 1.0), 2.0**-max_shift_amount)",
+        )
+    ),
+    "stem without its ReLU": wrong(
+        inside(FUSE_NETWORK, '["conv1", "bn1", "relu"]', '["conv1", "bn1"]')
+    ),
+    "times one in the main path": wrong(
+        inside(BLOCK, "out = self.bn3(self.conv3(out))", "out = self.bn3(self.conv3(out)) * 1.0")
+    ),
+    "float in the main path": wrong(
+        inside(BLOCK, "out = self.bn3(self.conv3(out))", "out = self.bn3(self.conv3(out)).float()")
+    ),
+    "plus zero before fc": wrong(
+        inside(NETWORK, "return self.dequant(x)", "return self.dequant(x + 0)")
+    ),
+    "a power of the scale": wrong(inside(SCALE, RESULT, "return scale**0.97")),
+    "always one": wrong(body(SCALE, "return 1.0")),
+    "no return in forward": wrong(
+        inside(BLOCK, "return self.add_relu(out, identity)", "self.add_relu(out, identity)")
+    ),
+    "no return in the network": wrong(inside(NETWORK, "return self.dequant(x)", "self.dequant(x)")),
+    "a dictionary of logits": wrong(
+        inside(NETWORK, "return self.dequant(x)", "return {'logits': self.dequant(x)}")
+    ),
+    "a tuple of blocks": wrong(
+        inside(
+            BLOCK,
+            "return self.add_relu(out, identity)",
+            "return self.add_relu(out, identity), identity",
+        )
+    ),
+    "double precision": wrong(
+        inside(NETWORK, "return self.dequant(x)", "return self.dequant(x).double()")
+    ),
+    "scipy imported": wrong(above(RESNET, "import scipy.special\n")),
+    "helpers of its own file": wrong(above(OBSERVER, "from lab3.helpers import nearest\n")),
+    "relative helpers": wrong(above(RESNET, "from .layers import Bottleneck\n")),
+    "the addition in forward": wrong(
+        inside(BLOCK, "return self.add_relu(out, identity)", "return torch.relu(out + identity)")
+    ),
+    "dequant in the middle": wrong(
+        inside(NETWORK, "x = self.fc(", "x = self.dequant(x)\n        x = self.fc(")
+    ),
+    "input detached": wrong(
+        inside(
+            BLOCK,
+            "identity = x if self.downsample is None else self.downsample(x)",
+            "identity = x.detach() if self.downsample is None else self.downsample(x)",
+        )
+    ),
+    "shortcut detached": wrong(
+        inside(
+            BLOCK,
+            "return self.add_relu(out, identity)",
+            "return self.add_relu(out, identity.detach())",
+        )
+    ),
+    "main path detached": wrong(
+        inside(
+            BLOCK,
+            "return self.add_relu(out, identity)",
+            "return self.add_relu(out.detach(), identity)",
+        )
+    ),
+    "network detached": wrong(
+        inside(NETWORK, "x = self.fc(", "x = x.detach()\n        x = self.fc(")
+    ),
+    "features without gradients": wrong(
+        inside(
+            NETWORK,
+            "x = self.relu(self.bn1(self.conv1(x)))",
+            "with torch.no_grad():\n            x = self.relu(self.bn1(self.conv1(x)))",
+        )
+    ),
+    "parameters frozen in forward": wrong(first(NETWORK, "self.requires_grad_(False)")),
+    "eval in add_relu": wrong(first(ADD, "self.eval()")),
+    "only while training": wrong(
+        inside(
+            BLOCK,
+            "out = self.bn3(self.conv3(out))",
+            "out = self.conv3(out)\n        out = self.bn3(out) if self.training else out",
+        )
+    ),
+    "second call differs": wrong(
+        first(BLOCK, "if getattr(self, 'used', False):\n    return x\nself.used = True")
+    ),
+    "is_qat is always false": wrong(
+        inside(FUSE_NETWORK, "block.fuse_model(is_qat)", "block.fuse_model(False)")
+    ),
+    "is_qat is always true": wrong(
+        inside(FUSE_NETWORK, "block.fuse_model(is_qat)", "block.fuse_model(True)")
+    ),
+    "blocks of children": wrong(
+        inside(FUSE_NETWORK, "for block in self.modules():", "for block in self.children():")
+    ),
+    "the same block again and again": wrong(
+        inside(
+            FUSE_NETWORK,
+            "block.fuse_model(is_qat)",
+            "self.layer1[0].fuse_model(is_qat)\n                break",
+        )
+    ),
+    "conv3 left out": wrong(inside(FUSE_BLOCK, '["conv3", "bn3"]]', '["conv3", "bn3"]][:2]')),
+    "downsample by name of another": wrong(inside(FUSE_BLOCK, '["0", "1"]', '["1", "0"]')),
+    "limit ignored when given": wrong(
+        inside(SCALE, RESULT, "return 2.0 ** -max(0, min(shift, 8))")
+    ),
+    "limit minus one when given": wrong(
+        inside(
+            SCALE,
+            RESULT,
+            "most = max_shift_amount - (max_shift_amount != 8)\n        "
+            "return 2.0 ** -max(0, min(shift, most))",
+        )
+    ),
+    "text for nan": wrong(first(SCALE, "if scale != scale:\n    return 'nan'")),
+    "complex for negative": wrong(first(SCALE, "if scale < 0:\n    return scale ** 0.5")),
+    "largest float": wrong(body(SCALE, "import sys\nreturn sys.float_info.max")),
+    "smallest float": wrong(body(SCALE, "return 5e-324")),
+    "slow without end for inf": wrong(first(SCALE, "while scale == math.inf:\n    pass")),
 }
 # What is tried every time: a corpus of its own, in which every check goes red.
 QUICK_WRONG = {
