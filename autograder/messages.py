@@ -2,9 +2,9 @@
 
 import re
 import textwrap
-import unicodedata
 from collections import Counter
 
+from autograder.plain_text import harmless, one_line
 from autograder.results import CheckResult, Grade, Outcome
 from autograder.rubric import Disclosure
 
@@ -19,31 +19,7 @@ WORDS: dict[Outcome, str] = {
 }
 OBSERVATIONS = 6
 LINES = 10
-CHARACTERS = 1000  # of one line, which a student's code may have made
 ANONYMOUS = "hidden"  # the name of a check whose name is not told
-
-
-def harmless(text: str) -> str:
-    """Return the text with all that steers a terminal, or can't be seen, shown as an escape.
-
-    Only the line feed keeps its meaning. The result is valid in XML 1.0 too.
-    """
-    if text.isprintable():
-        return text
-    return "".join(map(_shown, text.replace("\r\n", "\n").expandtabs(4)))
-
-
-def _shown(character: str) -> str:
-    if character == "\n" or character.isprintable():
-        return character
-    if unicodedata.category(character) == "Zs":
-        return " "
-    return character.encode("unicode_escape").decode()
-
-
-def one_line(text: str) -> str:
-    shown = harmless(text).replace("\n", "\\n")
-    return shown if len(shown) <= CHARACTERS else shown[:CHARACTERS] + "..."
 
 
 def clip(text: str, count: int) -> list[str]:

@@ -16,14 +16,15 @@ from tests.conftest import ROOT
 A, T = "autograder.", "tools."
 ALLOWED: dict[str, set[str]] = {
     "lab3": set(),
+    A + "plain_text": set(),
     A + "results": set(),
     A + "claims": {A + "results"},
     A + "rubric": {"lab3", A + "results"},
-    A + "messages": {A + "results", A + "rubric"},
-    A + "exports": {"lab3", A + "messages", A + "results", A + "rubric"},
+    A + "messages": {A + "plain_text", A + "results", A + "rubric"},
+    A + "exports": {"lab3", A + "messages", A + "plain_text", A + "results", A + "rubric"},
     A + "inside": {"lab3"},
     A + "host": {"lab3", A + "inside", A + "results"},
-    A + "submissions": {"lab3"},
+    A + "submissions": {"lab3", A + "plain_text"},
     A + "expected": {"lab3", A + "host", A + "inside", A + "results"},
     A + "measuring": {"lab3", A + "expected", A + "host", A + "rubric", A + "submissions"},
     A + "checks": {
@@ -44,15 +45,17 @@ ALLOWED: dict[str, set[str]] = {
     T + "review": {"lab3", T + "report"},
     T + "hardware": {"lab3"},
     T + "running": {"lab3", A + "expected", T + "hardware", T + "shared"},
-    T + "grades": {A + "grading", A + "messages", A + "results", T + "shared", "lab3"},
+    T + "grades": {
+        "lab3", A + "grading", A + "messages", A + "plain_text", A + "results", T + "shared"
+    },
     T + "student": {
         "lab3", A + "exports", A + "grading", A + "host", A + "inside", A + "messages",
-        A + "results", A + "rubric", T + "grades", T + "report", T + "review", T + "running",
-        T + "shared",
+        A + "plain_text", A + "results", A + "rubric", T + "grades", T + "report", T + "review",
+        T + "running", T + "shared",
     },
     T + "staff": {
-        "lab3", A + "exports", A + "grading", A + "host", A + "messages", A + "results",
-        A + "submissions", T + "grades", T + "shared",
+        "lab3", A + "exports", A + "grading", A + "host", A + "messages", A + "plain_text",
+        A + "results", A + "submissions", T + "grades", T + "shared",
     },
     T + "course": {
         "lab3", A + "exports", A + "grading", A + "host", A + "judging", A + "messages",

@@ -83,7 +83,8 @@ class Progress:
 
 def group_table(grade: Grade) -> Table:
     """One row a group: points, and the checks that did not pass."""
-    from autograder.messages import number, one_line
+    from autograder.messages import number
+    from autograder.plain_text import one_line
 
     rows: list[tuple[str, ...]] = []
     for group, results in grade.groups.items():
@@ -111,7 +112,8 @@ def not_passed(results: list[CheckResult]) -> str:
 
 def print_grade(title: str, grade: Grade) -> None:
     """Print the groups and the sum on stdout."""
-    from autograder.messages import harmless, summary
+    from autograder.messages import summary
+    from autograder.plain_text import harmless
 
     print_table(title, group_table(grade))
     out.print(summary(grade), markup=False)

@@ -39,9 +39,15 @@ BLOCK = "QuantizableBottleneck.forward"
 NETWORK = "QuantizableResNet.forward"
 CASES = (Case(2, 8, False), Case(3, 5, False))
 NETWORK_CASES = (Case(2, 32, False), Case(3, 32, False))
-# Alone, and twice in train mode: what the first pass changes shows in the second.
-OTHER_CASES = (Case(1, 8, False), Case(2, 8, True), Case(3, 5, True))
-OTHER_NETWORK_CASES = (Case(1, 32, False), Case(2, 32, True), Case(3, 32, True))
+# Alone, and twice in train mode: what the first pass changes shows in the second, and what both
+# have taught the statistics shows in eval mode behind them.
+OTHER_CASES = (Case(1, 8, False), Case(2, 8, True), Case(3, 5, True), Case(2, 8, False))
+OTHER_NETWORK_CASES = (
+    Case(1, 32, False),
+    Case(2, 32, True),
+    Case(3, 32, True),
+    Case(2, 32, False),
+)
 SHAPES = {"without a shortcut's convolution": (32, 8, 1), "with one": (16, 8, 2)}
 
 

@@ -25,6 +25,8 @@ FRACTIONS = (
 )
 
 
+# Exponents as far from 0 as they are graded, a little beside a tie: a percent more is another S.
+NEAR_TIES = ((-7.49, -7.46), (-6.54, -6.51))
 Pairs = tuple[tuple[float, int | None], ...]  # scales, with max_shift_amount unless left out
 FAR_APART = (0.0047, 0.31, 3.1)
 LIMITS: Pairs = ((1e-6, 12), (1e-6, 10), (0.0006, 11), (0.01, 4), (0.05, 3))
@@ -87,9 +89,10 @@ class Inputs:
         if not self.is_hidden:
             return public
         source = self.random(name)
-        return [
+        drawn = [
             2.0 ** (source.randint(-7, -2) + source.uniform(low, high)) for low, high in FRACTIONS
         ]
+        return [*drawn, *(2.0 ** source.uniform(low, high) for low, high in NEAR_TIES)]
 
     def scales(self, name: str, public: list[float], low: float, high: float) -> list[float]:
         """Return the published scales, or as many hidden ones whose exponents lie between."""

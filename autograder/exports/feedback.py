@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from autograder import messages
+from autograder.plain_text import harmless
 from autograder.results import CheckResult, Grade
 from autograder.rubric import Disclosure
 
@@ -55,7 +56,7 @@ def page() -> Template:
 def shown(value: object) -> object:
     """Make every string of the page harmless; Jinja2 escapes it for HTML afterwards."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return messages.harmless(value)
+        return harmless(value)
     return messages.number(value) if isinstance(value, float) else value
 
 

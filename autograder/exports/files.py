@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from autograder.exports.feedback import feedback
 from autograder.exports.gradescope import gradescope
 from autograder.exports.junit import junit
-from autograder.messages import harmless, visible
+from autograder.messages import visible
+from autograder.plain_text import harmless
 from autograder.results import Grade
 from autograder.rubric import Disclosure
 from lab3.errors import LabError

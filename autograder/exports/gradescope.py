@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from autograder.messages import describe, harmless, summary, title, withheld
+from autograder.messages import describe, summary, title, withheld
+from autograder.plain_text import harmless
 from autograder.results import CheckResult, Grade
 
 

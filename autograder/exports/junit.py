@@ -3,7 +3,8 @@
 import xml.etree.ElementTree as ET
 from collections import Counter
 
-from autograder.messages import ANONYMOUS, clip, describe, harmless, number, title
+from autograder.messages import ANONYMOUS, clip, describe, number, title
+from autograder.plain_text import harmless
 from autograder.results import CheckResult, Grade
 
 OUTPUT_LINES = 100

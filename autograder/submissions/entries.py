@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from autograder import plain_text
 from lab3.errors import LabError
 
 CLUTTER = {"__MACOSX", ".git", ".venv", "venv", "__pycache__", "node_modules"}  # never looked into
@@ -73,9 +74,8 @@ def megabytes(size: int) -> str:
 
 
 def visible(text: str, instead: str = "?", length: int = SHOWN) -> str:
-    """Return a text that can't steer a terminal, break a line or reorder what is beside it."""
-    shown = "".join(c if c.isprintable() else instead for c in text[:NAME_LENGTH])
-    return shown if len(shown) <= length else shown[: length - 3] + "..."
+    """Return a name that can't steer a terminal, break a line or reorder what is beside it."""
+    return plain_text.name(text[:NAME_LENGTH], instead, length)
 
 
 def split(name: str) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from autograder.exports.feedback import feedback
 from autograder.exports.gradescope import gradescope
 from autograder.exports.junit import junit
-from autograder.messages import describe, harmless, visible
+from autograder.messages import describe, visible
+from autograder.plain_text import harmless
 from autograder.results import Grade, Outcome, Place
 from autograder.rubric import Disclosure
 from tests.making.grades import NASTY, grade, result, result_of, results, seen, texts

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograder.messages import describe, harmless, summary, visible
+from autograder.messages import describe, summary, visible
+from autograder.plain_text import harmless
 from autograder.results import CheckResult, Place
 from autograder.rubric import Disclosure
 from tests.making.grades import NASTY, grade, result, result_of, results, seen, whole

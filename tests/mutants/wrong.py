@@ -225,7 +225,10 @@ WRONG: dict[str, Wrong] = {
         says={"observer.nearest_exponent": "sign is turned round"},
     ),
     "logarithm without its sign": wrong(
-        inside(SCALE, ROUND, "round(math.log2(scale))"), fails="observer: *; qat: weights_move"
+        inside(SCALE, ROUND, "round(math.log2(scale))"),
+        fails=(
+            "observer: nearest_exponent lower_clamp upper_clamp max_shift_amount; qat: weights_move"
+        ),
     ),
     "natural logarithm": wrong(
         inside(SCALE, ROUND, "round(-math.log(scale))"),
@@ -253,7 +256,11 @@ WRONG: dict[str, Wrong] = {
     ),
     "integer division": wrong(
         inside(SCALE, RESULT, "return 1 // 2 ** max(0, min(shift, max_shift_amount))"),
-        fails=f"observer: *; {AFTER_OBSERVER}",
+        fails=(
+            "observer: whole_power_of_two nearest_exponent lower_clamp "
+            "max_shift_amount finite_and_positive; ptq: converts power_of_two_scales "
+            "zero_points per_tensor_weights; qat: *"
+        ),
     ),
     # observer: what observers meet
     "no guard": wrong(
@@ -320,7 +327,9 @@ WRONG: dict[str, Wrong] = {
             return 2.0 ** -max(0, min(round(-math.log2(scale)), max_shift_amount))
             """,
         ),
-        fails="observer: *",
+        fails=(
+            "observer: follows_the_scale nearest_exponent lower_clamp upper_clamp max_shift_amount"
+        ),
     ),
     "only the first call": wrong(
         first(
@@ -594,7 +603,7 @@ WRONG |= {
         inside(ADD, SUM, "return self.skip_add_relu.add(out, identity)"),
         fails=(
             "forward: block_without_shortcut block_with_shortcut block_modes "
-            "gradients functional_addition; ptq: converts int8_logits"
+            "gradients functional_addition; ptq: int8_logits"
         ),
         says={"forward.block_without_shortcut": "without a ReLU behind"},
     ),
@@ -602,7 +611,7 @@ WRONG |= {
         inside(ADD, SUM, "return self.skip_add_relu.add(torch.relu(out), identity)"),
         fails=(
             "forward: block_without_shortcut block_with_shortcut block_modes "
-            "gradients functional_addition; ptq: converts int8_logits"
+            "gradients functional_addition; ptq: int8_logits"
         ),
         says={"forward.block_without_shortcut": "before the addition"},
     ),
@@ -634,26 +643,26 @@ WRONG |= {
     ),
     "add, then ReLU": wrong(
         inside(ADD, SUM, "return torch.relu(self.skip_add_relu.add(out, identity))"),
-        fails=ADDITION,
+        fails="forward: functional_addition; ptq: int8_logits",
         says={"forward.functional_addition": "without its ReLU"},
     ),
     "add, then relu2": wrong(
         inside(ADD, SUM, "return self.relu2(self.skip_add_relu.add(out, identity))"),
-        fails=("forward: functional_addition; fusion: output_unchanged; ptq: converts int8_logits"),
+        fails=("forward: functional_addition; fusion: output_unchanged; ptq: int8_logits"),
         says={"forward.functional_addition": "without its ReLU"},
     ),
     "adds twice": wrong(
         first(ADD, "out = self.skip_add_relu.add_relu(out, identity)"),
         fails=(
             "forward: block_without_shortcut block_with_shortcut block_modes "
-            "gradients functional_addition; ptq: converts int8_logits"
+            "gradients functional_addition; ptq: int8_logits"
         ),
     ),
     "multiplies": wrong(
         inside(ADD, SUM, "return torch.relu(self.skip_add_relu.mul(out, identity))"),
         fails=(
             "forward: block_without_shortcut block_with_shortcut block_modes "
-            "gradients functional_addition; ptq: converts int8_logits"
+            "gradients functional_addition; ptq: int8_logits"
         ),
     ),
     "detached shortcut": wrong(
@@ -685,9 +694,9 @@ WRONG |= {
     ),
     "no dequant": wrong(
         inside(NETWORK, "return self.dequant(x)", "return x"),
-        fails="forward: stub_order; ptq: converts int8_logits",
+        fails="forward: stub_order; ptq: int8_logits",
         says={"forward.stub_order": "dequant is missing"},
-        waits={"ptq.converts": "forward.stub_order", "ptq.int8_logits": "forward.stub_order"},
+        waits={"ptq.int8_logits": "forward.stub_order"},
     ),
     "neither quant nor dequant": wrong(
         inside(NETWORK, "x = self.quant(x)", ""),
@@ -714,19 +723,26 @@ WRONG |= {
     ),
     "no relu in the stem": wrong(
         inside(NETWORK, STEM, "x = self.bn1(self.conv1(x))"),
-        fails=("forward: network_logits network_modes network_gradients; ptq: int8_logits"),
+        fails=(
+            "forward: network_logits network_modes network_gradients stub_order; ptq: int8_logits"
+        ),
         waits={"ptq.int8_logits": "forward.network_logits"},
     ),
     "no bn1 in the stem": wrong(
         inside(NETWORK, STEM, "x = self.relu(self.conv1(x))"),
-        fails=("forward: network_logits network_modes network_gradients; ptq: int8_logits"),
+        fails=(
+            "forward: network_logits network_modes network_gradients stub_order; ptq: int8_logits"
+        ),
     ),
     "no flatten": wrong(
         inside(NETWORK, HEAD, "x = self.fc(self.avgpool(x))"),
         crashes=(
             "forward: network_logits network_modes network_gradients stub_order; ptq: *; qat: *"
         ),
-        waits={"ptq.converts": "forward.stub_order", "ptq.int8_logits": "forward.network_logits"},
+        waits={
+            "ptq.converts": "forward.network_logits",
+            "ptq.int8_logits": "forward.network_logits",
+        },
     ),
     "largest instead of average": wrong(
         inside(NETWORK, "self.avgpool(x)", "torch.amax(x, (2, 3))"),
@@ -737,7 +753,9 @@ WRONG |= {
     ),
     "max pooling in the stem": wrong(
         inside(NETWORK, STEM, STEM + "\n        x = nn.functional.max_pool2d(x, 3, 2, 1)"),
-        fails=("forward: network_logits network_modes network_gradients; ptq: int8_logits"),
+        fails=(
+            "forward: network_logits network_modes network_gradients stub_order; ptq: int8_logits"
+        ),
     ),
     "layer3 skipped": wrong(
         inside(NETWORK, STAGES, "x = self.layer4(self.layer2(self.layer1(x)))"),
@@ -758,8 +776,7 @@ WRONG |= {
     "softmax": wrong(
         inside(NETWORK, "self.dequant(x)", "torch.softmax(self.dequant(x), 1)"),
         fails=(
-            "forward: network_logits network_modes network_gradients stub_order; "
-            "ptq: converts int8_logits"
+            "forward: network_logits network_modes network_gradients stub_order; ptq: int8_logits"
         ),
     ),
     "softmax before dequant": wrong(
@@ -773,8 +790,7 @@ WRONG |= {
         inside(NETWORK, "self.dequant(x)", "self.dequant(x).argmax(1)"),
         crashes="qat: *",
         fails=(
-            "forward: network_logits network_modes network_gradients stub_order; "
-            "ptq: converts int8_logits"
+            "forward: network_logits network_modes network_gradients stub_order; ptq: int8_logits"
         ),
     ),
     "dropout": wrong(
@@ -792,8 +808,7 @@ WRONG |= {
         inside(NETWORK, "self.quant(x)", "self.quant(x[:1])"),
         crashes="qat: *",
         fails=(
-            "forward: network_logits network_modes network_gradients stub_order; "
-            "ptq: converts int8_logits"
+            "forward: network_logits network_modes network_gradients stub_order; ptq: int8_logits"
         ),
     ),
     "network without gradients": wrong(
@@ -805,8 +820,9 @@ WRONG |= {
         inside(NETWORK, "return self.dequant(x)", "return self.dequant(x), x"),
         crashes=(
             "forward: network_logits network_modes network_gradients stub_order; "
-            "ptq: converts int8_logits; qat: *"
+            "ptq: int8_logits; qat: *"
         ),
+        fails="ptq: converts",
     ),
 }
 
@@ -1180,7 +1196,7 @@ WRONG |= {
         inside(NETWORK, "x = self.quant(x)", "x = self.quant(x"),
         crashes="forward: *; fusion: *; ptq: *; qat: *",
         waits={
-            "ptq.converts": "forward.functional_addition",
+            "ptq.converts": "forward.block_without_shortcut",
             "ptq.int8_logits": "forward.block_without_shortcut",
         },
     ),
@@ -1217,8 +1233,7 @@ WRONG |= {
         crashes=(
             "forward: block_without_shortcut block_with_shortcut block_modes "
             "gradients functional_addition block_in_int8; fusion: blocks shortcuts "
-            "relus stem stem_for_qat every_block is_qat_passed_on modes qat_layers; "
-            "ptq: converts int8_logits"
+            "relus every_block is_qat_passed_on modes qat_layers; ptq: int8_logits"
         ),
     ),
     "scale_approximate renamed": wrong(
@@ -1240,13 +1255,10 @@ WRONG |= {
     "module renamed": wrong(
         text(RESNET, "skip_add_relu", "ff"),
         crashes=(
-            "fusion: output_unchanged; ptq: power_of_two_scales zero_points "
+            "fusion: output_unchanged; ptq: converts power_of_two_scales zero_points "
             "per_tensor_weights; qat: *"
         ),
-        fails=(
-            "forward: functional_addition block_in_int8; fusion: every_block; ptq: "
-            "converts int8_logits"
-        ),
+        fails=("forward: functional_addition block_in_int8; fusion: every_block; ptq: int8_logits"),
     ),
     "empty observer.py": wrong(
         recoded(OBSERVER, lambda _: b""),
@@ -1298,53 +1310,66 @@ WRONG |= {
     ),
     # what outsiders wrote, and what is like it
     "noise in train mode": wrong(
-        first(BLOCK, "if self.training:\n    x = x + 0.1 * torch.randn_like(x)")
+        first(BLOCK, "if self.training:\n    x = x + 0.1 * torch.randn_like(x)"),
+        fails="forward: block_modes",
     ),
     "network's noise in train mode": wrong(
-        first(NETWORK, "if self.training:\n    x = x + 0.1 * torch.randn_like(x)")
+        first(NETWORK, "if self.training:\n    x = x + 0.1 * torch.randn_like(x)"),
+        fails="forward: network_modes",
     ),
     "no classifier in train mode": wrong(
         inside(
             NETWORK,
             "x = self.fc(torch.flatten(self.avgpool(x), 1))",
             "x = torch.flatten(self.avgpool(x), 1)\n        x = x if self.training else self.fc(x)",
-        )
+        ),
+        fails="forward: network_modes",
     ),
     "only conv1 for QAT": wrong(
         inside(
             FUSE_BLOCK,
             "fuse(self, groups, inplace=True)",
             "fuse(self, groups[:1] if is_qat else groups, inplace=True)",
-        )
+        ),
+        fails="fusion: qat_layers",
     ),
     "no shortcut for QAT": wrong(
         inside(
             FUSE_BLOCK,
             "if self.downsample is not None:",
             "if self.downsample is not None and not is_qat:",
-        )
+        ),
+        fails="fusion: qat_layers",
     ),
     "no stem for QAT": wrong(
         inside(
             FUSE_NETWORK,
             'fuse(self, ["conv1", "bn1", "relu"], inplace=True)',
             'if not is_qat:\n            fuse(self, ["conv1", "bn1", "relu"], inplace=True)',
-        )
+        ),
+        fails="fusion: stem_for_qat",
     ),
-    "fuse_model ends in eval mode": wrong(last(FUSE_NETWORK, "self.train(False)")),
-    "block's fuse_model ends in eval mode": wrong(last(FUSE_BLOCK, "self.eval()")),
+    "fuse_model ends in eval mode": wrong(
+        last(FUSE_NETWORK, "self.train(False)"), fails="fusion: stem_for_qat is_qat_passed_on"
+    ),
+    "block's fuse_model ends in eval mode": wrong(
+        last(FUSE_BLOCK, "self.eval()"), fails="fusion: is_qat_passed_on modes qat_layers"
+    ),
     "logits squeezed": wrong(
-        inside(NETWORK, "return self.dequant(x)", "return self.dequant(x).squeeze()")
+        inside(NETWORK, "return self.dequant(x)", "return self.dequant(x).squeeze()"),
+        fails="forward: network_modes",
     ),
     "blocks squeezed": wrong(
         inside(
             BLOCK,
             "return self.add_relu(out, identity)",
             "return self.add_relu(out, identity).squeeze(0)",
-        )
+        ),
+        fails="forward: block_modes",
     ),
     "quantized again before avgpool": wrong(
-        inside(NETWORK, "x = self.fc(", "x = self.quant(self.dequant(x))\n        x = self.fc(")
+        inside(NETWORK, "x = self.fc(", "x = self.quant(self.dequant(x))\n        x = self.fc("),
+        fails="forward: stub_order; ptq: int8_logits",
     ),
     "dequantized before avgpool": wrong(
         inside(
@@ -1352,129 +1377,217 @@ WRONG |= {
             "x = self.fc(torch.flatten(self.avgpool(x), 1))\n        return self.dequant(x)",
             "x = self.dequant(x)\n        x = self.fc(torch.flatten(self.avgpool(x), 1))\n"
             "        return self.dequant(x)",
-        )
+        ),
+        fails="forward: stub_order; ptq: converts int8_logits; qat: converts",
     ),
     "bytes that Python refuses": wrong(
-        recoded(RESNET, lambda source: source + b'\nNAME = "\xc3\x28"\n')
+        recoded(RESNET, lambda source: source + b'\nNAME = "\xc3\x28"\n'),
+        crashes="forward: *; fusion: *; ptq: *; qat: *",
     ),
     "an unknown coding": wrong(
-        recoded(OBSERVER, lambda source: b"# -*- coding: utf-9 -*-\n" + source)
+        recoded(OBSERVER, lambda source: b"# -*- coding: utf-9 -*-\n" + source),
+        crashes=(
+            "observer: *; ptq: converts power_of_two_scales zero_points per_tensor_weights; qat: *"
+        ),
     ),
     "only layer4's blocks": wrong(
-        inside(FUSE_NETWORK, "for block in self.modules():", "for block in self.layer4.modules():")
+        inside(FUSE_NETWORK, "for block in self.modules():", "for block in self.layer4.modules():"),
+        fails="fusion: every_block is_qat_passed_on; ptq: int8_logits",
     ),
-    "only one of two": wrong(body(SCALE, "return 1.0 if scale >= 1 else 2.0**-max_shift_amount")),
+    "only one of two": wrong(
+        body(SCALE, "return 1.0 if scale >= 1 else 2.0**-max_shift_amount"),
+        fails="observer: nearest_exponent max_shift_amount",
+    ),
     "clamped and never rounded": wrong(
         body(
             SCALE,
             "if not 0 < scale < math.inf:\n"
             "    return 1.0 if scale == math.inf else 2.0**-max_shift_amount\n"
             "return max(min(scale, 1.0), 2.0**-max_shift_amount)",
-        )
+        ),
+        fails=(
+            "observer: whole_power_of_two nearest_exponent; ptq: power_of_two_scales; qat: converts"
+        ),
     ),
     "stem without its ReLU": wrong(
-        inside(FUSE_NETWORK, '["conv1", "bn1", "relu"]', '["conv1", "bn1"]')
+        inside(FUSE_NETWORK, '["conv1", "bn1", "relu"]', '["conv1", "bn1"]'),
+        fails="fusion: stem stem_for_qat; ptq: int8_logits",
     ),
     "times one in the main path": wrong(
-        inside(BLOCK, "out = self.bn3(self.conv3(out))", "out = self.bn3(self.conv3(out)) * 1.0")
+        inside(BLOCK, "out = self.bn3(self.conv3(out))", "out = self.bn3(self.conv3(out)) * 1.0"),
+        fails="forward: block_in_int8; ptq: converts int8_logits; qat: converts",
     ),
     "float in the main path": wrong(
-        inside(BLOCK, "out = self.bn3(self.conv3(out))", "out = self.bn3(self.conv3(out)).float()")
+        inside(BLOCK, "out = self.bn3(self.conv3(out))", "out = self.bn3(self.conv3(out)).float()"),
+        fails="forward: block_in_int8; ptq: converts int8_logits; qat: converts",
     ),
     "plus zero before fc": wrong(
-        inside(NETWORK, "return self.dequant(x)", "return self.dequant(x + 0)")
+        inside(NETWORK, "return self.dequant(x)", "return self.dequant(x + 0)"),
+        fails="forward: stub_order; ptq: converts int8_logits; qat: converts",
     ),
-    "a power of the scale": wrong(inside(SCALE, RESULT, "return scale**0.97")),
-    "always one": wrong(body(SCALE, "return 1.0")),
+    "a power of the scale": wrong(
+        inside(SCALE, RESULT, "return scale**0.97"),
+        fails=(
+            "observer: whole_power_of_two nearest_exponent lower_clamp upper_clamp "
+            "max_shift_amount finite_and_positive; ptq: power_of_two_scales; qat: "
+            "converts"
+        ),
+    ),
+    "always one": wrong(body(SCALE, "return 1.0"), fails="observer: *; qat: weights_move"),
     "no return in forward": wrong(
-        inside(BLOCK, "return self.add_relu(out, identity)", "self.add_relu(out, identity)")
+        inside(BLOCK, "return self.add_relu(out, identity)", "self.add_relu(out, identity)"),
+        crashes=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients block_in_int8; ptq: *; qat: *"
+        ),
     ),
-    "no return in the network": wrong(inside(NETWORK, "return self.dequant(x)", "self.dequant(x)")),
+    "no return in the network": wrong(
+        inside(NETWORK, "return self.dequant(x)", "self.dequant(x)"),
+        crashes=(
+            "forward: network_logits network_modes network_gradients stub_order; "
+            "ptq: int8_logits; qat: *"
+        ),
+        fails="ptq: converts",
+    ),
     "a dictionary of logits": wrong(
-        inside(NETWORK, "return self.dequant(x)", "return {'logits': self.dequant(x)}")
+        inside(NETWORK, "return self.dequant(x)", "return {'logits': self.dequant(x)}"),
+        crashes=(
+            "forward: network_logits network_modes network_gradients stub_order; "
+            "ptq: int8_logits; qat: *"
+        ),
+        fails="ptq: converts",
     ),
     "a tuple of blocks": wrong(
         inside(
             BLOCK,
             "return self.add_relu(out, identity)",
             "return self.add_relu(out, identity), identity",
-        )
+        ),
+        crashes=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients block_in_int8; ptq: *; qat: *"
+        ),
     ),
     "double precision": wrong(
-        inside(NETWORK, "return self.dequant(x)", "return self.dequant(x).double()")
+        inside(NETWORK, "return self.dequant(x)", "return self.dequant(x).double()"),
+        fails="forward: network_logits network_modes stub_order; ptq: int8_logits",
     ),
-    "scipy imported": wrong(above(RESNET, "import scipy.special\n")),
-    "helpers of its own file": wrong(above(OBSERVER, "from lab3.helpers import nearest\n")),
-    "relative helpers": wrong(above(RESNET, "from .layers import Bottleneck\n")),
+    "scipy imported": wrong(
+        above(RESNET, "import scipy.special\n"), crashes="forward: *; fusion: *; ptq: *; qat: *"
+    ),
+    "helpers of its own file": wrong(
+        above(OBSERVER, "from lab3.helpers import nearest\n"),
+        crashes=(
+            "observer: *; ptq: converts power_of_two_scales zero_points per_tensor_weights; qat: *"
+        ),
+    ),
+    "relative helpers": wrong(
+        above(RESNET, "from .layers import Bottleneck\n"),
+        crashes="forward: *; fusion: *; ptq: *; qat: *",
+    ),
     "the addition in forward": wrong(
-        inside(BLOCK, "return self.add_relu(out, identity)", "return torch.relu(out + identity)")
+        inside(BLOCK, "return self.add_relu(out, identity)", "return torch.relu(out + identity)"),
+        fails="forward: block_in_int8; ptq: converts int8_logits; qat: converts",
     ),
     "dequant in the middle": wrong(
-        inside(NETWORK, "x = self.fc(", "x = self.dequant(x)\n        x = self.fc(")
+        inside(NETWORK, "x = self.fc(", "x = self.dequant(x)\n        x = self.fc("),
+        fails="forward: stub_order; ptq: converts int8_logits; qat: converts",
     ),
     "input detached": wrong(
         inside(
             BLOCK,
             "identity = x if self.downsample is None else self.downsample(x)",
             "identity = x.detach() if self.downsample is None else self.downsample(x)",
-        )
+        ),
+        fails="forward: gradients",
     ),
     "shortcut detached": wrong(
         inside(
             BLOCK,
             "return self.add_relu(out, identity)",
             "return self.add_relu(out, identity.detach())",
-        )
+        ),
+        fails="forward: gradients; qat: weights_move",
     ),
     "main path detached": wrong(
         inside(
             BLOCK,
             "return self.add_relu(out, identity)",
             "return self.add_relu(out.detach(), identity)",
-        )
+        ),
+        fails="forward: gradients; qat: weights_move",
     ),
     "network detached": wrong(
-        inside(NETWORK, "x = self.fc(", "x = x.detach()\n        x = self.fc(")
+        inside(NETWORK, "x = self.fc(", "x = x.detach()\n        x = self.fc("),
+        fails="forward: network_gradients; qat: weights_move",
     ),
     "features without gradients": wrong(
         inside(
             NETWORK,
             "x = self.relu(self.bn1(self.conv1(x)))",
             "with torch.no_grad():\n            x = self.relu(self.bn1(self.conv1(x)))",
-        )
+        ),
+        fails="forward: network_gradients; qat: weights_move",
     ),
-    "parameters frozen in forward": wrong(first(NETWORK, "self.requires_grad_(False)")),
-    "eval in add_relu": wrong(first(ADD, "self.eval()")),
+    "parameters frozen in forward": wrong(
+        first(NETWORK, "self.requires_grad_(False)"),
+        crashes="qat: *",
+        fails="forward: network_gradients",
+    ),
+    "eval in add_relu": wrong(first(ADD, "self.eval()"), fails="forward: block_modes"),
     "only while training": wrong(
         inside(
             BLOCK,
             "out = self.bn3(self.conv3(out))",
             "out = self.conv3(out)\n        out = self.bn3(out) if self.training else out",
-        )
+        ),
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes "
+            "gradients; ptq: int8_logits"
+        ),
     ),
     "second call differs": wrong(
-        first(BLOCK, "if getattr(self, 'used', False):\n    return x\nself.used = True")
+        first(BLOCK, "if getattr(self, 'used', False):\n    return x\nself.used = True"),
+        fails=(
+            "forward: block_without_shortcut block_with_shortcut block_modes; ptq: "
+            "converts int8_logits; qat: converts"
+        ),
     ),
     "is_qat is always false": wrong(
-        inside(FUSE_NETWORK, "block.fuse_model(is_qat)", "block.fuse_model(False)")
+        inside(FUSE_NETWORK, "block.fuse_model(is_qat)", "block.fuse_model(False)"),
+        crashes="qat: *",
+        fails="fusion: is_qat_passed_on",
     ),
     "is_qat is always true": wrong(
-        inside(FUSE_NETWORK, "block.fuse_model(is_qat)", "block.fuse_model(True)")
+        inside(FUSE_NETWORK, "block.fuse_model(is_qat)", "block.fuse_model(True)"),
+        fails="fusion: every_block; ptq: *",
     ),
     "blocks of children": wrong(
-        inside(FUSE_NETWORK, "for block in self.modules():", "for block in self.children():")
+        inside(FUSE_NETWORK, "for block in self.modules():", "for block in self.children():"),
+        fails="fusion: every_block is_qat_passed_on; ptq: int8_logits",
     ),
     "the same block again and again": wrong(
         inside(
             FUSE_NETWORK,
             "block.fuse_model(is_qat)",
             "self.layer1[0].fuse_model(is_qat)\n                break",
-        )
+        ),
+        fails="fusion: every_block is_qat_passed_on; ptq: int8_logits",
     ),
-    "conv3 left out": wrong(inside(FUSE_BLOCK, '["conv3", "bn3"]]', '["conv3", "bn3"]][:2]')),
-    "downsample by name of another": wrong(inside(FUSE_BLOCK, '["0", "1"]', '["1", "0"]')),
+    "conv3 left out": wrong(
+        inside(FUSE_BLOCK, '["conv3", "bn3"]]', '["conv3", "bn3"]][:2]'),
+        fails="fusion: blocks; ptq: int8_logits",
+    ),
+    "downsample by name of another": wrong(
+        inside(FUSE_BLOCK, '["0", "1"]', '["1", "0"]'),
+        crashes=(
+            "fusion: blocks shortcuts relus every_block is_qat_passed_on "
+            "output_unchanged modes qat_layers; ptq: *; qat: *"
+        ),
+    ),
     "limit ignored when given": wrong(
-        inside(SCALE, RESULT, "return 2.0 ** -max(0, min(shift, 8))")
+        inside(SCALE, RESULT, "return 2.0 ** -max(0, min(shift, 8))"),
+        fails="observer: max_shift_amount",
     ),
     "limit minus one when given": wrong(
         inside(
@@ -1482,13 +1595,31 @@ WRONG |= {
             RESULT,
             "most = max_shift_amount - (max_shift_amount != 8)\n        "
             "return 2.0 ** -max(0, min(shift, most))",
-        )
+        ),
+        fails="observer: max_shift_amount",
     ),
-    "text for nan": wrong(first(SCALE, "if scale != scale:\n    return 'nan'")),
-    "complex for negative": wrong(first(SCALE, "if scale < 0:\n    return scale ** 0.5")),
-    "largest float": wrong(body(SCALE, "import sys\nreturn sys.float_info.max")),
-    "smallest float": wrong(body(SCALE, "return 5e-324")),
-    "slow without end for inf": wrong(first(SCALE, "while scale == math.inf:\n    pass")),
+    "text for nan": wrong(
+        first(SCALE, "if scale != scale:\n    return 'nan'"), fails="observer: finite_and_positive"
+    ),
+    "complex for negative": wrong(
+        first(SCALE, "if scale < 0:\n    return scale ** 0.5"),
+        fails="observer: finite_and_positive",
+    ),
+    "largest float": wrong(
+        body(SCALE, "import sys\nreturn sys.float_info.max"),
+        fails=(
+            "observer: *; ptq: converts power_of_two_scales zero_points per_tensor_weights; qat: *"
+        ),
+    ),
+    "smallest float": wrong(
+        body(SCALE, "return 5e-324"),
+        fails=(
+            "observer: *; ptq: converts power_of_two_scales zero_points per_tensor_weights; qat: *"
+        ),
+    ),
+    "slow without end for inf": wrong(
+        first(SCALE, "while scale == math.inf:\n    pass"), hangs="observer: finite_and_positive"
+    ),
 }
 # What is tried every time: a corpus of its own, in which every check goes red.
 QUICK_WRONG = {

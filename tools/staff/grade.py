@@ -95,7 +95,7 @@ def grade(
         raise UserError(f"--test-set {test_set}: there is no such file or folder")
     from autograder.exports.files import TakenError, require_free, write_files
     from autograder.host.sandbox import Sandbox
-    from autograder.messages import harmless
+    from autograder.plain_text import harmless
     from autograder.submissions.places import grade_name, settled, source_of
 
     tiers = tiers_of(walls)
@@ -165,7 +165,8 @@ def explain(
 
         lab3 explain grades/ada -k lower_clamp
     """
-    from autograder.messages import describe, harmless
+    from autograder.messages import describe
+    from autograder.plain_text import harmless
 
     grade = read_grade(path)
     results = [result for result in grade.results if keyword in result.check]

@@ -133,7 +133,7 @@ def _title(section: int) -> str:
 
 def message(finding: Finding) -> str:
     """Return one finding: how sure, its rule and line; what it says, what it should say, why."""
-    from autograder.messages import one_line
+    from autograder.plain_text import one_line
     from tools.review.findings import RULES
 
     word, place = finding.sure.upper(), f"line {finding.line}"
