@@ -8,6 +8,7 @@ PACKAGES = ("numpy", "torch", "torchvision")
 GIVEN = (
     "analysis",
     "batches",
+    "cifar10",
     "data",
     "eager",
     "engines",

@@ -6,9 +6,8 @@ and the rubric are never in this process.
 """
 
 import contextlib
-import io
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -17,13 +16,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from autograder.inside import experiments, questions, telling
-from autograder.inside.conversion import Packing, convert, integers_of, run_int8, stub_places
-from autograder.inside.experiments import ConvLayer
+from autograder.inside.building import bottleneck, build, network_images, plain
+from autograder.inside.conversion import convert, run_int8, stub_places
+from autograder.inside.fusing import block_fusion, fuse, fusion, outputs, stem_fusion
+from autograder.inside.saved import checkpoint
 from autograder.inside.telling import ReturnedError, describe_error, stage, tensor_from
 from autograder.inside.watching import FunctionalCalls
 from lab3 import eager
-
-SMALL_STAGES = (1, 1, 1, 1)  # replaced by plain convolutions before anything runs
 
 
 def answer(question: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
@@ -118,18 +117,6 @@ def own_qparams() -> Iterator[None]:
         raise
 
 
-def bottleneck(
-    question: questions.Block | questions.Gradients | questions.Int8Block | questions.BlockFusion,
-) -> Any:
-    """Return one block of the student in eval mode, filled from the seed."""
-    from lab3.resnet import QuantizableBottleneck
-
-    with stage("build"):
-        block = QuantizableBottleneck(question.in_channels, question.channels, question.stride)
-        experiments.fill(block, question.seed)
-        return block.eval()
-
-
 def block(question: questions.Block) -> questions.CaseOutputs:
     return outputs_of(bottleneck(question), question.in_channels, question.seed, question.cases)
 
@@ -174,40 +161,8 @@ def gradients_of(module: Any, inputs: Tensor, seed: int) -> questions.GradientRu
     return questions.GradientRun(output=output.detach().clone(), gradients=reached)
 
 
-def build(
-    layers: Sequence[int],
-    num_classes: int,
-    width: int,
-    seed: int,
-    stages: Mapping[str, nn.Module] | None = None,
-) -> Any:
-    """Return the student's network, perhaps with other stages, filled from the seed."""
-    from lab3.resnet import QuantizableResNet
-
-    with stage("build"):
-        with experiments.without_initialisation():
-            network = QuantizableResNet(tuple(layers), num_classes, width)
-        for name, module in (stages or {}).items():
-            setattr(network, name, module)
-        experiments.fill(network, seed)
-        return network.eval()
-
-
 def network(question: questions.Network) -> questions.CaseOutputs:
     return outputs_of(plain(question), 3, question.seed, question.cases)
-
-
-def plain(
-    question: questions.Network | questions.NetworkGradients | questions.Int8Network,
-) -> Any:
-    """Return the student's network with one plain convolution of ours for each stage."""
-    stages = experiments.plain_stages(question.width)
-    return build(SMALL_STAGES, question.num_classes, question.width, question.seed, stages)
-
-
-def network_images(seed: int, batch: int = 2) -> Tensor:
-    """Return the images that a network is tried with, (batch, 3, 32, 32)."""
-    return experiments.input_of(seed, batch, 3, 32, 32)
 
 
 def addition(question: questions.Addition) -> questions.AdditionRun:
@@ -257,153 +212,6 @@ def int8_logits(question: questions.Int8Logits) -> questions.Int8Run:
     with stage("fuse_model"), experiments.shared_copies():
         module.fuse_model()
     return run_int8(module, network_images(question.seed, question.batch), question.grids)
-
-
-def block_fusion(question: questions.BlockFusion) -> questions.FusedBlock:
-    module = bottleneck(question)
-    convolutions = experiments.block_layers(module.downsample is not None)
-    shapes = weight_shapes(module, convolutions)
-    fuse(module, question.is_qat)
-    with stage("fused layers"):
-        layers = try_fused_layers(module, shapes, question.seed)
-    if question.is_qat:
-        return questions.FusedBlock(layers=layers)
-    try:
-        with stage("INT8 layers"), torch.inference_mode():
-            experiments.prepare_at(module, question.grids)
-            eager.convert(module, inplace=True)
-            values = experiments.input_of(question.seed, 2, question.in_channels, 8, 8)
-            main_path, shortcut = experiments.walk_integers(module, values)
-    except Exception as error:
-        return questions.FusedBlock(layers=layers, error=describe_error(error))
-    return questions.FusedBlock(layers=layers, main_path=main_path, shortcut=shortcut)
-
-
-def stem_fusion(question: questions.StemFusion) -> questions.FusedStem:
-    width, seed, is_qat = question.width, question.seed, question.is_qat
-    stages = {name: nn.Sequential(blank_block()) for name in experiments.plain_stages(width)}
-    module = build(SMALL_STAGES, question.num_classes, width, seed, stages)
-    shapes = weight_shapes(module, experiments.STEM)
-    fuse(module, is_qat)
-    with stage("fused layers"):
-        tried = try_fused_layers(module, shapes, seed)["conv1"]
-    if is_qat:
-        return questions.FusedStem(layer=tried)
-    with stage("INT8 layers"), Packing():
-        stem = nn.Module()
-        stem.conv1 = module.conv1
-        experiments.prepare_at_one(stem, seed)
-        eager.convert(stem, inplace=True)
-    with stage("INT8 layers"):
-        integers = stem_integers(stem.conv1, seed)
-    return questions.FusedStem(layer=tried, integers=integers)
-
-
-def stem_integers(convolution: Any, seed: int) -> Tensor | None:
-    """Return what the stem's INT8 convolution computes alone, if it is one."""
-    if not isinstance(convolution, eager.QuantizedConv2d):
-        return None
-    values = experiments.layer_input(seed, "conv1", 3)
-    with torch.inference_mode():
-        integers: Tensor = convolution(experiments.integers(values)).int_repr()
-    return integers
-
-
-def blank_block() -> nn.Module:
-    """Return a block of the student's class that has nothing to fuse, and says so."""
-    from lab3.resnet import QuantizableBottleneck
-
-    class Blank(QuantizableBottleneck):
-        def __init__(self) -> None:
-            nn.Module.__init__(self)
-
-        def fuse_model(self, is_qat: bool = False) -> None:
-            """Leave everything as it is: there is nothing."""
-
-    return Blank()
-
-
-def fuse(module: Any, is_qat: bool) -> None:
-    """Have a module fuse itself, as the lab's commands do; its mode stays what this leaves."""
-    with stage("fuse_model"):
-        module.train(is_qat)
-        if is_qat:
-            module.fuse_model(is_qat=True)
-        else:
-            module.fuse_model()
-
-
-def weight_shapes(module: Any, layers: Sequence[ConvLayer]) -> dict[ConvLayer, torch.Size]:
-    """Return the shape of each convolution's weight, (out, in, H, W)."""
-    return {layer: module.get_submodule(layer.conv).weight.shape for layer in layers}
-
-
-def fusion(question: questions.Fusion) -> questions.FusedNetwork:
-    layers, seed, is_qat = question.layers, question.seed, question.is_qat
-    module = build(layers, question.num_classes, question.width, seed)
-    shapes = weight_shapes(module, experiments.conv_layers(layers))
-    fuse(module, is_qat)
-    with stage("fused layers"):
-        tried = try_fused_layers(module, shapes, seed)
-    output: Tensor | None = None
-    with contextlib.suppress(Exception), torch.no_grad():
-        output = module(network_images(seed)).float().clone()  # layers are judged without it, too
-    integers: dict[str, Tensor] = {}
-    if not is_qat:
-        with stage("INT8 layers"), Packing(), torch.inference_mode():
-            experiments.prepare_at_one(module, seed)
-            eager.convert(module, inplace=True)
-        with stage("INT8 layers"), torch.inference_mode():
-            integers = integers_of(module, layers, seed)
-    return questions.FusedNetwork(output=output, layers=tried, integers=integers)
-
-
-def try_fused_layers(
-    module: Any, shapes: dict[ConvLayer, torch.Size], seed: int
-) -> dict[str, questions.FusedLayer]:
-    """Try each convolution of a fused module alone, and what is left behind it.
-
-    Statistics of a BatchNorm that is in train mode are put back.
-    """
-    state = {name: value.clone() for name, value in module.state_dict().items()}
-    tried: dict[str, questions.FusedLayer] = {}
-    for layer, (out_channels, in_channels, *_) in shapes.items():
-        convolution = module.get_submodule(layer.conv)
-        front = convolution(experiments.layer_input(seed, layer.conv, in_channels))
-        learned = batchnorm_gradients(convolution, front, seed)
-        with torch.no_grad():
-            rest = experiments.layer_input(seed, layer.bn, out_channels)
-            for name in filter(None, (layer.bn, layer.relu)):
-                rest = module.get_submodule(name)(rest.clone())
-        tried[layer.conv] = questions.FusedLayer(front=front.detach(), rest=rest, **learned)
-    module.load_state_dict(state)
-    return tried
-
-
-def batchnorm_gradients(convolution: Any, front: Tensor, seed: int) -> dict[str, Tensor | None]:
-    """Return what reaches the BatchNorm inside a fused convolution when it is trained."""
-    inner = [m for m in convolution.modules() if isinstance(m, nn.BatchNorm2d)]
-    if not front.requires_grad or not inner or inner[0].weight is None:
-        return {}
-    parameters = [inner[0].weight, inner[0].bias]
-    if not all(parameter.requires_grad for parameter in parameters):
-        return {}
-    weighted = (front * experiments.images(seed + 2, *front.shape)).sum()
-    gamma, beta = torch.autograd.grad(weighted, parameters, allow_unused=True)
-    return {"gamma": gamma, "beta": beta}
-
-
-@torch.inference_mode()
-def outputs(question: questions.Outputs) -> questions.FusionOutputs:
-    module = build(question.layers, question.num_classes, question.width, question.seed)
-    inputs = network_images(question.seed)
-    before: Tensor | None = None
-    with contextlib.suppress(Exception):
-        before = module(inputs).float()
-    with stage("fuse_model"):
-        module.fuse_model()
-    with stage("fused layers"):
-        return questions.FusionOutputs(before=before, layers=experiments.walk(module, inputs))
 
 
 def ptq(question: questions.Ptq) -> questions.Converted:
@@ -479,43 +287,6 @@ def try_trained(convolution: Any, name: str, seed: int) -> questions.TrainedLaye
         output=convolution(values),
         fake_scale=None if scale is None else float(scale.flatten()[0]),
     )
-
-
-def checkpoint(question: questions.CheckpointFile) -> questions.Checkpoint:
-    with stage("load"):
-        content = io.BytesIO(question.content)
-        state = torch.load(content, map_location="cpu", weights_only=True)
-        if not isinstance(state, dict):
-            raise TypeError(f"the file holds a {type(state).__name__}, not a state_dict")
-        entries = {
-            key: stored(part)
-            for name, value in state.items()
-            for key, part in parts(str(name), value)
-        }
-    return questions.Checkpoint(entries=entries)
-
-
-def parts(name: str, value: Any) -> list[tuple[str, Tensor]]:
-    """Return the tensors of an entry; a packed layer holds its weight and its bias."""
-    if isinstance(value, Tensor):
-        return [(name, value)]
-    if isinstance(value, tuple | list):
-        pairs = zip((f"{name}.weight", f"{name}.bias"), value, strict=False)
-        return [(key, part) for key, part in pairs if isinstance(part, Tensor)]
-    return []  # data types and versions
-
-
-def stored(value: Tensor) -> questions.StoredTensor:
-    """Return a tensor's numbers, and what else describes it."""
-    value = value.detach()
-    if not value.is_quantized:
-        return questions.StoredTensor(values=value)
-    integers = value.int_repr()
-    if value.qscheme() == eager.PER_TENSOR:
-        scale, zero_point = float(value.q_scale()), int(value.q_zero_point())
-        return questions.StoredTensor(values=integers, scale=scale, zero_point=zero_point)
-    axis, scales = int(value.q_per_channel_axis()), value.q_per_channel_scales()
-    return questions.StoredTensor(values=integers, axis=axis, scales=scales)
 
 
 PROBES: dict[type[questions.Question[Any]], Callable[[Any], questions.Answer]] = {

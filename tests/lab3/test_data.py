@@ -13,8 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab3 import cifar10
-from lab3.data import IMAGE_SIZE, DataError, load_data
+from lab3.data import IMAGE_SIZE, DataError, cifar10, load_data
 from tests.making.datasets import (
     cifar10_batches,
     pickled,

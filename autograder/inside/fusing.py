@@ -1,0 +1,154 @@
+"""Probes of ``fuse_model``: what each layer holds afterwards, and what it computes in INT8."""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from autograder.inside import experiments, questions
+from autograder.inside.building import (
+    SMALL_STAGES,
+    blank_block,
+    bottleneck,
+    build,
+    network_images,
+)
+from autograder.inside.conversion import Packing, integers_of
+from autograder.inside.experiments import ConvLayer
+from autograder.inside.telling import describe_error, stage
+from lab3 import eager
+
+
+def block_fusion(question: questions.BlockFusion) -> questions.FusedBlock:
+    module = bottleneck(question)
+    convolutions = experiments.block_layers(module.downsample is not None)
+    shapes = weight_shapes(module, convolutions)
+    fuse(module, question.is_qat)
+    with stage("fused layers"):
+        layers = try_fused_layers(module, shapes, question.seed)
+    if question.is_qat:
+        return questions.FusedBlock(layers=layers)
+    try:
+        with stage("INT8 layers"), torch.inference_mode():
+            experiments.prepare_at(module, question.grids)
+            eager.convert(module, inplace=True)
+            values = experiments.input_of(question.seed, 2, question.in_channels, 8, 8)
+            main_path, shortcut = experiments.walk_integers(module, values)
+    except Exception as error:
+        return questions.FusedBlock(layers=layers, error=describe_error(error))
+    return questions.FusedBlock(layers=layers, main_path=main_path, shortcut=shortcut)
+
+
+def fuse(module: Any, is_qat: bool) -> None:
+    """Have a module fuse itself, as the lab's commands do; its mode stays what this leaves."""
+    with stage("fuse_model"):
+        module.train(is_qat)
+        if is_qat:
+            module.fuse_model(is_qat=True)
+        else:
+            module.fuse_model()
+
+
+def weight_shapes(module: Any, layers: Sequence[ConvLayer]) -> dict[ConvLayer, torch.Size]:
+    """Return the shape of each convolution's weight, (out, in, H, W)."""
+    return {layer: module.get_submodule(layer.conv).weight.shape for layer in layers}
+
+
+def stem_fusion(question: questions.StemFusion) -> questions.FusedStem:
+    width, seed, is_qat = question.width, question.seed, question.is_qat
+    stages = {name: nn.Sequential(blank_block()) for name in experiments.plain_stages(width)}
+    module = build(SMALL_STAGES, question.num_classes, width, seed, stages)
+    shapes = weight_shapes(module, experiments.STEM)
+    fuse(module, is_qat)
+    with stage("fused layers"):
+        tried = try_fused_layers(module, shapes, seed)["conv1"]
+    if is_qat:
+        return questions.FusedStem(layer=tried)
+    with stage("INT8 layers"), Packing():
+        stem = nn.Module()
+        stem.conv1 = module.conv1
+        experiments.prepare_at_one(stem, seed)
+        eager.convert(stem, inplace=True)
+    with stage("INT8 layers"):
+        integers = stem_integers(stem.conv1, seed)
+    return questions.FusedStem(layer=tried, integers=integers)
+
+
+def stem_integers(convolution: Any, seed: int) -> Tensor | None:
+    """Return what the stem's INT8 convolution computes alone, if it is one."""
+    if not isinstance(convolution, eager.QuantizedConv2d):
+        return None
+    values = experiments.layer_input(seed, "conv1", 3)
+    with torch.inference_mode():
+        integers: Tensor = convolution(experiments.integers(values)).int_repr()
+    return integers
+
+
+def fusion(question: questions.Fusion) -> questions.FusedNetwork:
+    layers, seed, is_qat = question.layers, question.seed, question.is_qat
+    module = build(layers, question.num_classes, question.width, seed)
+    shapes = weight_shapes(module, experiments.conv_layers(layers))
+    fuse(module, is_qat)
+    with stage("fused layers"):
+        tried = try_fused_layers(module, shapes, seed)
+    output: Tensor | None = None
+    with contextlib.suppress(Exception), torch.no_grad():
+        output = module(network_images(seed)).float().clone()  # layers are judged without it, too
+    integers: dict[str, Tensor] = {}
+    if not is_qat:
+        with stage("INT8 layers"), Packing(), torch.inference_mode():
+            experiments.prepare_at_one(module, seed)
+            eager.convert(module, inplace=True)
+        with stage("INT8 layers"), torch.inference_mode():
+            integers = integers_of(module, layers, seed)
+    return questions.FusedNetwork(output=output, layers=tried, integers=integers)
+
+
+def try_fused_layers(
+    module: Any, shapes: dict[ConvLayer, torch.Size], seed: int
+) -> dict[str, questions.FusedLayer]:
+    """Try each convolution of a fused module alone, and what is left behind it.
+
+    Statistics of a BatchNorm that is in train mode are put back.
+    """
+    state = {name: value.clone() for name, value in module.state_dict().items()}
+    tried: dict[str, questions.FusedLayer] = {}
+    for layer, (out_channels, in_channels, *_) in shapes.items():
+        convolution = module.get_submodule(layer.conv)
+        front = convolution(experiments.layer_input(seed, layer.conv, in_channels))
+        learned = batchnorm_gradients(convolution, front, seed)
+        with torch.no_grad():
+            rest = experiments.layer_input(seed, layer.bn, out_channels)
+            for name in filter(None, (layer.bn, layer.relu)):
+                rest = module.get_submodule(name)(rest.clone())
+        tried[layer.conv] = questions.FusedLayer(front=front.detach(), rest=rest, **learned)
+    module.load_state_dict(state)
+    return tried
+
+
+def batchnorm_gradients(convolution: Any, front: Tensor, seed: int) -> dict[str, Tensor | None]:
+    """Return what reaches the BatchNorm inside a fused convolution when it is trained."""
+    inner = [m for m in convolution.modules() if isinstance(m, nn.BatchNorm2d)]
+    if not front.requires_grad or not inner or inner[0].weight is None:
+        return {}
+    parameters = [inner[0].weight, inner[0].bias]
+    if not all(parameter.requires_grad for parameter in parameters):
+        return {}
+    weighted = (front * experiments.images(seed + 2, *front.shape)).sum()
+    gamma, beta = torch.autograd.grad(weighted, parameters, allow_unused=True)
+    return {"gamma": gamma, "beta": beta}
+
+
+@torch.inference_mode()
+def outputs(question: questions.Outputs) -> questions.FusionOutputs:
+    module = build(question.layers, question.num_classes, question.width, question.seed)
+    inputs = network_images(question.seed)
+    before: Tensor | None = None
+    with contextlib.suppress(Exception):
+        before = module(inputs).float()
+    with stage("fuse_model"):
+        module.fuse_model()
+    with stage("fused layers"):
+        return questions.FusionOutputs(before=before, layers=experiments.walk(module, inputs))
