@@ -13,7 +13,7 @@ from autograder.claims import ClaimFailedError, Evidence
 from autograder.expected.contract import approximated
 from autograder.expected.inputs import inputs_for
 from autograder.inside.questions import Ranges, RangeScales, ScaleResult, ScaleResults
-from tests.making.graded_runs import KEY
+from tests.making.grading import KEY
 
 ANY = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from(
     [0.0, -0.0, 5e-324, 1.7976931348623157e308, math.inf, -math.inf, math.nan, 0.5, 2.0**-8]

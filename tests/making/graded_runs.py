@@ -14,12 +14,11 @@ from autograder.measuring import Counting
 from autograder.results import CheckResult, Grade
 from autograder.rubric import Entry, Rubric, Thresholds, Tier
 from autograder.submissions.reading import open_submission
-from tests.making.grading import RUBRIC
+from tests.making.grading import KEY, RUBRIC
 
 Log = list[dict[str, Any]]
 Grader = Callable[..., dict[str, CheckResult]]
 RUN_GROUPS = ("runs", "accuracy")
-KEY = "5f0c3d9be7a1428660aa91d7c3e4b825"
 EASY = Thresholds(
     fp32=(Tier(at=0.2, share=1.0), Tier(at=0.15, share=0.5)),
     drop=(Tier(at=0.5, share=1.0), Tier(at=0.9, share=0.5)),

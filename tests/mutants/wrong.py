@@ -99,7 +99,7 @@ WRONG: dict[str, Wrong] = {
     # observer: the clamp
     "no clamp": wrong(
         inside(SCALE, RESULT, "return 2.0**-shift"),
-        fails="observer: lower_clamp upper_clamp max_shift_amount",
+        fails=("observer: lower_clamp upper_clamp max_shift_amount finite_and_positive"),
         says={
             "observer.lower_clamp": "No clamp",
             "observer.upper_clamp": "No clamp",
@@ -112,7 +112,7 @@ WRONG: dict[str, Wrong] = {
     ),
     "only at most the limit": wrong(
         inside(SCALE, RESULT, "return 2.0 ** -min(shift, max_shift_amount)"),
-        fails="observer: upper_clamp",
+        fails="observer: upper_clamp finite_and_positive",
         says={"observer.upper_clamp": "at or above 0"},
     ),
     "limit one too small": wrong(
@@ -232,7 +232,7 @@ WRONG: dict[str, Wrong] = {
     ),
     "natural logarithm": wrong(
         inside(SCALE, ROUND, "round(-math.log(scale))"),
-        fails="observer: nearest_exponent max_shift_amount",
+        fails="observer: nearest_exponent lower_clamp max_shift_amount",
         says={"observer.nearest_exponent": "natural"},
     ),
     "logarithm to base 10": wrong(

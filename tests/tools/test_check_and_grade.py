@@ -19,8 +19,7 @@ from autograder.host.sandbox import Sandbox
 from autograder.judging import CHECKS, CODE_GROUPS, all_checks
 from autograder.results import Grade
 from tests.conftest import ROOT, SOLVED, Command, change
-from tests.making.graded_runs import KEY
-from tests.making.grading import RUBRIC, grade_code
+from tests.making.grading import KEY, RUBRIC, grade_code
 from tools.course.pack import pack
 
 CODE_CHECKS = [name for name in all_checks() if name.split(".")[0] in CODE_GROUPS]
