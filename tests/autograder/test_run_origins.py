@@ -248,7 +248,7 @@ def test_another_networks_numbers_are_not_qats(submission: Path, grade_runs: Gra
     ("epochs", "learning_rate"),
     [
         (1, 1e-6),
-        (1, 0.2),
+        pytest.param(1, 0.2, marks=pytest.mark.slow),
         pytest.param(4, 0.005, marks=pytest.mark.slow),
         pytest.param(4, 0.05, marks=pytest.mark.slow),
         pytest.param(10, 0.2, marks=pytest.mark.slow),

@@ -80,8 +80,8 @@ def canary(tmp_path: Path) -> Path:
 
 
 FORGERS = {attack.name for attack in CLAIMS}
-FRAMES = {f"frame: {what}" for what in ("garbage", "forged answers", "wrong id")}
-ENDLESS_ONES = {"loop at import", "loop in fuse_model", "SIGSTOP in block"}
+FRAMES = {f"frame: {what}" for what in ("forged answers", "wrong id")}
+ENDLESS_ONES = {"loop in fuse_model", "SIGSTOP in block"}
 OTHER_PLACES = tuple(f" in {name}" for name in ("calculate_qparams", "block", "network"))
 LONG = {
     "results of a million digits", "memory bomb of bytes", "memory bomb of shared mappings",
@@ -304,6 +304,7 @@ def test_everything_dies_with_a_grader_that_is_killed(place: str, is_warm: bool)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
+@mostly("namespaces", "Landlock, root")
 def test_nothing_is_left_behind_where_init_does_not_reap(grader: Grader) -> None:
     """Neither by gradings, nor by crashes and hangs, nor by a worker that is replaced or gone."""
     with no_longer_than(120):

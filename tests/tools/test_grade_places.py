@@ -78,6 +78,7 @@ def test_absolute_folders_serve_wherever_one_stands(lab3: Command, tmp_path: Pat
     assert (grade.submission, grade.source) == ("ada", str(ada))
 
 
+@pytest.mark.slow
 def test_no_name_leads_out_of_grades_or_to_anothers(lab3: Command, tmp_path: Path) -> None:
     lab3("grade", zipped(tmp_path / "bob" / "ada.zip"))
     written = {path: path.read_bytes() for path in (tmp_path / "grades").rglob("*.*")}
