@@ -16,14 +16,20 @@ def same(got: Tensor | None, expected: Tensor, tolerance: float = 0.0) -> bool:
     return bool((got - expected).abs().max() <= allowed)  # false for nan
 
 
-def is_on_grid(got: Tensor | None, real: Tensor, scale: float, zero_point: int) -> bool:
-    """Tell whether integers are those of real numbers on a grid.
+def agrees(got: Tensor, expected: Tensor) -> bool:
+    """Tell whether integers agree, give or take a step in few places.
 
-    Numbers that lie between two integers may round to either: the folded weights differ in their
-    last bits, and a weight next to a rounding border moves an output by up to a step.
+    Folded weights differ in their last bits: numbers that lie between two integers may round to
+    either, and a weight next to a rounding border moves an output by up to a step.
     """
-    if got is None or got.shape != real.shape or not 2.0**-64 < scale < 2.0**64:
+    if got.shape != expected.shape:
         return False
-    expected = torch.clamp(torch.round(real / scale) + zero_point, 0, 255)
-    steps = (got.to(torch.float32) - expected).abs()
-    return bool((steps <= 1).all() and (steps == 0).float().mean() > 0.98)
+    steps = (got.to(torch.float32) - expected.to(torch.float32)).abs()
+    return bool((steps <= 1).all() and (steps == 0).float().mean() > 0.98)  # false for nan
+
+
+def is_on_grid(got: Tensor | None, real: Tensor, scale: float, zero_point: int) -> bool:
+    """Tell whether integers are those of real numbers on a grid."""
+    if got is None or not 2.0**-64 < scale < 2.0**64:
+        return False
+    return agrees(got, torch.clamp(torch.round(real / scale) + zero_point, 0, 255))
