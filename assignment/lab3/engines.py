@@ -61,11 +61,12 @@ def is_exact(name: str) -> bool:
 
 
 def exact_engines() -> list[str]:
-    """Return engines of this CPU that compute exactly and agree to the bit, fastest first.
+    """Return engines of this CPU that add exactly; what is counted is counted with the first.
 
-    qnnpack rounds half of an addition's ties the other way, so it only serves where it is alone:
-    a network's accuracy must not depend on which engine was faster today. Raises LabError when
-    there is none.
+    A network's accuracy must not depend on which engine was faster today. They agree to the bit
+    where every scale is a power of two; where none is, as in PyTorch's default configuration, one
+    may round a rescaled sum the other way. qnnpack also rounds half of an addition's ties the other
+    way, so it only serves where it is alone. Raises LabError when there is none.
     """
     usual = ("onednn", "x86", "fbgemm")
     here = [name for name in listed_engines() if is_exact(name)]
@@ -78,6 +79,7 @@ def exact_engines() -> list[str]:
 def use_fastest_engine(build: Callable[[], nn.Module], images: Tensor) -> tuple[nn.Module, str]:
     """Return an INT8 network on the engine that is fastest for ``images``, and its name.
 
+    It is for measuring latency: results are counted with the first of ``exact_engines()``.
     ``build`` makes the network anew for each engine, because engines pack weights differently.
     The engine stays set in ``torch.backends.quantized.engine``.
     """

@@ -6,7 +6,7 @@ counting stops as soon as the verdict is certain.
 
 import hmac
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from autograder.expected.checkpoints import Restored
 from autograder.expected.sequential import FIRST_LOOK, SequentialTest, bounds, refutes_at_most
 from lab3.data import ImageData, Split
-from lab3.engines import engine, exact_engines, use_fastest_engine
+from lab3.engines import engine, exact_engines
 from lab3.log.records import TITLES
 
 THREADS = torch.get_num_threads()  # as many as PyTorch takes by itself
@@ -74,21 +74,17 @@ class Answers:
         self._title, self.images = TITLES[restored.kind], images
         self._right: list[Tensor] = []
         self.seen = 0
-        self._engine = ""  # FP32 needs none
         is_int8 = restored.kind != "train"
         self._batch = INT8_BATCH if is_int8 else FP32_BATCH
-        if is_int8:
-            first = images.data.normalise(images.split.images[: self._batch])
-            with all_threads(), engine(exact_engines()[0]):
-                self._network, self._engine = use_fastest_engine(restored.build, first)
-        else:
+        self._engine = exact_engines()[0] if is_int8 else ""  # FP32 needs none
+        with self._computing():
             self._network = restored.build()
 
     @torch.inference_mode()
     def first(self, count: int) -> Tensor:
         """Return, for the first ``count`` images of the order, whether each is right."""
         data, split, order = self.images.data, self.images.split, self.images.order
-        with all_threads(), engine(self._engine) if self._engine else nullcontext():
+        with all_threads(), self._computing():
             while self.seen < count:
                 part = order[self.seen : min(count, self.seen + self._batch)]  # (B,)
                 logits = self._network(data.normalise(split.images[part]))  # (B, classes)
@@ -96,6 +92,9 @@ class Answers:
                 self.seen += len(part)
                 self.images.on_images(self._title, self.seen, len(order))
         return torch.cat(self._right)[:count]
+
+    def _computing(self) -> AbstractContextManager[None]:
+        return engine(self._engine) if self._engine else nullcontext()
 
 
 @contextmanager

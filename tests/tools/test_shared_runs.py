@@ -9,11 +9,14 @@ import pytest
 import torch
 from torch import nn
 
+from lab3 import engines
+from lab3.data import ImageData
+from lab3.engines import exact_engines
 from lab3.log.records import Start
 from lab3.log.runlog import CHECKPOINT_NAME, read_log
 from tests.conftest import ROOT, SOLUTION, Command, change
 from tests.making.engines import on_a_mac
-from tools.running import networks
+from tools.running import evaluating, networks
 from tools.running.workspace import find_run, open_stubs
 from tools.shared.console import UserError
 
@@ -58,6 +61,26 @@ def test_two_runs_of_one_name_are_not_mixed_up(shared: Path, lab3: Command) -> N
     shutil.copytree(shared / "shared" / "runs" / "ptq", shared / "runs" / "ptq")
     said = lab3("evaluate", "ptq", "shared/runs/ptq", "--code", SOLUTION, fails=1).stderr
     assert "two of the runs have the same name" in said
+
+
+@pytest.mark.usefixtures("same_engine_afterwards")
+def test_what_is_counted_does_not_depend_on_which_engine_is_faster_today(
+    finished: Path, digits: ImageData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where scales are no powers of two, engines round some rescaled sums differently."""
+    folder = finished / "runs" / "per-channel"
+    log, results = read_log(folder), []
+
+    def use(build: Callable[[], nn.Module], _images: object) -> tuple[nn.Module, str]:
+        torch.backends.quantized.engine = fastest
+        return build(), fastest
+
+    monkeypatch.setattr(engines, "use_fastest_engine", use)
+    for fastest in exact_engines():
+        result = evaluating.measure(folder, log, digits)
+        assert result.latency.engine == fastest
+        results.append((result.accuracy, result.loss, result.confusion))
+    assert all(result == results[0] for result in results)
 
 
 @pytest.mark.parametrize("skeleton", [True, False], ids=["skeleton", "nothing"])

@@ -36,8 +36,8 @@ def evaluate(
     """Measure finished runs on the test images and compare them.
 
     Accuracy, per-class accuracy, confusion matrix, file size and the latency of one image are
-    written to each run's log. INT8 networks run on the engine that is fastest on this CPU. Keep
-    this for the end: a choice made by test accuracy is no longer tested.
+    written to each run's log. The latency of an INT8 network is that of the engine that is fastest
+    on this CPU. Keep this for the end: a choice made by test accuracy is no longer tested.
 
     Examples, after ``lab3 train``, ``lab3 ptq`` and ``lab3 qat``:
 
