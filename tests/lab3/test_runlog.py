@@ -29,7 +29,7 @@ from lab3.log.runlog import (
     write_atomically,
 )
 from tests.conftest import Command
-from tests.making.records import (
+from tests.making.logs.records import (
     SHA,
     analysis,
     changed,

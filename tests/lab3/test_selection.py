@@ -16,7 +16,7 @@ from lab3.log.runlog import LOG_NAME, RunLog
 from lab3.selection import DATA_SETS, DataName, Selection, select
 from lab3.training import RECIPES
 from tests.making.grading import RUBRIC
-from tests.making.records import end, result, start, written
+from tests.making.logs.records import end, result, start, written
 from tools.report.sources import collect
 
 

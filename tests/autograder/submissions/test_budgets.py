@@ -24,7 +24,7 @@ from lab3.errors import LabError
 from lab3.log.runlog import RunLog, parse_log
 from lab3.selection import select
 from tests.making.counting import calls
-from tests.making.records import end, epoch, result, resume, start
+from tests.making.logs.records import end, epoch, result, resume, start
 from tests.making.submissions import PLAIN, as_folder, as_zip, read, refusal
 
 BUDGET = Budget(cpu_s=30, memory_bytes=10**9, answer_bytes=10**6, deadline_s=60)

@@ -12,7 +12,8 @@ from jinja2 import Environment, nodes
 from matplotlib.image import imread
 
 from tests.conftest import Command
-from tests.making.records import (
+from tests.making.logs.folders import write_runs
+from tests.making.logs.records import (
     SHA,
     changed,
     end,
@@ -22,7 +23,6 @@ from tests.making.records import (
     start,
     written,
 )
-from tests.making.runs import write_runs
 from tools.report import prose
 from tools.report.facts import overfitting, scales
 from tools.report.figures import drawing

@@ -16,7 +16,7 @@ from matplotlib.image import imread
 
 from lab3.log.records import Baseline, Epoch, Hyperparameters, Record, Result, Start
 from lab3.log.runlog import RunLog
-from tests.making.records import SHA, end, epoch, latency, result, start
+from tests.making.logs.records import SHA, end, epoch, latency, result, start
 from tools.report.facts.comparison import Ablation, Comparison, ablations, compare
 from tools.report.figures.curves import save_curves, terminal_curve
 from tools.report.figures.drawing import TRAIN, VALIDATION
@@ -405,8 +405,8 @@ def test_the_terminal_curve_begins_anew_each_time() -> None:
         "import tools.report.facts.comparison, tools.report.tables, tools.report.figures.curves",
         "import tools.cli; tools.cli.app(['--help'], standalone_mode=False)",
         "import tools.cli; tools.cli.app(['sweep', '--help'], standalone_mode=False)",
-        "import tests.conftest, tests.reports.test_corpus, tests.tools.test_review",
-        "import tests.conftest, tests.tools.test_report_hardware, tests.tools.test_report_writing",
+        "import tests.conftest, tests.reports.test_corpus, tests.tools.review.test_review",
+        "import tests.conftest, tests.tools.report.test_hardware, tests.tools.report.test_writing",
     ],
     ids=["tools.report", "lab3 --help", "lab3 sweep --help", "review's tests", "report's tests"],
 )

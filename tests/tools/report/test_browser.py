@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from autograder.exports.feedback import feedback
 from tests.conftest import Command
-from tests.making.certificates import certify
 from tests.making.grades import grade, result, whole
-from tests.making.runs import write_runs
+from tests.making.logs.certificates import certify
+from tests.making.logs.folders import write_runs
 from tools.report.page import write_page
 from tools.report.pdf import browser as find_browser
 from tools.report.sources import collect

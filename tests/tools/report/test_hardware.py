@@ -11,7 +11,7 @@ from matplotlib.image import imread
 
 from lab3.log.certificate import EngineProof, IntegerLayer
 from lab3.log.runlog import append, read_log
-from tests.making.certificates import (
+from tests.making.logs.certificates import (
     IMAGES,
     LAYERS,
     OTHER,
@@ -22,7 +22,7 @@ from tests.making.certificates import (
     layer,
     proof,
 )
-from tests.making.runs import PTQ_SHA, QAT_SHA, write_runs
+from tests.making.logs.folders import PTQ_SHA, QAT_SHA, write_runs
 from tests.reports.cases import FILES
 from tools.report.facts import hardware
 from tools.report.sections import SECTIONS

@@ -5,8 +5,8 @@ from typing import Any
 
 from lab3.log.certificate import Certificate, Difference, EngineProof, IntegerLayer
 from lab3.log.runlog import append
-from tests.making.records import TIME
-from tests.making.runs import PTQ_SHA, QAT_SHA
+from tests.making.logs.folders import PTQ_SHA, QAT_SHA
+from tests.making.logs.records import TIME
 
 IMAGES = 40
 

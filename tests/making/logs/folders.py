@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lab3.log.records import Baseline, Hyperparameters, QuantizedTensor, Result
-from tests.making.records import (
+from tests.making.logs.records import (
     SHA,
     analysis,
     end,

@@ -1,0 +1,1 @@
+"""Run logs: their records, whole folders of runs, and certificates of integer networks."""
