@@ -38,15 +38,16 @@ VISIBILITIES: tuple[Visibility, ...] = ("public", "hidden")
 OUTPUT_LENGTH = 8_000
 # What checks don't use; every plugin takes part in each of them and takes its time.
 UNUSED = (
-    "cacheprovider", "debugging", "doctest", "faulthandler", "junitxml", "legacypath", "logging",
-    "monkeypatch", "pastebin", "recwarn", "setuponly", "setupplan", "skipping", "stepwise",
-    "terminal", "threadexception", "tmpdir", "unittest", "unraisableexception", "warnings",
-)  # fmt: skip
+    "cacheprovider debugging doctest faulthandler junitxml legacypath logging monkeypatch pastebin "
+    "recwarn setuponly setupplan skipping stepwise terminal threadexception tmpdir unittest "
+    "unraisableexception warnings"
+).split()
 OPTIONS = (
-    *(f"-pno:{plugin}" for plugin in UNUSED), "-s", "--noconftest", "-c", os.devnull,
+    *(f"-pno:{plugin}" for plugin in UNUSED),
+    *("-s", "--noconftest", "-c", os.devnull),
     # Without the second, pytest lists every directory above the checks, up to the root.
-    "--rootdir", str(CHECKS), "--confcutdir", str(CHECKS),
-)  # fmt: skip
+    *("--rootdir", str(CHECKS), "--confcutdir", str(CHECKS)),
+)
 
 
 @cache

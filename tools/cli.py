@@ -32,13 +32,12 @@ app = typer.Typer(
     add_completion=False,
     help="Lab 3: INT8 quantization of a ResNet with power-of-two scales.",
 )
+TRAINING = (train, ptq, qat, evaluate, sweep, hardware)
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    "For students": (
-        train, ptq, qat, evaluate, sweep, hardware, check, report, review, runs, doctor,
-    ),
+    "For students": (*TRAINING, check, report, review, runs, doctor),
     "For teaching assistants": (grade, explain),
     "For instructors": (release, demo),
-}  # fmt: skip
+}
 for audience, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=audience)(command)

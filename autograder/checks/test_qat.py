@@ -106,8 +106,9 @@ def is_observer_right(client: Client) -> bool:
         qparams = client.ask(Ranges(((-1.0, 2.0, "quint8"),)))
     except NoAnswerError:
         return False
-    expected = [approximated(scale, LONGEST_SHIFT if most is None else most)
-                for scale, most in PUBLIC_CALLS]  # fmt: skip
+    expected = [
+        approximated(scale, LONGEST_SHIFT if most is None else most) for scale, most in PUBLIC_CALLS
+    ]
     return [result.value for result in scales] == expected and qparams.zero_points == [128]
 
 

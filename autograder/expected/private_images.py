@@ -10,6 +10,7 @@ from lab3.data import IMAGE_SIZE, ImageData, Split, find_files, load_data
 from lab3.errors import LabError
 
 SHAPE = (3, IMAGE_SIZE, IMAGE_SIZE)
+DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, AttributeError, zipfile.BadZipFile)
 
 
 class PrivateImagesError(LabError):
@@ -43,8 +44,7 @@ def of_file(path: Path, data: ImageData) -> Split:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             images, labels = arrays["images"], arrays["labels"]
-    except (OSError, EOFError, KeyError, TypeError, ValueError, AttributeError,
-            zipfile.BadZipFile) as error:  # fmt: skip
+    except DAMAGED as error:
         raise PrivateImagesError(
             f"{path} can't be read ({type(error).__name__}: {str(error)[:100]}): make it with "
             "numpy.savez(FILE, images=..., labels=...)"

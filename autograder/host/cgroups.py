@@ -107,8 +107,11 @@ def can_be_entered(prefix: tuple[str, ...], environment: Mapping[str, str] = {})
     try:
         done = subprocess.run(
             [*prefix, "/bin/sh", "-c", ":"],
-            env={"PATH": "", **environment}, capture_output=True, timeout=10, check=False,
-        )  # fmt: skip
+            env={"PATH": "", **environment},
+            capture_output=True,
+            timeout=10,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0

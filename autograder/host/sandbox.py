@@ -114,11 +114,9 @@ class WorkerProcess:
         self.uid = container.outside
         worker = [str(contents.python()), "-I", "-S", "-B", "-X", "utf8", "-c", BOOTSTRAP]
         processes.adopt_orphans()
+        prefix = self._group.prefix if self._group else ()
         started = subprocess.Popen(
-            [
-                *(self._group.prefix if self._group else ()),
-                *container.arguments, *worker, str(theirs.fileno()), *container.paths,
-            ],
+            [*prefix, *container.arguments, *worker, str(theirs.fileno()), *container.paths],
             stdin=subprocess.PIPE,  # closed at once: a device of the computer stays outside
             stdout=self._log,
             stderr=self._log,
@@ -126,7 +124,7 @@ class WorkerProcess:
             env={**ENVIRONMENT, **(self._group.environment if self._group else {})},
             cwd=self._folder.name,
             start_new_session=True,
-        )  # fmt: skip
+        )
         assert started.stdin is not None
         started.stdin.close()
         try:

@@ -18,10 +18,10 @@ from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
 # Test suites, programs with windows, and what other packages bring along to build themselves.
-LEFT_OUT = {
-    "__pycache__", "test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip",
-    "site-packages", "dist-packages", "include",
-}  # fmt: skip
+LEFT_OUT = set(
+    "__pycache__ test tests idlelib tkinter turtledemo lib2to3 ensurepip site-packages "
+    "dist-packages include".split()
+)
 # Compiled modules of the standard library that take over a terminal or a window, or test Python.
 NOT_LOADED = ("_test", "_xx", "xx", "_tkinter", "readline", "_curses", "nis", "ossaudiodev")
 COMPILED_PARTS = ("numpy.ctypeslib", "numpy.fft", "numpy.linalg", "numpy.random")

@@ -22,23 +22,28 @@ from tools.report.writing import language_of, read_existing
 
 # A formula opens before a non-space and closes behind one, so that prices stay prices.
 FORMULA = r"(?<![\\$\w])(\$\$|\$)(?![\s$])((?:[^$\\]|\\[^\n]){1,2000}?)(?<!\s)\1(?![\d$])"
-MATHML = {
-    "math", "semantics", "mrow", "mi", "mn", "mo", "ms", "mspace", "mtext", "mfrac", "msqrt",
-    "mroot", "mstyle", "mpadded", "mphantom", "mfenced", "menclose", "msub", "msup", "msubsup",
-    "munder", "mover", "munderover", "mmultiscripts", "mtable", "mtr", "mtd",
-}  # fmt: skip
-MATHML_ATTRIBUTES = {
-    "display", "mathvariant", "stretchy", "fence", "form", "separator", "lspace", "rspace",
-    "minsize", "maxsize", "width", "height", "depth", "linethickness", "accent", "accentunder",
-    "movablelimits", "symmetric", "largeop", "columnalign", "rowspacing", "columnspacing",
-    "displaystyle", "scriptlevel", "notation", "open", "close", "separators",
-}  # fmt: skip
-TAGS = MATHML | {
-    "h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "ul", "ol", "li", "dl", "dt", "dd",
-    "strong", "em", "b", "i", "u", "s", "del", "ins", "sub", "sup", "small", "mark", "kbd",
-    "code", "pre", "blockquote", "a", "img", "details", "summary", "div", "span",
-    "table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td",
-}  # fmt: skip
+MATHML = set(
+    """
+    math semantics mrow mi mn mo ms mspace mtext mfrac msqrt mroot mstyle mpadded mphantom
+    mfenced menclose msub msup msubsup munder mover munderover mmultiscripts mtable mtr mtd
+    """.split()
+)
+MATHML_ATTRIBUTES = set(
+    """
+    display mathvariant stretchy fence form separator lspace rspace minsize maxsize width
+    height depth linethickness accent accentunder movablelimits symmetric largeop
+    columnalign rowspacing columnspacing displaystyle scriptlevel notation open close
+    separators
+    """.split()
+)
+TAGS = MATHML | set(
+    """
+    h1 h2 h3 h4 h5 h6 p br hr ul ol li dl dt dd
+    strong em b i u s del ins sub sup small mark kbd
+    code pre blockquote a img details summary div span
+    table caption thead tbody tfoot tr th td
+    """.split()
+)
 ATTRIBUTES = dict.fromkeys(MATHML, MATHML_ATTRIBUTES) | {
     "a": {"href", "title"},
     "img": {"src", "alt", "title"},

@@ -59,10 +59,11 @@ UNITS = {  # as they are written, and what they count; the longer ones first
     r"ms\b|毫秒|milliseconds?\b|[uµμ]s\b|微秒|secs?\b|seconds?\b|秒|s(?![A-Za-z])": "seconds",
     r"(?:x|X|×)(?![0-9A-Za-z]| ?[0-9])|倍|[ -]?times\b|-?fold\b": "times",
 }
-BYTES = {
-    "gb": 10**9, "gib": 2**30, "mb": 10**6, "mib": 2**20, "kb": 10**3, "kib": 2**10, "m": 10**6,
-    "byte": 1, "bytes": 1, "megabyte": 10**6, "megabytes": 10**6, "位元組": 1,
-}  # fmt: skip
+BYTES = (
+    {"gb": 10**9, "gib": 2**30, "mb": 10**6, "mib": 2**20, "kb": 10**3, "kib": 2**10}
+    | dict.fromkeys(("m", "megabyte", "megabytes"), 10**6)
+    | dict.fromkeys(("byte", "bytes", "位元組"), 1)
+)
 SECONDS = {"ms": "0.001", "毫秒": "0.001", "us": "1e-6", "µs": "1e-6", "μs": "1e-6", "微秒": "1e-6"}
 
 DIGITS = r"[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]+)?|[0-9]+(?:[.,][0-9]+)?|\.[0-9]+"
@@ -80,9 +81,13 @@ NUMBER = re.compile(
 )
 WIDE = {
     **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
-    0x3000: " ", 0x2212: "-", 0xFE63: "-", 0x2010: "-", 0x2011: "-", 0x2013: "-", 0x00A0: " ",
-    0x202F: " ", 0x2009: " ", 0x200B: None, 0xFEFF: None, 0x3002: "。", 0xFE6A: "%", 0x2236: ":",
-}  # fmt: skip
+    **dict.fromkeys((0x3000, 0x00A0, 0x202F, 0x2009), " "),
+    **dict.fromkeys((0x2212, 0xFE63, 0x2010, 0x2011, 0x2013), "-"),
+    **dict.fromkeys((0x200B, 0xFEFF), None),
+    0x3002: "。",
+    0xFE6A: "%",
+    0x2236: ":",
+}
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻ˢⁿ", "0123456789-Sn")
 RAISED = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻ˢⁿ]+")
 

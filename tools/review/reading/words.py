@@ -55,36 +55,42 @@ SECTIONS = (  # what each of the six is called, and the words that its heading h
 )
 
 MODELS: dict[Model, re.Pattern[str]] = {
-    "ptq": any_of(
-        "(?<![A-Z])PTQ", r"post[- ]training (?:static )?quant", "訓練後量化", "後訓練量化"
-    ),
+    "ptq": any_of("(?<![A-Z])PTQ|post[- ]training (?:static )?quant|訓練後量化|後訓練量化"),
     "qat": any_of("(?<![A-Z])QAT", r"quanti[sz]ation[- ]aware", "量化感知", "感知量化"),
     "fp32": any_of(
-        r"(?<![A-Z])FP-?32", "float-?32", "full[- ]precision", "baseline", "original model",
-        "floating[- ]point (?:model|network|baseline)", "基準[線模]", "浮點模型", "原始模型",
-        "原始基準", "全精度",
+        "(?<![A-Z])FP-?32|float-?32|full[- ]precision|baseline|original model"
+        "|floating[- ]point (?:model|network|baseline)|基準[線模]|浮點模型|原始模型|原始基準"
+        "|全精度"
     ),
     "int8": any_of(r"(?<![A-Z])INT-?8"),
-}  # fmt: skip
+}
 FP32_LABEL = any_of(r"^\W*(?:float|original|unquanti[sz]ed)\b", r"^\W*(?:原始|基準|浮點|未量化)")
 
 METRICS: tuple[tuple[Metric | None, re.Pattern[str]], ...] = (
-    (None, any_of(
-        "top-?5", "batch", r"train\w* time", "訓練時間", "image size", r"\bparam", "參數", "f1",
-        "recall", "images?/s", "fps", "throughput", "per epoch", r"\bbits?\b", "位元", "位寬",
-    )),
+    (
+        None,
+        any_of(
+            r"top-?5|batch|train\w* time|訓練時間|image size|\bparam|參數|f1|recall|images?/s|fps"
+            r"|throughput|per epoch|\bbits?\b|位元|位寬"
+        ),
+    ),
     ("compression", any_of("compress", "壓縮", "size reduc", "smaller", "reduction")),
     ("speed-up", any_of(r"speed-?\s?up", "加速", "faster")),
-    ("drop", any_of(
-        "drop", "degrad", "下降", "[掉降]幅", r"acc\w*\.? (?:loss|change|diff|gap)", "精度損失",
-        "準確[率度](?:損失|變化|差)", "精度(?:變化|差)", "[\u0394\u2206]", r"\bdelta\b",
-        r"\bchange\b", "變化", "差異", "差距", "差值", r"vs\.? (?:fp32|baseline)", "loss of acc",
-    )),
-    ("latency", any_of("latency", "inference (?:time|speed)", "延遲", "推[論理]時間", "推[論理]速",
-                       r"\(ms\)", r"\btime\b")),
+    (
+        "drop",
+        any_of(
+            r"drop|degrad|下降|[掉降]幅|acc\w*\.? (?:loss|change|diff|gap)|精度損失"
+            r"|準確[率度](?:損失|變化|差)|精度(?:變化|差)|[\u0394\u2206]|\bdelta\b|\bchange\b|變化|差異"
+            r"|差距|差值|vs\.? (?:fp32|baseline)|loss of acc"
+        ),
+    ),
+    (
+        "latency",
+        any_of(r"latency|inference (?:time|speed)|延遲|推[論理]時間|推[論理]速|\(ms\)|\btime\b"),
+    ),
     ("size", any_of("size", "大小", "容量", "體積", r"\bMi?B\b")),
     ("accuracy", ACCURACY_WORD),
-)  # fmt: skip
+)
 SIGNED_CHANGE = any_of(
     "change", "diff", "delta", "[\u0394\u2206]", "gain", "變化", "差", r"vs\.?\s"
 )
@@ -92,10 +98,9 @@ RELATIVE = any_of("relative", "相對")
 PERCENT = any_of("%", "percent", "百分比", r"\bpp\b", "points?")
 BEFORE = any_of("before", "量化前", "原始")
 HYPERPARAMETER = any_of(
-    "epoch", "optimi[sz]er", "schedul", "loss func", "weight.?decay", "momentum",
-    "learning.?rate", r"\blr\b", "batch", "augment", "smoothing", "優化器", "學習率", "週期",
-    "損失函數", "增強", "輪數", "批次", "權重衰減", "動量",
-)  # fmt: skip
+    r"epoch|optimi[sz]er|schedul|loss func|weight.?decay|momentum|learning.?rate|\blr\b|batch"
+    "|augment|smoothing|優化器|學習率|週期|損失函數|增強|輪數|批次|權重衰減|動量"
+)
 HYPERPARAMETERS = {  # as run logs call them
     "epochs": any_of(r"\bepochs?\b", "輪數", "訓練週期"),
     "batch_size": any_of(r"batch[ _-]?size", "批次大小"),
@@ -109,10 +114,7 @@ QUALIFIERS = (
     ("validation", any_of(r"\bval", "驗證")),
     ("train", any_of(r"\btrain", "訓練")),
 )
-BLANK = any_of(
-    r"[-\u2014\u2015/\s_.]*", "n/?a", "none", "null", "無", r"\?+", "baseline", r"ref\.?",
-    "reference", "基準",
-)  # fmt: skip
+BLANK = any_of(r"[-\u2014\u2015/\s_.]*|n/?a|none|null|無|\?+|baseline|ref\.?|reference|基準")
 
 QUESTION = re.compile(r"\?\s*\)?\s*$")
 REQUEST = any_of(
@@ -135,36 +137,34 @@ OWN_VOICE = any_of(r"\d\.\d", r"\bwe\b", r"\bour\b", r"\bI\b", r"\bmy\b", "我",
 OPTIONAL = any_of("optional", "bonus", "選[做填作答]", "加分")
 ANSWER_LABEL = any_of(r"^\W*(?:your answer|answer|ans|a|答|回答|答案|你的回答)\s*:\s*\W*$")
 BLANKS_TO_FILL = (  # a whole answer or cell
-    r"(?:write |put |type |enter )?your (?:answer|text|response|name|result)s?(?: goes)?",
-    r"answer here", r"insert .{1,40}", r"fill (?:this |me )?in",
-    r"to be (?:filled|completed|done|added|written)(?: in| later)?", "coming soon",
-    "x{2,}(?:\\.x+)?", "to ?do", "tbd", "tba", "fixme",
-    "n/a", "none yet", "not yet", r"\.{2,}", "\u2026+", r"\?{2,}", "_{3,}", "\u25cb{2,}",
-    "請(?:在此)?(?:作答|填寫|填入|回答|補上|輸入)", "待補[充上]?", "待填[寫入]?",
-    "尚?未(?:完成|填寫|作答)", "在此(?:作答|填寫|輸入)",
-)  # fmt: skip
+    r"(?:write |put |type |enter )?your (?:answer|text|response|name|result)s?(?: goes)?"
+    r"|answer here|insert .{1,40}|fill (?:this |me )?in"
+    r"|to be (?:filled|completed|done|added|written)(?: in| later)?|coming soon|x{2,}(?:\.x+)?"
+    r"|to ?do|tbd|tba|fixme|n/a|none yet|not yet|\.{2,}|\u2026+|\?{2,}|_{3,}|\u25cb{2,}"
+    "|請(?:在此)?(?:作答|填寫|填入|回答|補上|輸入)|待補[充上]?|待填[寫入]?"
+    "|尚?未(?:完成|填寫|作答)|在此(?:作答|填寫|輸入)"
+)
 ONLY_PLACEHOLDER = any_of(
-
-    rf"^[\W_]*(?:(?:answer|答|回答|答案)[\W_]+)?(?:{'|'.join(BLANKS_TO_FILL)})(?:\s*here)?[\W_]*$",
-    r"^\W*\.{3,}\W*$", "^\\W*\u2026\\W*$", r"^\W*lorem ipsum\b",
-)  # fmt: skip
+    rf"^[\W_]*(?:(?:answer|答|回答|答案)[\W_]+)?(?:{BLANKS_TO_FILL})(?:\s*here)?[\W_]*$"
+    r"|^\W*\.{3,}\W*$|^\W*\u2026\W*$|^\W*lorem ipsum\b"
+)
 PLACEHOLDER = any_of(
-    r"\b(?:TODO|TBD|FIXME|TBA)\b", "(?<![A-Za-z0-9])[xX?]{2}\\.[xX?]{1,2}(?![A-Za-z0-9])",
-    r"(?<![A-Za-z0-9])XX+\s?(?:%|MB|ms)", "[Yy]our answer here", r"[Ll]orem ipsum",
-    r"\[[Ii]nsert\b", r"待補[充上]?(?=[\s。,).]|$)", r"[(_]\s*請(?:在此)?(?:作答|填寫)",
+    r"\b(?:TODO|TBD|FIXME|TBA)\b|(?<![A-Za-z0-9])[xX?]{2}\.[xX?]{1,2}(?![A-Za-z0-9])"
+    r"|(?<![A-Za-z0-9])XX+\s?(?:%|MB|ms)|[Yy]our answer here|[Ll]orem ipsum|\[[Ii]nsert\b"
+    r"|待補[充上]?(?=[\s。,).]|$)|[(_]\s*請(?:在此)?(?:作答|填寫)",
     flags=re.NOFLAG,
-)  # fmt: skip
+)
 
 PER_CHANNEL = any_of(
-    r"per[- _]?channel", "逐通道", "每一?個?通道", r"default[ _](?:per|q?config)",
-    r"預設\s*(?:的\s*)?q?config", "默認\\s*(?:的\\s*)?q?config", "fbgemm", "get_default",
-)  # fmt: skip
+    r"per[- _]?channel|逐通道|每一?個?通道|default[ _](?:per|q?config)|預設\s*(?:的\s*)?q?config"
+    r"|默認\s*(?:的\s*)?q?config|fbgemm|get_default"
+)
 NOT_FUSED = any_of(
-    r"(?:\bnot|un|without|\bno|\bnon|before)[- ]?(?:layer |being )?fus\w+", "未經?融合",
-    "沒有?(?:做|經過)?融合", "不融合",
-)  # fmt: skip
+    r"(?:\bnot|un|without|\bno|\bnon|before)[- ]?(?:layer |being )?fus\w+|未經?融合"
+    "|沒有?(?:做|經過)?融合|不融合"
+)
 DENIED = any_of(
-    r"\bnot\b", r"\bnever\b", "n't\\b", "instead of", "rather than", "unlike", r"\bno\b",
-    "不使用", "沒有", "而不是", "而非", "不是", "不用", "無法", r"\bwithout\b",
-)  # fmt: skip
+    r"\bnot\b|\bnever\b|n't\b|instead of|rather than|unlike|\bno\b|不使用|沒有|而不是|而非|不是"
+    r"|不用|無法|\bwithout\b"
+)
 USED = any_of(r"\bwe use", r"\bused\b", r"\busing\b", "使用", "採用", "采用", "套用")
