@@ -24,7 +24,6 @@ from autograder.host.client import Client
 from autograder.rubric import Document, Thresholds
 from autograder.submissions.runs import Runs
 from lab3.data import ImageData, Split, load_data
-from lab3.engines import engine, exact_engines
 from lab3.errors import LabError
 from lab3.log.records import TITLES, RunKind
 from lab3.units import percent
@@ -139,10 +138,11 @@ class Measurements:
     def origin(self, kind: RunKind) -> list[origins.Fact]:
         """Return what an INT8 checkpoint says of the FP32 checkpoint that it was made from."""
         if kind not in self._origins:
-            fused, numbers = self.network("train").build(), self._numbers(kind)
+            fused, numbers = self.network("train").network, self._numbers(kind)
             if kind == "ptq":
-                with engine(exact_engines()[0]):
-                    steps = input_scales(self.network(kind).build())
+                restored = self.network(kind)
+                with restored.computing():
+                    steps = input_scales(restored.network)
                 self._origins[kind] = origins.ptq_facts(fused, numbers, steps)
             else:
                 self._origins[kind] = origins.qat_facts(fused, numbers, self._ptq_numbers())
@@ -168,7 +168,7 @@ class Measurements:
         asked = self.runs.log("ptq").start.calibration_images or 0
         if asked < 1:
             return asked, [origins.Fact("calibration images", "some", str(asked), holds=False)]
-        fused, numbers = self.network("train").build(), self._numbers("ptq")
+        fused, numbers = self.network("train").network, self._numbers("ptq")
         images = self.data.train.images[: min(asked, origins.CALIBRATED)]
         batches = (images[n : n + FP32_BATCH] for n in range(0, len(images), FP32_BATCH))
         with all_threads():

@@ -6,7 +6,7 @@ counting stops as soon as the verdict is certain.
 
 import hmac
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -16,7 +16,6 @@ from torch import Tensor
 from autograder.expected.checkpoints import Restored
 from autograder.expected.sequential import FIRST_LOOK, SequentialTest, bounds, refutes_at_most
 from lab3.data import ImageData, Split
-from lab3.engines import engine, exact_engines
 from lab3.log.records import TITLES
 
 THREADS = torch.get_num_threads()  # as many as PyTorch takes by itself
@@ -71,30 +70,24 @@ class Answers:
     """Which test images a network gets right, in the secret order, as far as asked."""
 
     def __init__(self, restored: Restored, images: CountedImages) -> None:
-        self._title, self.images = TITLES[restored.kind], images
+        self._restored, self.images = restored, images
+        self._batch = FP32_BATCH if restored.kind == "train" else INT8_BATCH
         self._right: list[Tensor] = []
         self.seen = 0
-        is_int8 = restored.kind != "train"
-        self._batch = INT8_BATCH if is_int8 else FP32_BATCH
-        self._engine = exact_engines()[0] if is_int8 else ""  # FP32 needs none
-        with self._computing():
-            self._network = restored.build()
 
     @torch.inference_mode()
     def first(self, count: int) -> Tensor:
         """Return, for the first ``count`` images of the order, whether each is right."""
         data, split, order = self.images.data, self.images.split, self.images.order
-        with all_threads(), self._computing():
+        title = TITLES[self._restored.kind]
+        with all_threads(), self._restored.computing():
             while self.seen < count:
                 part = order[self.seen : min(count, self.seen + self._batch)]  # (B,)
-                logits = self._network(data.normalise(split.images[part]))  # (B, classes)
+                logits = self._restored.network(data.normalise(split.images[part]))  # (B, classes)
                 self._right.append(logits.argmax(1) == split.labels[part])
                 self.seen += len(part)
-                self.images.on_images(self._title, self.seen, len(order))
+                self.images.on_images(title, self.seen, len(order))
         return torch.cat(self._right)[:count]
-
-    def _computing(self) -> AbstractContextManager[None]:
-        return engine(self._engine) if self._engine else nullcontext()
 
 
 @contextmanager

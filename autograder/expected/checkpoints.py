@@ -1,9 +1,9 @@
 """INT8 checkpoints as numbers, and the reference network that computes with them."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from autograder.host.answers import NoAnswerError
 from autograder.inside.questions import Checkpoint, Qparams, StoredTensor
 from lab3 import eager
 from lab3.data import IMAGE_SIZE
+from lab3.engines import engine, exact_engines
 from lab3.log.records import RunKind, Start
 
 
@@ -135,31 +136,34 @@ def from_numbers(layers: Sequence[int], num_classes: int, width: int, numbers: I
 def input_scales(network: nn.Module) -> dict[str, float]:
     """Return the scale of what each layer of an INT8 network takes, found by computing an image."""
     scales: dict[str, float] = {}
-    for name, module in network.named_modules():
-        if isinstance(module, eager.QuantizedConv2d | eager.QuantizedLinear):
+    with ExitStack() as stack:
+        for name, module in network.named_modules():
+            if isinstance(module, eager.QuantizedConv2d | eager.QuantizedLinear):
 
-            def note(_module: nn.Module, inputs: tuple[Tensor], name: str = name) -> None:
-                scales[name] = inputs[0].q_scale()
+                def note(_module: nn.Module, inputs: tuple[Tensor], name: str = name) -> None:
+                    scales[name] = inputs[0].q_scale()
 
-            module.register_forward_pre_hook(note)
-    network(torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE))
+                stack.enter_context(module.register_forward_pre_hook(note))
+        network(torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE))
     return scales
 
 
 @dataclass(frozen=True)
 class Restored:
-    """The reference network of a run with its checkpoint's numbers.
-
-    ``build`` makes the INT8 network anew; of FP32 it always returns the same network, fused.
-    """
+    """The reference network of a run with its checkpoint's numbers; FP32's is fused."""
 
     kind: RunKind
-    build: Callable[[], nn.Module]
+    network: nn.Module
     numbers: Int8Numbers | None = None  # of INT8
+    engine: str = ""  # that packed an INT8 network's weights; FP32 needs none
 
     @property
     def scales(self) -> dict[str, float]:
         return self.numbers.scales() if self.numbers else {}
+
+    def computing(self) -> AbstractContextManager[None]:
+        """Let the network compute: it has to, with the engine that packed its weights."""
+        return engine(self.engine) if self.engine else nullcontext()
 
 
 def restore(start: Start, checkpoint: Checkpoint) -> Restored:
@@ -174,30 +178,20 @@ def restore(start: Start, checkpoint: Checkpoint) -> Restored:
     shape = (layers, start.num_classes, start.width)
     if start.kind == "train":
         state = {name: entry.values for name, entry in checkpoint.entries.items()}
-        check_keys(build(*shape).state_dict(), state)
-
-        @cache
-        def build_fp32() -> nn.Module:
-            network = build(*shape)
-            network.load_state_dict(state)
-            network.eval().fuse_model()
-            fused: nn.Module = network.to(memory_format=torch.channels_last)
-            return fused
-
-        return Restored(start.kind, build_fp32)
-    numbers = Int8Numbers.read(checkpoint.entries)
-
-    def build_int8() -> nn.Module:
-        network: nn.Module = from_numbers(*shape, numbers)
-        return network
-
+        network = build(*shape)
+        check_keys(network.state_dict(), state)
+        network.load_state_dict(state)
+        network.eval().fuse_model()
+        return Restored(start.kind, network.to(memory_format=torch.channels_last))
+    numbers, packing = Int8Numbers.read(checkpoint.entries), exact_engines()[0]
     try:
-        build_int8()
+        with engine(packing):
+            network = from_numbers(*shape, numbers)
     except (KeyError, RuntimeError, ValueError) as error:
         raise NoAnswerError(
             "failed", f"the checkpoint doesn't fit an INT8 {start.arch}: {str(error)[:200]}"
         ) from None
-    return Restored(start.kind, build_int8, numbers)
+    return Restored(start.kind, network, numbers, packing)
 
 
 def check_keys(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> None:

@@ -12,13 +12,18 @@ from autograder import judging
 from autograder.grading import Event, Options, grade_path
 from autograder.host.sandbox import Sandbox
 from autograder.results import Grade
+from autograder.rubric import Entry
 from autograder.workers import Verdict, Workers
 from tests.conftest import SOLVED
 from tests.hostile.attacks import SKELETON
-from tests.making.grading import RUBRIC, grade_code, handed_in
+from tests.making.grading import RUBRIC, handed_in
 
 CRASHING = {**SOLVED, "observer.py": b"import os\nos._exit(1)\n"}
 BROKEN = {**SOLVED, "observer.py": b"raise ValueError\n"}  # wrong, and no anomaly
+
+
+def is_of_the_observer(entry: Entry) -> bool:
+    return entry.check.startswith("observer.")
 
 
 @contextmanager
@@ -31,9 +36,10 @@ def workers(
 
 
 def serve(made: Workers, name: str, files: dict[str, bytes]) -> tuple[int, Grade]:
-    """Return the process id of the worker that served a submission, and the grade."""
+    """Return the process id of the worker that served a submission, and the observer's grade."""
     with made.serving(name) as sandbox:
-        return sandbox._worker._process.pid, grade_code(sandbox, files)
+        pid = sandbox._worker._process.pid
+        return pid, judging.grade(handed_in(files), RUBRIC, sandbox, is_of_the_observer)
 
 
 def test_a_worker_is_replaced_after_an_anomaly_and_after_so_many() -> None:
@@ -86,7 +92,9 @@ def test_a_worker_that_died_is_told_and_replaced() -> None:
     assert [verdict.is_well for verdict in verdicts] == [False, True]
 
 
-@pytest.mark.parametrize("after", [3, 5, 12])
+@pytest.mark.parametrize(
+    "after", [pytest.param(3, marks=pytest.mark.slow), 5, pytest.param(12, marks=pytest.mark.slow)]
+)
 def test_a_worker_that_dies_in_the_middle_takes_no_points(after: int) -> None:
     """Whether it is asked once more or not."""
     judged: list[object] = []
@@ -97,10 +105,7 @@ def test_a_worker_that_dies_in_the_middle_takes_no_points(after: int) -> None:
             if len(judged) == after:
                 os.kill(sandbox._worker._process.pid, 9)
 
-        grade = judging.grade(
-            handed_in(SOLVED), RUBRIC, sandbox,
-            lambda entry: entry.check.startswith("observer."), kill_it,
-        )  # fmt: skip
+        grade = judging.grade(handed_in(SOLVED), RUBRIC, sandbox, is_of_the_observer, kill_it)
     outcomes = [result.outcome for result in grade.results]
     assert len(outcomes) == 14
     assert outcomes[:after] == ["passed"] * after

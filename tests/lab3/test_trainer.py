@@ -68,7 +68,10 @@ def train(
 
 
 @pytest.mark.parametrize("is_qat", [False, True])
-@pytest.mark.parametrize("stop_after", [2, 5, 7])
+@pytest.mark.parametrize(
+    "stop_after",
+    [pytest.param(2, marks=pytest.mark.slow), 5, pytest.param(7, marks=pytest.mark.slow)],
+)
 def test_a_stopped_run_ends_like_an_unbroken_one(
     tmp_path: Path, data: ImageData, is_qat: bool, stop_after: int
 ) -> None:

@@ -157,9 +157,18 @@ NAMED = {
     "no quant": 64,
     "a fused copy": 75,
 }
+SLOWER = (
+    "a lambda",
+    "downsample by getattr",
+    "downsample turned round",
+    "shift doubled",
+    "no quant",
+)
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOWER)) for n in NAMED]
+)
 def test_the_grader_agrees_with_the_oracle(sandbox: Sandbox, judges: Judges, name: str) -> None:
     _, disagreements = Court(sandbox, judges).try_(mutant(NAMED[name]).files)
     assert disagreements == []

@@ -1,6 +1,5 @@
 """Runs that the tests of commands share."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,27 +10,24 @@ import torch
 from lab3.engines import engine
 from tests.conftest import SOLUTION, run_lab3
 from tests.making.commands import SMALL
-from tools.running.workspace import locked
+from tests.making.sharing import made_once
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a complete FP32, PTQ and QAT run of a small network, made once for all."""
-    session = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    folder = tmp_path_factory.getbasetemp().parent / f"finished-{session}"
-    with locked(folder, wait=True):  # the other process of this test run may be making it
+
+    def make(folder: Path) -> None:
         for arguments in (
             ("train", *SMALL, "--epochs", 2),
             ("ptq", "--code", SOLUTION),
             ("ptq", "--code", SOLUTION, "--qconfig", "default", "--name", "per-channel"),
             ("qat", "--code", SOLUTION, "--epochs", 1),
         ):
-            if (folder / "complete").exists():
-                break
             done = run_lab3(*arguments, cwd=folder)
             assert done.returncode == 0, done.stderr
-        (folder / "complete").touch()
-    return folder
+
+    return made_once(tmp_path_factory, "finished", make)
 
 
 @pytest.fixture

@@ -70,6 +70,7 @@ def test_a_submission_is_graded_into_every_format(lab3: Command, tmp_path: Path)
     assert "no check" in lab3("explain", "out", "-k", "nothing", fails=1).stderr
 
 
+@pytest.mark.slow
 def test_a_regrade_is_identical(lab3: Command, student: Path, tmp_path: Path) -> None:
     change(student / "lab3" / "observer.py", "shift = round(", "shift = math.floor(")
     keyed = tmp_path / "keyed.toml"

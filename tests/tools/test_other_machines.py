@@ -49,7 +49,7 @@ def lab3_at(machine: str, *arguments: object, cwd: Path) -> subprocess.Completed
     ("machine", "stands", "told"),
     [
         ("", {"namespaces", "landlock"}, ""),
-        ("no-namespaces", {"landlock"}, "namespace"),
+        pytest.param("no-namespaces", {"landlock"}, "namespace", marks=pytest.mark.slow),
         ("no-namespaces,ordinary-user", {"landlock"}, "namespace"),
         ("no-namespaces,no-landlock", set(), "Landlock can't be used: Function not implemented"),
         ("no-users", set(), "becoming another user is impossible"),
@@ -92,7 +92,10 @@ def test_stronger_walls_can_be_demanded_and_no_weaker_ones(shared: Path) -> None
 
 
 @needs_both
-@pytest.mark.parametrize("machine", ["no-namespaces", "no-namespaces,ordinary-user"])
+@pytest.mark.parametrize(
+    "machine",
+    [pytest.param("no-namespaces", marks=pytest.mark.slow), "no-namespaces,ordinary-user"],
+)
 def test_a_submission_is_graded_behind_landlock(machine: str, shared: Path) -> None:
     done = lab3_at(machine, "grade", ROOT / "solution", "--out", shared / "g", cwd=shared)
     assert "walls: Landlock" in done.stdout

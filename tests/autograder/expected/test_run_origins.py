@@ -247,7 +247,7 @@ def test_another_networks_numbers_are_not_qats(submission: Path, grade_runs: Gra
 @pytest.mark.parametrize(
     ("epochs", "learning_rate"),
     [
-        (1, 1e-6),
+        pytest.param(1, 1e-6, marks=pytest.mark.slow),
         pytest.param(1, 0.2, marks=pytest.mark.slow),
         pytest.param(4, 0.005, marks=pytest.mark.slow),
         pytest.param(4, 0.05, marks=pytest.mark.slow),

@@ -83,7 +83,11 @@ def test_what_is_counted_does_not_depend_on_which_engine_is_faster_today(
     assert all(result == results[0] for result in results)
 
 
-@pytest.mark.parametrize("skeleton", [True, False], ids=["skeleton", "nothing"])
+@pytest.mark.parametrize(
+    "skeleton",
+    [pytest.param(True, marks=pytest.mark.slow), False],
+    ids=["skeleton", "nothing"],
+)
 def test_measuring_needs_no_student_code(shared: Path, skeleton: bool, lab3: Command) -> None:
     if skeleton:
         shutil.copytree(ROOT / "assignment" / "lab3", shared / "assignment" / "lab3")

@@ -129,6 +129,7 @@ def test_ctrl_c_in_the_middle_of_an_epoch_saves_and_the_same_command_goes_on(
     )
 
 
+@pytest.mark.slow
 def test_torchrun_trains_with_two_processes(tmp_path: Path) -> None:
     done = subprocess.run(
         [
