@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from autograder import judging
 from autograder.results import Grade, Observation
 from tests.mutation.judges import Verdict
-from tests.mutation.oracle import (
+from tests.mutation.oracle.bullets import (
     ADD,
     BLOCK,
     BULLETS,

@@ -77,7 +77,7 @@ class Judges:
 
 def judge(files: Files) -> dict[str, Verdict]:
     """Try all bullets in forked processes: a bullet that ends one has crashed."""
-    from tests.mutation.oracle import BULLETS
+    from tests.mutation.oracle.bullets import BULLETS
 
     verdicts: dict[str, Verdict] = {}
     while rest := [name for name in BULLETS if name not in verdicts]:
@@ -116,22 +116,22 @@ def answers(files: Files, names: list[str]) -> tuple[dict[str, Verdict], str]:
 
 def testify(files: Files, names: list[str], writer: int) -> None:
     """Try bullets on a mutant, and write a line of JSON about each."""
-    from tests.mutation import oracle
+    from tests.mutation.oracle import bullets
 
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    oracle.quiet()
+    bullets.quiet()
     install(files)
     for name in names:
         try:
-            oracle.BULLETS[name].trial()
+            bullets.BULLETS[name].trial()
             verdict = Verdict("holds")
-        except oracle.BrokenError as error:
+        except bullets.BrokenError as error:
             verdict = Verdict("broken", str(error))
-        except oracle.UnjudgedError as error:
+        except bullets.UnjudgedError as error:
             verdict = Verdict("unjudged", str(error))
         except BaseException as error:  # SystemExit is the mutant's, too
             verdict = Verdict("crashed", f"{type(error).__name__}: {error}")

@@ -16,7 +16,7 @@ from tests.mutation.comparison import Disagreement, compare
 from tests.mutation.edits import edits
 from tests.mutation.judges import Judges, Verdict
 from tests.mutation.mutants import edited, file_of, halves, mutant, source_of, tree_of
-from tests.mutation.oracle import BULLETS
+from tests.mutation.oracle.bullets import BULLETS
 from tests.mutation.spellings import SPELLINGS
 
 HOLDS, BROKEN = Verdict("holds"), Verdict("broken", "off by 1")
