@@ -44,14 +44,9 @@ def serve(made: Workers, name: str, files: dict[str, bytes]) -> tuple[int, Grade
 
 def test_a_worker_is_replaced_after_an_anomaly_and_after_so_many() -> None:
     verdicts: list[Verdict] = []
+    handed = {"a": SOLVED, "wrong": BROKEN, "crashing": CRASHING, **dict.fromkeys("bcde", SOLVED)}
     with workers(None, verdicts, renew_after=3) as made:
-        served = [
-            serve(made, name, files)[0]
-            for name, files in (
-                ("a", SOLVED), ("wrong", BROKEN), ("crashing", CRASHING),
-                ("b", SOLVED), ("c", SOLVED), ("d", SOLVED), ("e", SOLVED),
-            )
-        ]  # fmt: skip
+        served = [serve(made, name, files)[0] for name, files in handed.items()]
     first, after_crash, after_three = served[0], served[3], served[6]
     assert served == [first] * 3 + [after_crash] * 3 + [after_three]
     assert len({first, after_crash, after_three}) == 3
@@ -128,8 +123,10 @@ def test_a_grade_is_a_library_call(student: Path, capfd: pytest.CaptureFixture[s
     events: list[Event] = []
     grade = grade_path(*again, events.append)
     assert [result.check for result in grade.results] == [
-        "observer.follows_the_scale", "observer.lower_clamp", "observer.upper_clamp"
-    ]  # fmt: skip
+        "observer.follows_the_scale",
+        "observer.lower_clamp",
+        "observer.upper_clamp",
+    ]
     assert pickle.loads(pickle.dumps(grade)) == grade
     assert grade.earned == grade.points > 0
     assert grade.canary == "the reference got 70 of 70 points"

@@ -72,15 +72,12 @@ def pickled(value: Any) -> bytes:
             return b"}" + put() + b"(" + b"".join(items) + b"u"
         assert value.dtype == np.uint8
         shape = b"".join(map(parts, value.shape)) + b"\x86" + put()
-        kind = (
-            b"cnumpy\ndtype\n" + put() + parts(b"u1") + b"K\0K\1\x87" + put() + b"R" + put()
-            + b"(K\3" + parts(b"|") + b"NNN" + parts(-1) * 2 + b"K\0tb"
-        )  # fmt: skip
-        return (
-            b"cnumpy.core.multiarray\n_reconstruct\n" + put() + b"cnumpy\nndarray\n" + put()
-            + b"K\0\x85" + put() + parts(b"b") + b"\x87" + put() + b"R" + put()
-            + b"(K\1" + shape + kind + b"\x89" + parts(value.tobytes()) + b"t" + put() + b"b"
-        )  # fmt: skip
+        kind = b"cnumpy\ndtype\n" + put() + parts(b"u1") + b"K\0K\1\x87" + put() + b"R" + put()
+        kind += b"(K\3" + parts(b"|") + b"NNN" + parts(-1) * 2 + b"K\0tb"
+        array = b"cnumpy.core.multiarray\n_reconstruct\n" + put() + b"cnumpy\nndarray\n" + put()
+        array += b"K\0\x85" + put() + parts(b"b") + b"\x87" + put() + b"R" + put()
+        state = shape + kind + b"\x89" + parts(value.tobytes()) + b"t" + put() + b"b"
+        return array + b"(K\1" + state
 
     return b"\x80\2" + parts(value) + b"."
 

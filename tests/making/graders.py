@@ -113,9 +113,11 @@ class Served:
             document = rubric.document.model_copy(update={"limits": limits})
             rubric = dataclasses.replace(rubric, document=document)
         return judging.grade(
-            handed_in(files), rubric, self.sandbox,
+            handed_in(files),
+            rubric,
+            self.sandbox,
             lambda entry: entry.check.split(".")[0] in groups and entry.check != "ptq.full_size",
-        )  # fmt: skip
+        )
 
     def say(self, *codes: str) -> list[str]:
         """Run pieces of code as submissions that live at the same time; return their output."""

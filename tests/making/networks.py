@@ -76,8 +76,11 @@ class Operators(nn.Module):
             outputs, inputs = self.pick.randint(1, 9), 16 * self.channels
             self.layer = self.filled(nnq.Linear(inputs, outputs), (outputs, inputs), second)
         elif kind == "addition":
-            self.layer = self.filled(nnq.Conv2d(self.channels, self.channels, 1),
-                                     (self.channels, self.channels, 1, 1), second)  # fmt: skip
+            self.layer = self.filled(
+                nnq.Conv2d(self.channels, self.channels, 1),
+                (self.channels, self.channels, 1, 1),
+                second,
+            )
             self.add = nnq.QFunctional()
             self.add.scale, self.add.zero_point = 2.0 ** -self.pick.randint(0, 6), third
             self.has_relu = self.pick.random() < 0.5

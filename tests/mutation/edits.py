@@ -12,52 +12,64 @@ from typing import Any
 
 ATTRIBUTES = {  # what may be taken for each other, by the class whose function it is in
     "QuantizableBottleneck": (
-        ("conv1", "conv2", "conv3"), ("bn1", "bn2", "bn3"), ("relu1", "relu2"),
-        ("downsample", "bn3"), ("add_relu", "skip_add_relu"), ("add_relu", "add", "mul"),
+        ("conv1", "conv2", "conv3"),
+        ("bn1", "bn2", "bn3"),
+        ("relu1", "relu2"),
+        ("downsample", "bn3"),
+        ("add_relu", "skip_add_relu"),
+        ("add_relu", "add", "mul"),
     ),
     "QuantizableResNet": (
-        ("layer1", "layer2", "layer3", "layer4"), ("quant", "dequant"), ("relu", "bn1", "conv1"),
-        ("avgpool", "dequant", "relu"), ("modules", "children"),
+        ("layer1", "layer2", "layer3", "layer4"),
+        ("quant", "dequant"),
+        ("relu", "bn1", "conv1"),
+        ("avgpool", "dequant", "relu"),
+        ("modules", "children"),
     ),
     "CusQuantObserver": (("min_val", "max_val"), ("quint8", "qint8")),
-}  # fmt: skip
+}
 FUNCTIONS = (
-    ("fuse_modules", "fuse_modules_qat"), ("isnan", "isinf", "isfinite"),
-    ("log2", "log", "log10", "log1p"), ("max", "min"), ("round", "int", "abs", "float"),
-)  # fmt: skip
-WORDS = (
-    "conv1", "conv2", "conv3", "bn1", "bn2", "bn3", "relu1", "relu2", "relu", "0", "1",
-)  # fmt: skip
+    ("fuse_modules", "fuse_modules_qat"),
+    ("isnan", "isinf", "isfinite"),
+    ("log2", "log", "log10", "log1p"),
+    ("max", "min"),
+    ("round", "int", "abs", "float"),
+)
+WORDS = "conv1 conv2 conv3 bn1 bn2 bn3 relu1 relu2 relu 0 1".split()
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Pow, ast.Mod)
 COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 # Around a tensor or a number: "_" stands for what was there.
 TENSOR_WRAPS = (
-    "_ * 1.0", "_ + 0", "_.clone()", "_.detach()", "_.contiguous()", "torch.relu(_)", "-_",
-    "_ * 2", "_.float()", "_.mean(0, keepdim=True)", "_.squeeze()",
+    *("_ * 1.0", "_ + 0", "_.clone()", "_.detach()", "_.contiguous()", "torch.relu(_)", "-_"),
+    *("_ * 2", "_.float()", "_.mean(0, keepdim=True)", "_.squeeze()"),
     "torch.nn.functional.dropout(_, 0.1, self.training)",
-    "torch.clamp(_, max=3)", "_ + 0.1 * torch.randn_like(_) * self.training", "_[:1]",
-    "self.dequant(_)", "self.quant(_)", "self.quant(self.dequant(_))", "self.relu(_)",
-    "torch.utils.checkpoint.checkpoint(lambda v: v, _, use_reentrant=False)", "_.data",
-    "_.flip(0)", "_.transpose(2, 3)", "torch.nn.functional.hardtanh(_, -50, 50)",
-)  # fmt: skip
+    *("torch.clamp(_, max=3)", "_ + 0.1 * torch.randn_like(_) * self.training", "_[:1]"),
+    *("self.dequant(_)", "self.quant(_)", "self.quant(self.dequant(_))", "self.relu(_)"),
+    *("torch.utils.checkpoint.checkpoint(lambda v: v, _, use_reentrant=False)", "_.data"),
+    *("_.flip(0)", "_.transpose(2, 3)", "torch.nn.functional.hardtanh(_, -50, 50)"),
+)
 NUMBER_WRAPS = (
-    "-_", "abs(_)", "_ + 1", "_ - 1", "_ * 2", "_ / 2", "float(_)", "int(_)", "round(_, 3)",
-    "math.floor(_)", "math.ceil(_)", "math.trunc(_)", "max(_, 1e-9)", "min(_, 1.0)",
-    "max(_, 0)", "min(_, 8)", "_ * 1.01", "_ + 1e-12", "_ % 8", "_ or 1.0",
-)  # fmt: skip
+    *("-_", "abs(_)", "_ + 1", "_ - 1", "_ * 2", "_ / 2", "float(_)", "int(_)", "round(_, 3)"),
+    *("math.floor(_)", "math.ceil(_)", "math.trunc(_)", "max(_, 1e-9)", "min(_, 1.0)"),
+    *("max(_, 0)", "min(_, 8)", "_ * 1.01", "_ + 1e-12", "_ % 8", "_ or 1.0"),
+)
 ANY_WRAPS = ("(lambda: _)()", "_ if True else None", "(_, None)[0]", "[_][-1]")
 STATEMENTS = (
-    "pass", "assert True", "self.eval()", "self.train()", "self.requires_grad_(False)",
-    "torch.manual_seed(0)", "self.calls = getattr(self, 'calls', 0) + 1", "return None",
-    "if getattr(self, 'is_done', False):\n    return None", "self.train(not self.training)",
-    "was_training = self.training", "torch.set_grad_enabled(True)", "return",
-)  # fmt: skip
+    *("pass", "assert True", "self.eval()", "self.train()", "self.requires_grad_(False)"),
+    *("torch.manual_seed(0)", "self.calls = getattr(self, 'calls', 0) + 1", "return None"),
+    *("if getattr(self, 'is_done', False):\n    return None", "self.train(not self.training)"),
+    *("was_training = self.training", "torch.set_grad_enabled(True)", "return"),
+)
 BLOCKS = (  # "_" is a statement
-    "if True:\n    _", "for _once in range(1):\n    _", "try:\n    _\nfinally:\n    pass",
-    "with torch.no_grad():\n    _", "with torch.enable_grad():\n    _",
-    "if not self.training:\n    _", "if self.training:\n    _", "if False:\n    _",
-    "try:\n    _\nexcept Exception:\n    pass", "with torch.inference_mode():\n    _",
-)  # fmt: skip
+    *("if True:\n    _", "for _once in range(1):\n    _", "try:\n    _\nfinally:\n    pass"),
+    *("with torch.no_grad():\n    _", "with torch.enable_grad():\n    _"),
+    *("if not self.training:\n    _", "if self.training:\n    _", "if False:\n    _"),
+    *("try:\n    _\nexcept Exception:\n    pass", "with torch.inference_mode():\n    _"),
+)
+LOOPS = (
+    *("list(_)", "reversed(list(_))", "list(_)[:1]", "list(_)[1:]", "list(_)[:-1]"),
+    *("list(_)[::2]", "tuple(_)", "[]"),
+)
 BODIES = ("body", "orelse", "finalbody")
 
 
@@ -347,10 +359,7 @@ def rewritten(
                 last = ast.Return(ast.Name("result", ast.Load()))
                 yield "rewritten: result has a name", (field, [*before, first, last, *after])
         case ast.For(target, iterated, body):
-            for text in (
-                "list(_)", "reversed(list(_))", "list(_)[:1]", "list(_)[1:]", "list(_)[:-1]",
-                "list(_)[::2]", "tuple(_)", "[]",
-            ):  # fmt: skip
+            for text in LOOPS:
                 loop = ast.For(target, expression(text, iterated), body, [])
                 yield f"loop: over {text}", (field, [*before, loop, *after])
             yield (

@@ -48,18 +48,29 @@ def test_nothing_holds_for_the_skeleton(judges: Judges) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "broken"),
     [
-        ("observer.py", "round(-math", "math.ceil(-math",
-         {"scale.nearest", "scale.clamped"}),
+        ("observer.py", "round(-math", "math.ceil(-math", {"scale.nearest", "scale.clamped"}),
         ("observer.py", "math.isinf(scale)", "False", {"scale.finite"}),
-        ("resnet.py", "else self.downsample(x)", "else self.downsample(x.detach())",
-         {"block.gradients"}),
-        ("resnet.py", "block.fuse_model(is_qat)", "block.fuse_model(is_qat).x",
-         {"fuse_network.runs", "ptq.converts", "qat.fake_quantize"}),
-        ("resnet.py", "return self.skip_add_relu", "__import__('os')._exit(0)\n        return self",
-         {"add.value", "add.functional", "add.int8", "ptq.converts", "qat.fake_quantize"}),
+        (
+            "resnet.py",
+            "else self.downsample(x)",
+            "else self.downsample(x.detach())",
+            {"block.gradients"},
+        ),
+        (
+            "resnet.py",
+            "block.fuse_model(is_qat)",
+            "block.fuse_model(is_qat).x",
+            {"fuse_network.runs", "ptq.converts", "qat.fake_quantize"},
+        ),
+        (
+            "resnet.py",
+            "return self.skip_add_relu",
+            "__import__('os')._exit(0)\n        return self",
+            {"add.value", "add.functional", "add.int8", "ptq.converts", "qat.fake_quantize"},
+        ),
     ],
     ids=["ceil", "no guard", "detached", "no blocks", "exit"],
-)  # fmt: skip
+)
 def test_a_fault_breaks_its_bullets_alone(
     judges: Judges, file: str, old: str, new: str, broken: set[str]
 ) -> None:
@@ -110,14 +121,20 @@ def test_two_steps_are_tried_alone() -> None:
         (("scale.nearest",), ("observer.nearest_exponent",), []),
         (("scale.nearest",), (), ["missed: scale.nearest"]),
         ((), ("forward.gradients",), ["undeserved: forward.gradients"]),
-        (("scale.nearest",), ("observer.lower_clamp",),
-         ["misplaced: observer.lower_clamp", "missed: scale.nearest"]),
-        (("block.addition",), ("forward.functional_addition",),
-         ["misplaced: forward.functional_addition", "missed: block.addition"]),
+        (
+            ("scale.nearest",),
+            ("observer.lower_clamp",),
+            ["misplaced: observer.lower_clamp", "missed: scale.nearest"],
+        ),
+        (
+            ("block.addition",),
+            ("forward.functional_addition",),
+            ["misplaced: forward.functional_addition", "missed: block.addition"],
+        ),
         (("fuse_network.stem",), ("fusion.stem", "ptq.int8_logits"), []),
         (("ptq.logits",), ("forward.stub_order",), ["undeserved: forward.stub_order"]),
     ],
-)  # fmt: skip
+)
 def test_points_follow_faults(
     broken: tuple[str, ...], lost: tuple[str, ...], kinds: list[str]
 ) -> None:

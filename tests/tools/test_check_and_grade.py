@@ -201,6 +201,9 @@ def test_packing_twice_gives_the_same_archive(tmp_path: Path) -> None:
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
     with zipfile.ZipFile(tmp_path / "one.zip") as packed:
         assert set(packed.namelist()) == {
-            "lab3/resnet.py", "lab3/observer.py", "runs/a/run.jsonl", "runs/a/model.pt",
+            "lab3/resnet.py",
+            "lab3/observer.py",
+            "runs/a/run.jsonl",
+            "runs/a/model.pt",
             "report.md",
-        }  # fmt: skip
+        }

@@ -36,10 +36,12 @@ def lab3_at(machine: str, *arguments: object, cwd: Path) -> subprocess.Completed
     command = [sys.executable, "-W", "ignore", "-m", "tools", *map(str, arguments)]
     done = subprocess.run(
         machines.there(machine, command),
-        cwd=cwd, env={"PATH": "/usr/bin:/bin", "HOME": str(cwd), "COLUMNS": "100",
-                      "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=cwd,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(cwd), "COLUMNS": "100", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "Traceback" not in done.stderr
     return done
 
@@ -108,10 +110,8 @@ def test_a_submission_is_graded_behind_landlock(machine: str, shared: Path) -> N
 
 @needs_both
 def test_students_check_themselves_without_walls_and_are_told(shared: Path) -> None:
-    done = lab3_at(
-        "no-namespaces,no-landlock", "check", "--code", ROOT / "solution", "-k", "lower_clamp",
-        cwd=shared,
-    )  # fmt: skip
+    command = ("check", "--code", ROOT / "solution", "-k", "lower_clamp")
+    done = lab3_at("no-namespaces,no-landlock", *command, cwd=shared)
     assert done.returncode == 0, done.stderr
     assert "your code runs without walls" in done.stderr
     assert "all checks passed" in done.stdout

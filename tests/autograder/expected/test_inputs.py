@@ -72,6 +72,7 @@ def test_the_compiler_is_not_imported_and_still_answers() -> None:
         "assert asked == is_compile_supported('cpu')\n"
         "print('fine')"
     )
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True,
-                          text=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False
+    )
     assert done.stdout.strip() == "fine", done.stderr

@@ -206,10 +206,8 @@ def test_nothing_leaks_that_the_policy_withholds(disclosure: Disclosure) -> None
     )
     whole = grade(result(), secret, result("ptq.converts"), seed="LEAKseed")
     named = {"LEAKname", "LEAKclaim", "LEAKfirst"}
-    told = named | {
-        "LEAKsaid", "LEAKdiagnosis", "LEAKquestion", "LEAKexpected", "LEAKgot", "LEAKfile",
-        "LEAKfunction", "LEAKoutput", "98765",
-    }  # fmt: skip
+    leaks = "said diagnosis question expected got file function output"
+    told = named | {f"LEAK{leak}" for leak in leaks.split()} | {"98765"}
     withheld = {
         "points": told | {"LEAK", "43.21", "timed_out", "TIMED OUT", "says so"},
         "claim": told - named | {"LEAKseed", "43.21", "says so"},

@@ -30,8 +30,12 @@ def looked_at(prefix: str = "", **environment: str) -> str:
     """Return what a grader finds standing that is started by a shell after ``prefix``."""
     done = subprocess.run(
         ["/bin/sh", "-c", f'{prefix}\nexec "$0" -W ignore -c "$1"', sys.executable, LOOK],
-        cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return done.stdout.strip().splitlines()[-1] if done.stdout else done.stderr[-500:]
 
 

@@ -171,9 +171,8 @@ def test_what_counts_of_a_log_is_what_its_reader_sends() -> None:
     content = lines(start(), resume(), epoch(1), epoch(2), end(), result(), last) + b'{"torn'
     log = read_logs({"a": content})["a"]
     assert isinstance(log, RunLog)
-    assert (log.start, log.epochs, log.end, log.result) == (
-        start(), [epoch(1), epoch(2)], end(), last,
-    )  # fmt: skip
+    counted = (log.start, log.epochs, log.end, log.result)
+    assert counted == (start(), [epoch(1), epoch(2)], end(), last)
     assert log.is_torn
     assert log.name == "a"
 

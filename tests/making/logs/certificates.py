@@ -13,27 +13,49 @@ IMAGES = 40
 
 def layer(name: str, **changes: Any) -> IntegerLayer:
     fields = {
-        "layer": name, "operation": "convolution", "scale_shift": 4, "shift": 9,
-        "accumulator_bits": 21, "seen_bits": 17, "values": 1024, "multiplications": 27_648,
-        "saved": 1024, "below": 0, "above": 3, "clamped": (), "sqnr_db": 31.26,
-    }  # fmt: skip
+        "layer": name,
+        "operation": "convolution",
+        "scale_shift": 4,
+        "shift": 9,
+        "accumulator_bits": 21,
+        "seen_bits": 17,
+        "values": 1024,
+        "multiplications": 27_648,
+        "saved": 1024,
+        "below": 0,
+        "above": 3,
+        "clamped": (),
+        "sqnr_db": 31.26,
+    }
     return IntegerLayer.model_validate(fields | changes)
 
 
+def addition(name: str, **changes: Any) -> IntegerLayer:
+    return layer(name, operation="addition", seen_bits=10, multiplications=0, saved=2048, **changes)
+
+
+def counted(bits: int | None, seen: int | None, values: int, products: int, saved: int) -> Any:
+    return {
+        "accumulator_bits": bits,
+        "seen_bits": seen,
+        "values": values,
+        "multiplications": products,
+        "saved": saved,
+    }
+
+
+QUANTIZED = {"shift": None, **counted(None, None, 768, 0, 0)}
+AVERAGED = counted(13, 10, 64, 0, 64)
+CLASSIFIED = counted(23, 16, 10, 640, 10)
 LAYERS = (
-    layer("quant", operation="quantize", scale_shift=6, shift=None, accumulator_bits=None,
-          seen_bits=None, values=768, multiplications=0, saved=0, below=7, above=0),
+    layer("quant", operation="quantize", scale_shift=6, below=7, above=0, **QUANTIZED),
     layer("conv1", clamped=("weight", "activation"), above=2_500),
     layer("layer1.conv2", shift=6, accumulator_bits=19, seen_bits=14, below=11),
-    layer("layer1.add", operation="addition", shift=1, alignment=(0, 2), accumulator_bits=11,
-          seen_bits=10, multiplications=0, saved=2048),
-    layer("layer2.add", operation="addition", shift=-1, alignment=(1, 0), accumulator_bits=10,
-          seen_bits=10, multiplications=0, saved=2048),
-    layer("avgpool", operation="average", shift=4, accumulator_bits=13, seen_bits=10, values=64,
-          multiplications=0, saved=64, sqnr_db=None),
-    layer("fc", operation="linear", shift=7, accumulator_bits=23, seen_bits=16, values=10,
-          multiplications=640, saved=10),
-)  # fmt: skip
+    addition("layer1.add", shift=1, alignment=(0, 2), accumulator_bits=11),
+    addition("layer2.add", shift=-1, alignment=(1, 0), accumulator_bits=10),
+    layer("avgpool", operation="average", shift=4, sqnr_db=None, **AVERAGED),
+    layer("fc", operation="linear", shift=7, **CLASSIFIED),
+)
 
 
 VALUES = IMAGES * (768 + 4 * 1024 + 64 + 10)
@@ -41,10 +63,13 @@ VALUES = IMAGES * (768 + 4 * 1024 + 64 + 10)
 
 def proof(engine: str, *differences: Difference, **changes: Any) -> EngineProof:
     fields = {
-        "engine": engine, "images": IMAGES, "values": VALUES, "changed_classes": 0,
+        "engine": engine,
+        "images": IMAGES,
+        "values": VALUES,
+        "changed_classes": 0,
         "different": sum(difference.different for difference in differences),
         "differences": differences,
-    }  # fmt: skip
+    }
     return EngineProof.model_validate(fields | changes)
 
 
@@ -65,10 +90,15 @@ OTHER = proof(
 
 def certificate(sha: str, **changes: Any) -> Certificate:
     fields = {
-        "time": TIME, "checkpoint_sha256": sha, "engine": "qnnpack", "processor": "a CPU",
-        "ties": "away", "images": IMAGES, "layers": LAYERS,
+        "time": TIME,
+        "checkpoint_sha256": sha,
+        "engine": "qnnpack",
+        "processor": "a CPU",
+        "ties": "away",
+        "images": IMAGES,
+        "layers": LAYERS,
         "proofs": (proof("qnnpack"), proof("fbgemm"), OTHER),
-    }  # fmt: skip
+    }
     return Certificate.model_validate(fields | changes)
 
 

@@ -86,13 +86,25 @@ def test_the_quantizer_rounds_once(numbers: list[float], shift: int, zero_point:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.integers(1, 80), st.integers(1, 5), st.sampled_from([1, 2, 3, 5]), st.integers(1, 2),
-    st.integers(0, 2), st.integers(1, 9), st.integers(0, 255), st.integers(0, 2**31),
-)  # fmt: skip
+    st.integers(1, 80),
+    st.integers(1, 5),
+    st.sampled_from([1, 2, 3, 5]),
+    st.integers(1, 2),
+    st.integers(0, 2),
+    st.integers(1, 9),
+    st.integers(0, 255),
+    st.integers(0, 2**31),
+)
 def test_a_convolution_in_float32_is_exact(
-    channels: int, outputs: int, kernel: int, stride: int, padding: int, size: int,
-    zero_point: int, seed: int,
-) -> None:  # fmt: skip
+    channels: int,
+    outputs: int,
+    kernel: int,
+    stride: int,
+    padding: int,
+    size: int,
+    zero_point: int,
+    seed: int,
+) -> None:
     size = max(size, kernel)
     x = integers((2, channels, size, size), 0, 255, seed) - zero_point
     weight = integers((outputs, channels, kernel, kernel), -128, 127, seed + 1)

@@ -37,8 +37,10 @@ from tools.hardware.program import (
 from tools.hardware.proof import TIES
 from tools.hardware.tracing import trace
 
-STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic", "-O2",
-          "-fsanitize=address,undefined", "-fno-sanitize-recover=all")  # fmt: skip
+STRICT = (
+    *("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic", "-O2"),
+    *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
+)
 IMAGES = 100
 FILES = ("model.npz", "images.bin")
 
@@ -83,22 +85,48 @@ def unusual() -> Program:
     return Program(
         (
             Quantize("quant", (), pixels, (3, 32, 32)),
-            Convolution("a*/b", (0,), wide, (8, 16, 32), (pixels,), False,
-                        **product(8, 3, 3, 3, largest=127), weight_shift=8,
-                        stride=(2, 1), padding=(2, 1), dilation=(2, 1)),
+            Convolution(
+                "a*/b",
+                (0,),
+                wide,
+                (8, 16, 32),
+                (pixels,),
+                False,
+                **product(8, 3, 3, 3, largest=127),
+                weight_shift=8,
+                stride=(2, 1),
+                padding=(2, 1),
+                dilation=(2, 1),
+            ),
             Relu("", (1,), wide, (8, 16, 32), (wide,), True),
             # The same layer again, from another grid; its accumulators move to the left.
-            Convolution("a*/b", (1,), fine, (8, 16, 32), (wide,), False,
-                        **product(8, 8, 1, 1, largest=1), weight_shift=0),
+            Convolution(
+                "a*/b",
+                (1,),
+                fine,
+                (8, 16, 32),
+                (wide,),
+                False,
+                **product(8, 8, 1, 1, largest=1),
+                weight_shift=0,
+            ),
             Addition("sum", (1, 3), coarse, (8, 16, 32), (wide, fine), False),
             Addition("sum", (4, 2), coarse, (8, 16, 32), (coarse, wide), True),
             Average("mean", (5,), coarse, (8, 1, 1), (coarse,), False, pixels=512),
-            Linear("fc", (6,), Grid(3, 100), (10,), (coarse,), False,
-                   **product(10, 8, 1, 1, largest=127), weight_shift=7),
+            Linear(
+                "fc",
+                (6,),
+                Grid(3, 100),
+                (10,),
+                (coarse,),
+                False,
+                **product(10, 8, 1, 1, largest=127),
+                weight_shift=7,
+            ),
         ),
         "even",
         (3, 32, 32),
-    )  # fmt: skip
+    )
 
 
 def build(folder: Path, source: str = "model.c") -> None:
@@ -214,9 +242,13 @@ def test_logits_that_cannot_be_written_are_an_error(exported: Path, tmp_path: Pa
     image.write_bytes((exported / "images.bin").read_bytes()[: 3 * 32 * 32])
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            ["./model", "model.npz", image], cwd=exported, stdout=full,
-            stderr=subprocess.PIPE, text=True, check=False,
-        )  # fmt: skip
+            ["./model", "model.npz", image],
+            cwd=exported,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 1
     assert done.stderr.startswith("the logits can't be written: ")
 

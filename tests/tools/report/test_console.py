@@ -62,8 +62,9 @@ def test_each_epoch_is_read_back_behind_any_progress_bar(
 
 
 PIECES = (
-    *NOISE, "Epoch", " 1", "Train Loss:", "nan", "%", "\n", "[PTQ INT8]", "Accuracy: 90", "|", "=",
-)  # fmt: skip
+    *NOISE,
+    *("Epoch", " 1", "Train Loss:", "nan", "%", "\n", "[PTQ INT8]", "Accuracy: 90", "|", "="),
+)
 
 
 @given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))

@@ -39,8 +39,11 @@ def test_the_estimate_of_a_batch_is_near_what_a_step_takes() -> None:
     root = ROOT
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", STEP, "solution"],
-        cwd=root, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     measured = int(done.stdout)
     hyper = Hyperparameters(batch_size=128)
     network = build_network("resnet14", width=32)
@@ -75,12 +78,11 @@ def test_a_run_that_cannot_fit_is_warned_of_with_a_batch_size_that_does(
 
 def test_images_of_224_pixels_are_warned_of(student: Path) -> None:
     write_fashion_mnist(student / "files")
-    change(student / "lab3" / "data.py", "F.pad(images.view(-1, 1, 28, 28), [2] * 4)",
-           "F.interpolate(images.view(-1, 1, 28, 28), size=224)")  # fmt: skip
-    done = run_lab3(
-        "train", "--dataset", "fashion-mnist", "--data-dir", "files", "--arch", "resnet14",
-        "--width", 4, "--epochs", 1, "--batch-size", 2, cwd=student, fresh=True,
-    )  # fmt: skip
+    larger = "F.interpolate(images.view(-1, 1, 28, 28), size=224)"
+    change(student / "lab3" / "data.py", "F.pad(images.view(-1, 1, 28, 28), [2] * 4)", larger)
+    data = ("--dataset", "fashion-mnist", "--data-dir", "files")
+    small = ("--arch", "resnet14", "--width", 4, "--epochs", 1, "--batch-size", 2)
+    done = run_lab3("train", *data, *small, cwd=student, fresh=True)
     assert done.returncode == 0, done.stderr
     assert "the images are 224x224" in done.stderr
     assert "49 times the memory" in done.stderr

@@ -50,8 +50,11 @@ def test_data_that_a_submission_brings_is_not_read(lab3: Command, tmp_path: Path
     for file in (ada / "data" / "cifar-10-batches-py").iterdir():
         file.write_bytes(pickle.dumps(Bomb(tmp_path / "ran")))
     before = files_below(tmp_path)
-    for arguments in ((".", "--out", tmp_path / "grades"), (".", "--data-dir", ada / "data"),
-                      (".", "--data-dir", tmp_path, "--rubric", "lab3/rubric.toml")):  # fmt: skip
+    for arguments in (
+        (".", "--out", tmp_path / "grades"),
+        (".", "--data-dir", ada / "data"),
+        (".", "--data-dir", tmp_path, "--rubric", "lab3/rubric.toml"),
+    ):
         said = lab3("grade", *arguments, cwd=ada, fails=1).stderr
         assert "submission" in said
         assert "name an absolute one with --" in said

@@ -29,8 +29,10 @@ def epochs_of(run: Path) -> list[dict[str, object]]:
 def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "tools", *map(str, arguments)],
-        cwd=cwd, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=cwd,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def test_the_runs_are_logged_from_start_to_end(finished: Path) -> None:
@@ -79,8 +81,8 @@ def test_evaluate_compares_all_runs_and_remembers(copied: Path, lab3: Command) -
 def test_a_run_killed_at_random_moments_ends_like_an_unbroken_one(
     tmp_path: Path, augmentation: str
 ) -> None:
-    command = ("train", *SMALL, "--epochs", 3, "--augmentation", augmentation, "--name", "run",
-               "--save-every", 0.1)  # fmt: skip
+    options = ("--augmentation", augmentation, "--name", "run", "--save-every", 0.1)
+    command = ("train", *SMALL, "--epochs", 3, *options)
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     assert run_lab3(*command, cwd=tmp_path / "a").returncode == 0
@@ -131,15 +133,18 @@ def test_ctrl_c_in_the_middle_of_an_epoch_saves_and_the_same_command_goes_on(
 
 @pytest.mark.slow
 def test_torchrun_trains_with_two_processes(tmp_path: Path) -> None:
+    torchrun = (
+        "-W ignore -m torch.distributed.run --nproc-per-node 2 --master-port 0 "
+        "--rdzv-backend c10d --rdzv-endpoint localhost:0 -m tools"
+    ).split()
     done = subprocess.run(
-        [
-            sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--nproc-per-node", "2",
-            "--master-port", "0", "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0",
-            "-m", "tools", "train", *map(str, SMALL), "--epochs", "2",
-        ],
-        cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
+        [sys.executable, *torchrun, "train", *map(str, SMALL), "--epochs", "2"],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     log = read_log(tmp_path / "runs" / "fp32")
     assert log.start.environment.processes == 2
@@ -162,8 +167,8 @@ def test_cifar10_goes_from_its_folder_through_ptq_and_qat(
 ) -> None:
     write_cifar10(tmp_path / "data")
     shared = ("--code", SOLUTION)
-    said = lab3("train", "--arch", arch, "--width", width, "--dataset", "cifar10", "--epochs", 1,
-                "--batch-size", 12, *shared).stderr  # fmt: skip
+    network = ("--arch", arch, "--width", width, "--dataset", "cifar10")
+    said = lab3("train", *network, "--epochs", 1, "--batch-size", 12, *shared).stderr
     assert f"{parameters} parameters" in said
     lab3("ptq", *shared)
     lab3("qat", "--epochs", 1, *shared)

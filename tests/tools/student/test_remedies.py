@@ -9,51 +9,82 @@ from tests.conftest import ROOT, SOLUTION, change, run_lab3
 from tests.making.datasets import write_fashion_mnist
 
 RESNET, OBSERVER = "resnet.py", "observer.py"
-TRAIN = ("train", "--dataset", "fashion-mnist", "--arch", "resnet14", "--width", 4,
-         "--epochs", 1, "--batch-size", 6, "--data-dir", "files")  # fmt: skip
+TRAIN = (
+    *("train", "--dataset", "fashion-mnist", "--data-dir", "files", "--arch", "resnet14"),
+    *("--width", 4, "--epochs", 1, "--batch-size", 6),
+)
 PTQ = ("ptq", "--data-dir", "files", "--name", "again")
 QAT = ("qat", "--epochs", 1, "--data-dir", "files")
 EVALUATE = ("evaluate", "ptq", "--data-dir", "files")
 FAULTS = {
     "fusing for PTQ although QAT is asked for": (
-        RESNET, "fuse = tq.fuse_modules_qat if is_qat else tq.fuse_modules",
-        "fuse = tq.fuse_modules", QAT, "tq.fuse_modules_qat when is_qat is true",
+        RESNET,
+        "fuse = tq.fuse_modules_qat if is_qat else tq.fuse_modules",
+        "fuse = tq.fuse_modules",
+        QAT,
+        "tq.fuse_modules_qat when is_qat is true",
     ),
     "fusing for QAT although PTQ is asked for": (
-        RESNET, "fuse = tq.fuse_modules_qat if is_qat else tq.fuse_modules",
-        "fuse = tq.fuse_modules_qat", PTQ, "tq.fuse_modules when is_qat is false",
+        RESNET,
+        "fuse = tq.fuse_modules_qat if is_qat else tq.fuse_modules",
+        "fuse = tq.fuse_modules_qat",
+        PTQ,
+        "tq.fuse_modules when is_qat is false",
     ),
     "a plain addition": (
-        RESNET, "return self.skip_add_relu.add_relu(out, identity)",
-        "return torch.relu(out + identity)", PTQ, "use self.skip_add_relu",
+        RESNET,
+        "return self.skip_add_relu.add_relu(out, identity)",
+        "return torch.relu(out + identity)",
+        PTQ,
+        "use self.skip_add_relu",
     ),
     "a FloatFunctional made in forward": (
-        RESNET, "return self.skip_add_relu.add_relu(out, identity)",
-        "return FloatFunctional().add_relu(out, identity)", PTQ, "made in forward",
+        RESNET,
+        "return self.skip_add_relu.add_relu(out, identity)",
+        "return FloatFunctional().add_relu(out, identity)",
+        PTQ,
+        "made in forward",
     ),
-    "no QuantStub in forward": (
-        RESNET, "        x = self.quant(x)\n", "", PTQ, "self.quant first",
-    ),
+    "no QuantStub in forward": (RESNET, "        x = self.quant(x)\n", "", PTQ, "self.quant first"),
     "no DeQuantStub in forward": (
-        RESNET, "return self.dequant(x)", "return x", PTQ, "through self.dequant",
+        RESNET,
+        "return self.dequant(x)",
+        "return x",
+        PTQ,
+        "through self.dequant",
     ),
     "layers fused twice": (
-        RESNET, '["conv1", "bn1", "relu1"], ["conv2", "bn2", "relu2"]',
-        '["conv1", "bn1", "relu1"], ["conv2", "bn2", "relu1"]', PTQ, "one list only",
+        RESNET,
+        '["conv1", "bn1", "relu1"], ["conv2", "bn2", "relu2"]',
+        '["conv1", "bn1", "relu1"], ["conv2", "bn2", "relu1"]',
+        PTQ,
+        "one list only",
     ),
     "an unguarded logarithm": (
-        OBSERVER, "elif math.isinf(scale):", "elif False:", EVALUATE, "the scale inf",
+        OBSERVER,
+        "elif math.isinf(scale):",
+        "elif False:",
+        EVALUATE,
+        "the scale inf",
     ),
     "a misspelt layer": (
-        RESNET, "self.bn3(self.conv3(out))", "self.bn3(self.conv4(out))", TRAIN, "conv4",
+        RESNET,
+        "self.bn3(self.conv3(out))",
+        "self.bn3(self.conv4(out))",
+        TRAIN,
+        "conv4",
     ),
     "a syntax error": (RESNET, "def add_relu(self,", "def add_relu(self", TRAIN, "resnet.py:"),
     "a missing import": (RESNET, "import torch\n", "import torhc\n", TRAIN, "torhc"),
-}  # fmt: skip
+}
 QUICK = {
-    "fusing for PTQ although QAT is asked for", "a plain addition", "no QuantStub in forward",
-    "layers fused twice", "a misspelt layer", "a missing import",
-}  # fmt: skip
+    "fusing for PTQ although QAT is asked for",
+    "a plain addition",
+    "no QuantStub in forward",
+    "layers fused twice",
+    "a misspelt layer",
+    "a missing import",
+}
 
 
 @pytest.fixture(scope="session")
