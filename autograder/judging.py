@@ -29,7 +29,7 @@ from autograder.results import CheckResult, Grade, Outcome, Place, Resources, Vi
 from autograder.rubric import Entry, Rubric
 from autograder.submissions.reading import Submission
 from autograder.submissions.runs import MissingRunError, Runs
-from lab3.imports import ALLOWED, foreign_imports
+from autograder.submissions.sources import foreign_modules
 
 CHECKS = Path(__file__).with_name("checks")
 GROUPS = ("observer", "forward", "fusion", "ptq", "qat", "runs", "accuracy")
@@ -119,19 +119,10 @@ def grade(
         seed=f"{session.seeded['hidden'].seed:x}",
         data_set=session.measured.runs.data_set,
         accuracy_error=rubric.document.accuracy_error,
-        problems=(*foreign_modules(submission), *submission.problems),
+        problems=(*foreign_modules(submission.files), *submission.problems),
         notes=session.measured.notes(),
         results=with_held_up(session.results),
         seconds=round(time.monotonic() - began, 3),
-    )
-
-
-def foreign_modules(submission: Submission) -> tuple[str, ...]:
-    """Say what a submission's files import that is not there when they are graded."""
-    return tuple(
-        f"lab3/{name}:{line} imports {module}: this file may import {ALLOWED}"
-        for name, content in sorted(submission.files.items())
-        for module, line in foreign_imports(content)[:5]
     )
 
 
