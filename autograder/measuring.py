@@ -17,7 +17,7 @@ from autograder.expected.accuracy import (
     is_far_above,
     order_of,
 )
-from autograder.expected.checkpoints import Int8Numbers, Restored, input_scales, restore
+from autograder.expected.checkpoints import Int8Numbers, Restored, restore
 from autograder.expected.private_images import read_private_images
 from autograder.host.answers import NoAnswerError
 from autograder.host.client import Client
@@ -61,7 +61,7 @@ class Measurements:
     ) -> None:
         self.runs, self._client = runs, client
         self._document, self._counting, self._draw = document, counting, draw
-        self._networks: dict[RunKind, Restored] = {}
+        self._networks: dict[RunKind, Restored | NoAnswerError] = {}
         self._images: dict[Part, CountedImages] = {}
         self._answers: dict[tuple[RunKind, Part], Answers] = {}
         self._origins: dict[RunKind, list[origins.Fact]] = {}
@@ -83,8 +83,12 @@ class Measurements:
             try:
                 self._networks[kind] = restore(log.start, self._client.checkpoint(path))
             except NoAnswerError as error:
-                raise NoAnswerError("failed", f"the checkpoint can't be read: {error}") from None
-        return self._networks[kind]
+                said = f"the checkpoint can't be read: {error}"
+                self._networks[kind] = NoAnswerError("failed", said)
+        network = self._networks[kind]
+        if isinstance(network, NoAnswerError):  # found out once, however long it took
+            raise network
+        return network
 
     def answers(self, kind: RunKind, part: Part = "test") -> Answers:
         """Return which images a run's checkpoint gets right, found out as needed."""
@@ -140,9 +144,7 @@ class Measurements:
         if kind not in self._origins:
             fused, numbers = self.network("train").network, self._numbers(kind)
             if kind == "ptq":
-                restored = self.network(kind)
-                with restored.computing():
-                    steps = input_scales(restored.network)
+                steps = self.network(kind).input_scales
                 self._origins[kind] = origins.ptq_facts(fused, numbers, steps)
             else:
                 self._origins[kind] = origins.qat_facts(fused, numbers, self._ptq_numbers())

@@ -4,6 +4,7 @@ from autograder.checks.runs import ALL_RUNS, PTQ_RUN, QAT_RUN, TRAINING
 from autograder.claims import ClaimFailedError, Evidence, Tier, about
 from autograder.expected.accuracy import SLACK, drop_tier, tiers_reached
 from autograder.expected.sequential import needed
+from autograder.host.answers import NoAnswerError
 from autograder.measuring import Measurements
 from autograder.submissions.runs import Runs
 from lab3.log.records import TITLES, RunKind
@@ -123,13 +124,29 @@ def test_quantized_size(measurements: Measurements, evidence: Evidence) -> None:
         holds = size is not None and size <= most and is_a_quarter(runs, size)
         expected = f"at most {most / 1e6:.2f} MB, a quarter of FP32"
         evidence.add(f"runs/{name}/model.pt", expected, got, holds)
+        if path:
+            observe_contents(measurements, evidence, kind)
     evidence.judge("")
 
 
 def is_a_quarter(runs: Runs, size: int) -> bool:
-    """Tell whether a file is about a quarter of the FP32 file, as 8 instead of 32 bits give."""
-    end = runs.log("train").end
-    return end is not None and size < 0.4 * end.checkpoint_bytes
+    """Tell whether a file is about a quarter of the FP32 file, as 8 instead of 32 bits give.
+
+    Where that was not handed in, its log says how large it was.
+    """
+    end, path = runs.log("train").end, runs.handed_in[runs.names["train"]].checkpoint
+    whole = path.stat().st_size if path else end.checkpoint_bytes if end else 0
+    return 5 * size < 2 * whole
+
+
+def observe_contents(measurements: Measurements, evidence: Evidence, kind: RunKind) -> None:
+    """Observe that a checkpoint holds a network: a file of anything else may have any size."""
+    contents = "the network's numbers"
+    try:
+        measurements.network(kind)
+    except NoAnswerError as error:
+        name = measurements.runs.names[kind]
+        evidence.add(f"runs/{name}/model.pt: contents", contents, error.said, holds=False)
 
 
 @about("runs", needs=ALL_RUNS)

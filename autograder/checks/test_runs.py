@@ -61,6 +61,10 @@ def facts(log: RunLog) -> Iterator[Fact]:
     start, end, result = log.start, log.end, log.result
     assert end is not None
     hyper = start.hyperparameters
+    if start.kind != "ptq":
+        yield "hyperparameters", True, hyper is not None
+    if start.kind != "train":
+        yield "conversion to INT8", True, log.quantized is not None
     if hyper is not None:
         yield "epochs", hyper.epochs, len(log.epochs)
         yield (

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -150,11 +150,15 @@ def input_scales(network: nn.Module) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Restored:
-    """The reference network of a run with its checkpoint's numbers; FP32's is fused."""
+    """The reference network of a run with its checkpoint's numbers; FP32's is fused.
+
+    ``input_scales`` are those of what each INT8 layer takes.
+    """
 
     kind: RunKind
     network: nn.Module
     numbers: Int8Numbers | None = None  # of INT8
+    input_scales: Mapping[str, float] = field(default_factory=dict)  # of INT8
     engine: str = ""  # that packed an INT8 network's weights; FP32 needs none
 
     @property
@@ -187,11 +191,12 @@ def restore(start: Start, checkpoint: Checkpoint) -> Restored:
     try:
         with engine(packing):
             network = from_numbers(*shape, numbers)
+            steps = input_scales(network)  # some engines refuse scales when they compute
     except (KeyError, RuntimeError, ValueError) as error:
         raise NoAnswerError(
             "failed", f"the checkpoint doesn't fit an INT8 {start.arch}: {str(error)[:200]}"
         ) from None
-    return Restored(start.kind, network, numbers, packing)
+    return Restored(start.kind, network, numbers, steps, packing)
 
 
 def check_keys(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> None:

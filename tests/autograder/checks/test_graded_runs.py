@@ -1,5 +1,6 @@
 """Run logs and checkpoints as they are graded: honest ones, and one lie at a time."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from autograder.expected.sequential import bounds, refutes_at_least, refutes_at_most
 from autograder.rubric import Tier
 from lab3.log.runlog import read_log
+from tests.making.engines import on_a_mac
 from tests.making.graded_runs import (
     EASY,
     Grader,
@@ -105,6 +107,31 @@ def smaller_file(log: Log) -> None:
     record(log, "end")["checkpoint_bytes"] -= 1000
 
 
+def bytes_beyond_floats(log: Log) -> None:
+    record(log, "end")["checkpoint_bytes"] = 10**400
+
+
+def counts_beyond_floats(log: Log) -> None:
+    record(log, "result").update(images=10**400, confusion=[[9 * 10**4000] * 12])
+
+
+def classes_beyond_floats(log: Log) -> None:
+    record(log, "start").update(width=10**400, num_classes=-(10**400))
+
+
+def time_without_zone(log: Log) -> None:
+    record(log, "end")["time"] = "0001-01-01T00:00:00"
+
+
+def no_training(log: Log) -> Log:
+    record(log, "start")["hyperparameters"] = None
+    return [r for r in log if r["event"] != "epoch"]
+
+
+def never_converted(log: Log) -> Log:
+    return [r for r in log if r["event"] != "quantized"]
+
+
 def other_baseline(log: Log) -> None:
     record(log, "start")["baseline"]["checkpoint_sha256"] = "0" * 64
 
@@ -133,7 +160,18 @@ LIES = {
     "not ended": ("ptq", not_ended, GONE_PTQ),
     "file size": ("ptq", smaller_file, {"runs.consistency", "runs.checkpoints"}),
     "another baseline": ("ptq", other_baseline, GONE_PTQ),
-}
+    "more bytes than a float holds": (
+        "fp32", bytes_beyond_floats, {"runs.consistency", "runs.checkpoints"},
+    ),
+    "more images than a float holds": ("qat", counts_beyond_floats, {"runs.consistency"}),
+    "more classes than a float holds": (
+        "ptq", classes_beyond_floats,
+        {"runs.checkpoints", "accuracy.claims", "accuracy.quantized_size", *OF_PTQ},
+    ),
+    "a time without a zone": ("qat", time_without_zone, {"runs.consistency"}),
+    "trained without anything said of it": ("fp32", no_training, {"runs.consistency"}),
+    "never converted": ("ptq", never_converted, {"runs.consistency"}),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LIES)
@@ -204,6 +242,52 @@ def test_a_checkpoint_that_does_not_fit_is_named(
     assert "runs.checkpoints" in failing(results)
     assert failing(results) <= {*GONE, *OF_PTQ}
     assert {result.outcome for result in results.values()} <= {"passed", "failed"}
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"PK\3\4" * 9])
+def test_a_small_file_that_is_no_network_has_not_its_size(
+    content: bytes, submission: Path, grade_runs: Grader
+) -> None:
+    for run in ("ptq", "qat"):
+        (submission / "runs" / run / "model.pt").write_bytes(content)
+    result = grade_runs(submission)["accuracy.quantized_size"]
+    assert (result.outcome, result.earned) == ("failed", 0)
+    assert [o.question for o in result.observations if not o.holds] == [
+        "runs/ptq/model.pt: contents",
+        "runs/qat/model.pt: contents",
+    ]
+
+
+def test_an_fp32_file_is_as_large_as_it_is(submission: Path, grade_runs: Grader) -> None:
+    """Its log may say that it is larger, so that files of any size are a quarter of it."""
+    fp32 = submission / "runs" / "fp32"
+    for run in ("ptq", "qat"):
+        shutil.copy(fp32 / "model.pt", submission / "runs" / run / "model.pt")
+    rewrite(fp32, bytes_beyond_floats)
+    result = grade_runs(submission)["accuracy.quantized_size"]
+    assert (result.outcome, result.earned) == ("failed", 0)
+
+
+def test_scales_that_an_engine_refuses_are_the_checkpoints_fault(
+    submission: Path, grade_runs: Grader
+) -> None:
+    """qnnpack, which is alone on some computers, says so only when it computes."""
+
+    def far_apart(state: dict[str, Any]) -> None:
+        for name in state:
+            if name.endswith("skip_add_relu.scale"):
+                state[name] = torch.tensor(2.0**-40)
+
+    path = submission / "runs" / "ptq" / "model.pt"
+    state = torch.load(path)
+    far_apart(state)
+    save(path, state)
+    with on_a_mac():
+        results = grade_runs(submission)
+    assert {result.outcome for result in results.values()} == {"passed", "failed"}
+    (wrong,) = [o for o in results["runs.checkpoints"].observations if "contents" in o.question
+                and not o.holds]  # fmt: skip
+    assert "the checkpoint doesn't fit an INT8 resnet14: " in wrong.got
 
 
 def test_another_runs_checkpoint_is_noticed(submission: Path, grade_runs: Grader) -> None:
