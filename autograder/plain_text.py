@@ -1,8 +1,14 @@
 """Texts that others wrote, made harmless: for every terminal, on one line, in XML."""
 
+import re
 import unicodedata
 
 CHARACTERS = 1000  # of one line, which a student's code may have made
+# Letters, signs and marks that show nothing, although Unicode doesn't call them control characters.
+INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
 
 
 def harmless(text: str) -> str:
@@ -29,8 +35,8 @@ def one_line(text: str) -> str:
 
 
 def name(text: str, instead: str = "?", length: int = 100) -> str:
-    """Return a name of a file: what can't be printed becomes a character that can."""
-    shown = "".join(c if c.isprintable() else instead for c in text)
+    """Return a name of a file: what can't be printed, or seen, becomes a character that can."""
+    shown = "".join(c if c.isprintable() else instead for c in INVISIBLE.sub(instead, text))
     return cut(shown, length)
 
 

@@ -237,12 +237,14 @@ def tar_entries(file: BinaryIO, limits: Limits) -> Iterator[Entry]:
                 size = (
                     int(extended[b"size"]) if re.fullmatch(rb"\d{1,18}", extended[b"size"]) else -1
                 )
-            if size < 0 or (size and code in (b"1", b"2", b"3", b"4", b"5", b"6")):
-                raise SubmissionError(DAMAGED)
             name = extended.get(b"path", tar_name(block)).decode("utf-8", "surrogateescape")
             kind = kinds.get(code, SPECIAL)
             if kind == FILE and name.endswith("/"):
                 kind = FOLDER
+            # What follows is then read over by some programs, and taken for entries by others.
+            is_bare = kind == FOLDER or code in (b"1", b"2", b"3", b"4", b"6")
+            if size < 0 or (size and is_bare):
+                raise SubmissionError(DAMAGED)
             yield Entry(split(name), kind, partial(span, file, position, size))
             extended = {}
         if count > limits.entries:

@@ -53,7 +53,7 @@ def choose(
         is_run = len(rest) == 3 and rest[0] == RUNS and rest[2] in (LOG_NAME, CHECKPOINT_NAME)
         if is_run:
             slot = unicodedata.normalize("NFC", slot)  # macOS takes accents apart
-        if slot in FIXED or (is_run and RUN_NAME.fullmatch(slot.split("/")[1])):
+        if slot in FIXED or (is_run and is_plain(slot.split("/")[1])):
             slots[slot] = entry
             chosen.append(entry)
             continue
@@ -81,6 +81,11 @@ def choose(
             if not (slot.startswith(f"{RUNS}/") and slot.split("/")[1] in late)
         }
     return slots, ignored
+
+
+def is_plain(run: str) -> bool:
+    """Tell whether the name of a run can be shown as it is, and told from any other."""
+    return RUN_NAME.fullmatch(run) is not None and visible(run) == run
 
 
 def find_root(entries: list[Entry]) -> tuple[str, ...]:

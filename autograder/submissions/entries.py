@@ -40,10 +40,14 @@ class LeftOutError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes in bytes, as read and decompressed; ``total`` is all of a tar archive."""
+    """Sizes in bytes, as read and decompressed.
+
+    ``logs`` is that of all logs together, ``total`` all of a tar archive.
+    """
 
     source: int = 1_000_000
     log: int = 16_000_000
+    logs: int = 64_000_000
     report: int = 4_000_000
     checkpoint: int = 256_000_000
     total: int = 1_000_000_000

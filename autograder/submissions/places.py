@@ -100,7 +100,7 @@ def grade_name(submission: Path) -> str:
     """
     name = own_name(submission)
     shown = name if submission.is_dir() else without_suffix(name)
-    if PLAIN.fullmatch(shown) and unicodedata.normalize("NFKC", shown) == shown:
+    if PLAIN.fullmatch(shown) and unicodedata.normalize("NFKC", visible(shown)) == shown:
         return shown
     plain = re.sub(r"[^A-Za-z0-9]+", "-", shown)[:40].strip("-") or "submission"
     return f"{plain}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"

@@ -201,7 +201,7 @@ def collect(name: str, listed: Iterable[Entry], limits: Limits, private: Path) -
     """Find what counts among the entries and read it."""
     problems: list[str] = []
     slots, ignored = choose(listed, limits, problems)
-    left = limits.total
+    left, logs_left = limits.total, limits.logs
 
     def pieces(entry: Entry, limit: int) -> Iterator[bytes]:
         nonlocal left
@@ -232,6 +232,8 @@ def collect(name: str, listed: Iterable[Entry], limits: Limits, private: Path) -
                 is_empty = copy.stat().st_size == 0
             else:
                 content = b"".join(source)
+                if last == LOG_NAME:
+                    logs_left = less(logs_left, content, limits)
                 digests[slot] = hashlib.sha256(content).hexdigest()
                 contents[slot] = content
                 is_empty = not content
@@ -255,6 +257,15 @@ def collect(name: str, listed: Iterable[Entry], limits: Limits, private: Path) -
         ignored=bounded(sorted(ignored), LISTED),
         problems=bounded(problems, SAID),
     )
+
+
+def less(logs_left: int, log: bytes, limits: Limits) -> int:
+    """Return what a log leaves of the bytes of all; raise LeftOutError when it is more."""
+    if len(log) > logs_left:
+        raise LeftOutError(
+            f"was not read: all logs together hold more than {megabytes(limits.logs)}"
+        )
+    return logs_left - len(log)
 
 
 def save(pieces: Iterator[bytes], path: Path) -> str:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from autograder.submissions.budgets import Budget, StalledError, UnreadableError, read_within
+from autograder.submissions.entries import visible
 from autograder.submissions.reading import Run
 from lab3 import STUDENT_FILES
 from lab3.errors import LabError
@@ -179,4 +180,4 @@ def log_path(name: str) -> Path:
 
 def describe(log: RunLog) -> str:
     state = "complete" if log.end else "not complete"
-    return f"{log.start.kind} on {log.start.data.name}, {state}"
+    return f"{log.start.kind} on {visible(log.start.data.name)}, {state}"

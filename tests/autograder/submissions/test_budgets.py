@@ -188,6 +188,17 @@ def test_what_is_said_of_a_log_is_short(line: bytes) -> None:
     assert len(said) < 500
 
 
+def test_what_is_told_of_runs_that_do_not_count_is_short() -> None:
+    """A name of a data set may fill a log, and every check of runs repeats which there are."""
+    data = start().data.model_copy(update={"name": "\x1b[2J" + "x" * 900_000})
+    log = lines(start(data=data), end())
+    runs = Runs({str(number): Run(log=log) for number in range(9)}, ["digits"])
+    said = runs.why_none("train")
+    assert said.startswith("no complete FP32 run on digits; there are: 0 (train on ?[2Jxxx")
+    assert said.isprintable()
+    assert len(said) < 2000
+
+
 def test_a_line_longer_than_any_record_is_refused() -> None:
     (said,) = read_logs({"a": lines(start()) + b" " * 5_000_000 + b"[]\n"}).values()
     assert said == "runs/a/run.jsonl:2: line: a record has at most 4.00 MB, got 5.00 MB"

@@ -18,6 +18,8 @@ from tests.making.submissions import (
     refusal,
 )
 
+LOGS = Limits(log=64, logs=100)
+
 
 @every_pack
 def test_files_beyond_their_limit_are_left_out(pack: Pack, tmp_path: Path) -> None:
@@ -36,6 +38,18 @@ def test_the_sum_is_limited(pack: Pack, tmp_path: Path) -> None:
     files = {**PLAIN, **{f"runs/{n}/model.pt": b"x" * 100_000 for n in range(20)}}
     text = refusal(pack(files, tmp_path / "h"), Limits(total=10**6))
     assert "holds more than 1 MB: hand in only lab3/, runs/ and report.md" in text
+
+
+@every_pack
+def test_the_sum_of_logs_is_limited(pack: Pack, tmp_path: Path) -> None:
+    """All of them are held in memory at once, and of a small archive they may be huge."""
+    logs = {f"runs/{n}/run.jsonl": bytes(40) for n in range(4)}
+    submission = read(pack({**logs, "runs/z/run.jsonl": bytes(20)}, tmp_path / "l"), LOGS)
+    assert [len(run.log or b"") for run in submission.runs.values()] == [40, 40, 0, 0, 20]
+    assert [problem for problem in submission.problems if "runs/" in problem] == [
+        f"runs/{n}/run.jsonl was not read: all logs together hold more than 100 bytes"
+        for n in (2, 3)
+    ]
 
 
 @every_pack

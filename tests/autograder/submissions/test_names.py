@@ -77,6 +77,7 @@ def test_names_are_fit_to_be_shown(pack: Pack, tmp_path: Path) -> None:
         f"{evil}/x": b"",
         f"runs/{evil}/run.jsonl": b"",
         "runs/.hidden/run.jsonl": b"",
+        "runs/fp32\u1160/run.jsonl": b"",
         f"{'long' * 20}/{'name' * 20}": b"",
     }
     submission = read(pack({**PLAIN, **files}, tmp_path / "o"))
@@ -117,6 +118,9 @@ TWINS = [
     ("lab3/resnet.py", "Lab3/x"),
     ("lab3/resnet.py", "lab3/resnet.py."),
     ("lab3/resnet.py", "lab3/res\u200bnet.py"),
+    ("lab3/resnet.py", "lab3/res\u1160net.py"),
+    ("lab3/resnet.py", "lab3/res\u034fnet.py"),
+    ("lab3/resnet.py", "lab3\ufe0f/resnet.py"),
     ("lab3/resnet.py", "lab3/\uff52esnet.py"),
     ("lab3/resnet.py", "lab3/resnet.py/x"),
     ("hw/lab3/resnet.py", "HW/lab3/observer.py"),

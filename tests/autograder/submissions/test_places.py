@@ -111,6 +111,7 @@ def test_a_plain_name_is_the_folders(name: str, tmp_path: Path) -> None:
 ODD = [
     *("ada\u200b", "ada\u202e", "\uff41da", "ada ", "ada.", ".ada", "..", "...", ".", ""),
     *("ad\u0430\u0301", "e\u0301", "\u2024\u2024", "a\u2215b", "a\nb", "\x1b[2J"),
+    *("ada\u1160", "ada\u115f", "ada\u3164", "ada\u034f", "ada\u2800", "ada\U000e0100"),
     *("-rf", "x" * 81, "\udcff", "~", "a:b", "a\\b"),
 ]
 

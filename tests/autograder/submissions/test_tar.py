@@ -8,8 +8,8 @@ import pytest
 from tests.making.submissions import SMALL, checked, read, refusal
 
 
-def tar_with(code: bytes, size: bytes, body: bytes = b"") -> bytes:
-    header = bytearray(tarfile.TarInfo("x").tobuf(tarfile.USTAR_FORMAT))
+def tar_with(code: bytes, size: bytes, body: bytes = b"", name: str = "x") -> bytes:
+    header = bytearray(tarfile.TarInfo(name).tobuf(tarfile.USTAR_FORMAT))
     header[124:136], header[156:157] = size, code
     return checked(header) + body + bytes(-len(body) % 512)
 
@@ -36,6 +36,9 @@ FILE = tar_with(b"0", octal(b"x"), b"x")
         (tar_with(b"0", b"7" * 11 + b"\0"), "is cut short"),
         (tar_with(b"0", b"99999999999\0"), "is damaged"),
         (tar_with(b"2", octal(b"x"), b"x") + FILE, "is damaged"),
+        (tar_with(b"5", octal(FILE), FILE), "is damaged"),
+        (tar_with(b"0", octal(FILE), FILE, "x/"), "is damaged"),
+        (tar_with(b"\0", octal(FILE), FILE, "x/"), "is damaged"),  # for some a folder, then FILE
         (tar_with(b"x", b"7" * 11 + b"\0"), "holds a header of more than"),
         (tar_with(b"L", b"7" * 11 + b"\0"), "holds a header of more than"),
         (tar_with(b"S", octal(b"")), "is sparse"),
