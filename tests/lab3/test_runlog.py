@@ -1,6 +1,7 @@
 """Run logs: what is written reads back, what is damaged is named, and ``lab3 runs`` tells."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from datetime import UTC
@@ -471,6 +472,32 @@ def test_the_command_reports_damaged_logs_beside_the_good_runs(
     if options:
         faults = json.loads(done.stdout)["faults"]
         assert [fault.split(": ")[0] for fault in faults] == [f"{first}:2", f"{second}:1"]
+
+
+def test_the_command_obeys_no_name(lab3: Command, runs: Path) -> None:
+    """Of runs that were handed in, folders, data sets and faults may be called anything."""
+    evil = "\x1b]0;x\x07\x1b[2J\u202e[red]"
+    data = start().data.model_copy(update={"name": evil})
+    written(runs / f"{evil}a", start(data=data), end())
+    written(runs / f"{evil}b", b"{\n")
+    for options in ([], ["--json"]):
+        done = lab3("runs", "--runs", runs, *options, fails=1)
+        for shown in (done.stdout, done.stderr):
+            assert not {"\x1b", "\x07"} & set(shown)
+    assert "\\x1b[2J\\u202e[red]b/run.jsonl:1: line" in done.stderr
+
+
+def test_the_command_waits_for_no_pipe(lab3: Command, runs: Path) -> None:
+    """What was handed in as a folder may hold anything that a folder can hold."""
+    (runs / "e").mkdir()
+    os.mkfifo(runs / "e" / "run.jsonl")
+    (runs / "f").mkdir()
+    (runs / "f" / "run.jsonl").symlink_to("/dev/zero")
+    done = lab3("runs", "--runs", runs, fails=1)
+    for name in ("complete", "evaluated", "unfinished", "torn"):
+        assert name in done.stdout
+    for name in "ef":
+        assert f"{runs / name / 'run.jsonl'} can't be read: it is no file" in done.stderr
 
 
 def test_the_command_prints_the_schema(lab3: Command) -> None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -10,11 +11,20 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRe
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from autograder.plain_text import harmless
 from lab3.errors import LabError
 from tools.shared.table import Table
 
-out = Console(highlight=False, emoji=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+class HarmlessConsole(Console):
+    """Prints texts of others, such as names and what logs say, without obeying them."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(harmless(o) if isinstance(o, str) else o for o in objects), **options)
+
+
+out = HarmlessConsole(highlight=False, emoji=False, soft_wrap=True)
+err = HarmlessConsole(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 IS_FIRST_PROCESS = os.environ.get("RANK", "0") == "0"  # torchrun starts several; one speaks
 
@@ -45,7 +55,7 @@ class Bar:
     def __init__(self, title: str, total: int) -> None:
         self.progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%  {task.fields[text]}"),
             TimeRemainingColumn(),
@@ -54,7 +64,7 @@ class Bar:
             transient=True,
             disable=not (err.is_terminal and IS_FIRST_PROCESS),
         )
-        self.task = self.progress.add_task(title, total=total, text="")
+        self.task = self.progress.add_task(harmless(title), total=total, text="")
 
     def __enter__(self) -> "Bar":
         self.progress.start()
@@ -65,7 +75,8 @@ class Bar:
             self.progress.stop()
 
     def move_to(self, done: float, text: str = "", title: str | None = None) -> None:
-        self.progress.update(self.task, completed=done, text=text, description=title)
+        shown = None if title is None else harmless(title)
+        self.progress.update(self.task, completed=done, text=text, description=shown)
 
     def advance(self, done: float) -> None:
         self.progress.advance(self.task, done)
@@ -73,11 +84,11 @@ class Bar:
 
 def print_table(title: str, table: Table) -> None:
     """Print a table on stdout, its numbers aligned to the right."""
-    rich_table = RichTable(title=Text(title), title_justify="left", box=SIMPLE_HEAD)
+    rich_table = RichTable(title=Text(harmless(title)), title_justify="left", box=SIMPLE_HEAD)
     rich_table.pad_edge, rich_table.collapse_padding = False, True
     for index, header in enumerate(table.headers):
         is_number = index >= table.left
         rich_table.add_column(header, justify="right" if is_number else "left", overflow="fold")
     for row in table.rows:
-        rich_table.add_row(*(Text(cell) for cell in row))
+        rich_table.add_row(*(Text(harmless(cell)) for cell in row))
     out.print(rich_table)

@@ -89,6 +89,8 @@ def reviewed(path: Path, runs: Path | None) -> Review:
 
     if path.is_dir():
         raise UserError(f"{path} is a folder: name the report in it, such as {path / 'report.md'}")
+    if path.exists() and not path.is_file():  # reading a pipe or a device would never end
+        raise UserError(f"{path} can't be read: it is no file")
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_BYTES + 1)

@@ -101,6 +101,8 @@ def read_log(run: Path) -> RunLog:
     with ``start``, or epochs out of order. Only a last line without line end may be damaged.
     """
     path = run / LOG_NAME
+    if path.exists() and not path.is_file():  # reading a pipe or a device would never end
+        raise RunLogError(f"{path} can't be read: it is no file")
     try:
         return parse_log(path, path.read_bytes())
     except OSError as error:

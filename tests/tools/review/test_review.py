@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -328,9 +329,10 @@ def test_control_characters_of_a_report_never_reach_the_terminal(
     assert "\\x1b" in shown
 
 
-@pytest.mark.parametrize("name", ["absent.md", "folder", "picture.md", "long.md"])
+@pytest.mark.parametrize("name", ["absent.md", "folder", "picture.md", "long.md", "pipe.md"])
 def test_what_is_no_report_gives_a_clear_error(name: str, tmp_path: Path, lab3: Command) -> None:
     (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe.md")
     (tmp_path / "picture.md").write_bytes(bytes(range(256)) * 40)
     (tmp_path / "long.md").write_bytes(b"a\n" * 100_000)
     assert name in lab3("review", tmp_path / name, fails=1).stderr
