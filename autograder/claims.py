@@ -9,6 +9,9 @@ import pytest
 from autograder.results import Observation, Outcome, Place
 
 F = TypeVar("F", bound=Callable[..., None])
+# Tells whether one of some checks, by their names, didn't pass on its public inputs: what a fault
+# costs there, it doesn't cost again.
+Charged = Callable[..., bool]
 
 
 class ClaimFailedError(AssertionError):

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from autograder.claims import ClaimFailedError, Evidence
+from autograder.claims import Charged, ClaimFailedError, Evidence
 from autograder.expected.accuracy import draw_of
 from autograder.expected.diagnoses import diagnose_fusion_error
 from autograder.expected.inputs import Inputs, inputs_for
@@ -255,6 +255,10 @@ class Session:
     @pytest.fixture
     def evidence(self) -> Evidence:
         return Evidence()
+
+    @pytest.fixture
+    def charged(self) -> Charged:
+        return lambda *checks: self._unmet(checks) is not None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from autograder.claims import Evidence
+from autograder.claims import Charged, Evidence
 from autograder.expected.agreement import same
 from autograder.expected.contract import is_shift
+from autograder.expected.converted import logits_of
 from autograder.expected.examination import TOLERANCE
 from autograder.expected.inputs import SMALL, SMALLEST, WIDTH, Inputs
 from autograder.host.answers import NoAnswerError, place_of, raise_for
@@ -36,6 +37,13 @@ INT8_FORWARD = ("forward.functional_addition", "forward.stub_order")
 FORWARD = (*FP32_FORWARD, "forward.block_in_int8", *INT8_FORWARD)
 BLOCK_FUSION = ("fusion.blocks", "fusion.shortcuts", "fusion.relus")
 FUSION = ("fusion.stem", *BLOCK_FUSION, "fusion.every_block")
+QAT_FUSION = (
+    *BLOCK_FUSION,
+    "fusion.modes",
+    "fusion.qat_layers",
+    "fusion.stem_for_qat",
+    "fusion.is_qat_passed_on",
+)
 SCALES = (
     "observer.follows_the_scale",
     "observer.whole_power_of_two",
@@ -108,13 +116,18 @@ def compare_int8(
             raise_for(run.error)
         evidence.add(what, "computes", str(run.error), holds=False)
         return place_of(run.error)
-    got = run.output
-    holds = same(got, expected)
-    if steps and got is not None and got.shape == expected.shape:
-        allowed = min(steps * smallest_step(expected), float(expected.abs().max()) / 10)
-        holds |= bool((got - expected).abs().max() <= allowed)
-    evidence.add(what, numbers(expected), numbers(got), holds)
+    evidence.add(what, numbers(expected), numbers(run.output), agree(run.output, expected, steps))
     return None
+
+
+def agree(got: Tensor | None, expected: Tensor, steps: int) -> bool:
+    """Tell whether INT8 values agree, to the bit or within a number of steps of their grid."""
+    if same(got, expected):
+        return True
+    if not steps or got is None or got.shape != expected.shape:
+        return False
+    allowed = min(steps * smallest_step(expected), float(expected.abs().max()) / 10)
+    return bool((got - expected).abs().max() <= allowed)
 
 
 def smallest_step(values: Tensor) -> float:
@@ -149,12 +162,37 @@ def observe_scales(
         evidence.add(f"scales of {name}", "2**-S with 0 <= S <= 8", got, holds)
 
 
-def observe_output(evidence: Evidence, what: str, converted: Converted) -> Place | None:
-    """Observe that a converted network computes; return where it raised."""
+def observe_output(
+    evidence: Evidence, what: str, question: Ptq | Qat, converted: Converted, charged: Charged
+) -> Place | None:
+    """Observe that a converted network computes; return where it raised.
+
+    Its logits are those that its own numbers give, unless ``forward`` or the fusion is at fault,
+    which costs other points.
+    """
     error, holds = converted.error, is_finite(converted.output)
     got = str(error) if error else f"{'finite' if holds else 'not finite'} logits"
     evidence.add(what, "finite logits", got, holds)
+    if (
+        holds
+        and not error
+        and not is_excused(charged, FUSION if isinstance(question, Ptq) else QAT_FUSION)
+    ):
+        shape = question.layers, question.num_classes, question.width, question.seed
+        expected = logits_of(converted, *shape)
+        holds = expected is not None and agree(converted.output, expected, STEPS)
+        right = "nothing" if expected is None else numbers(expected)
+        evidence.add(f"logits of {what}", right, numbers(converted.output), holds)
     return place_of(error) if error else None
+
+
+def is_excused(charged: Charged, fusion_claims: Sequence[str]) -> bool:
+    """Tell whether a network may compute something else in INT8, because of what was charged.
+
+    Where its blocks compute in INT8, misplaced stubs may change what it gives.
+    """
+    is_misplaced = charged("forward.stub_order") and not charged("forward.block_in_int8")
+    return is_misplaced or charged(*FP32_FORWARD, *fusion_claims)
 
 
 def int8_names(layers: Sequence[int]) -> list[str]:

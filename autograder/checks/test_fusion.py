@@ -17,11 +17,13 @@ from autograder.expected.diagnoses import (
 )
 from autograder.expected.examination import (
     TOLERANCE,
+    changed_layers,
     folded_layers,
     fused_int8_layers,
     fused_layers,
     learning_layers,
     proven_paths,
+    rounded_layers,
     stem_alone,
     stem_in_network,
     unfolded_layers,
@@ -47,6 +49,7 @@ def block_fusions(inputs: Inputs, is_qat: bool = False) -> dict[str, BlockFusion
     return asked
 
 
+NOT_ROUNDED = "FakeQuantize rounds its weight without the BatchNorm"
 Examined = tuple[str, ConvLayer, FusionState, bool]  # where, layer, state, whether it is proven
 
 
@@ -185,7 +188,7 @@ def check_every_block(client: Client, inputs: Inputs, evidence: Evidence, is_qat
         place = caller_of(error.error, "fuse_model")
         evidence.judge(text, diagnose_not_passed_on(error.error), place=place)
         return
-    computes = {} if is_qat else client.derive(fused_int8_layers, question)
+    computes = client.derive(rounded_layers if is_qat else fused_int8_layers, question)
     untouched = compared = 0
     for layer, state in states.items():
         expected = alone.get(layer.within)
@@ -194,8 +197,9 @@ def check_every_block(client: Client, inputs: Inputs, evidence: Evidence, is_qat
         compared += expected.front != "conv"
         holds, got = state == expected, describe(layer, state)
         untouched += state.front == "conv" != expected.front
-        if holds and not is_qat and expected.has_inside("bn") and not computes[layer.conv]:
-            holds, got = False, f"{got}; its INT8 version has other weights"
+        if holds and expected.has_inside("bn") and not computes[layer.conv]:
+            wrong = NOT_ROUNDED if is_qat else "its INT8 version has other weights"
+            holds, got = False, f"{got}; {wrong}"
         what = f"{layer.conv} of the network, fused for {mode}"
         evidence.add(what, describe(layer, expected), got, holds)
     evidence.add("layers that a block's own fuse_model fuses", "some", str(compared), compared > 0)
@@ -220,6 +224,9 @@ def test_output_unchanged(client: Client, inputs: Inputs, evidence: Evidence) ->
     computes = client.derive(fused_int8_layers, question)
     fused = [n.conv for n, state in states.items() if state.has_inside("bn") and computes[n.conv]]
     evidence.add("fused convolutions", "some", f"{len(fused)} of {len(states)}", bool(fused))
+    changed = client.derive(changed_layers, question)
+    lost = ", ".join(changed[:5]) or "none"
+    evidence.add("layers with another BatchNorm or ReLU than before", "none", lost, not changed)
     network = reference.filled(SMALL, CLASSES, WIDTH, inputs.seed)
     expected = network(input_of(inputs.seed, 2, 3, 32, 32)).detach()
     if not same(got, expected, TOLERANCE):
@@ -243,12 +250,15 @@ def test_modes(client: Client, inputs: Inputs, evidence: Evidence) -> None:
         what = f"BatchNorms inside a block {which}, fused for PTQ"
         evidence.add(what, "folded", got, not unfolded)
     for which, question in block_fusions(inputs, is_qat=True).items():
+        rounded = client.derive(rounded_layers, question)
         for layer, state in client.derive(fused_layers, question).items():
-            holds = state.has_inside("bn") and not state.has_behind("bn")
+            holds, got = state.has_inside("bn") and not state.has_behind("bn"), state.front
             if state.rest == "bn" or state.front == "conv":
                 holds = True  # not fused at all, which costs the points of its own claim
+            elif holds and not rounded[layer.conv]:
+                holds, got = False, f"{got}; {NOT_ROUNDED}"
             what = f"{layer.conv} of a block {which}, fused for QAT in train mode"
-            evidence.add(what, "BatchNorm with the batch's statistics", state.front, holds)
+            evidence.add(what, "BatchNorm with the batch's statistics", got, holds)
             fused += state.has_inside("bn")
     evidence.add("convolutions with a BatchNorm inside", "some", str(fused), fused > 0)
     for_qat = block_fusions(inputs, is_qat=True).values()
@@ -266,10 +276,14 @@ def test_qat_layers(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     ):
         expected = client.derive(fused_layers, for_ptq)
         learns = client.derive(learning_layers, for_qat)
+        rounded = client.derive(rounded_layers, for_qat)
         for layer, state in client.derive(fused_layers, for_qat).items():
             what = f"{layer.conv} of a block {which}, fused for QAT"
             right, got = describe(layer, expected[layer]), describe(layer, state)
-            evidence.add(what, right, got, state == expected[layer])
+            holds = state == expected[layer]
+            if holds and state.has_inside("bn") and not rounded[layer.conv]:
+                holds, got = False, f"{got}; {NOT_ROUNDED}"
+            evidence.add(what, right, got, holds)
             if state.has_inside("bn"):
                 fused += 1
                 frozen += not learns[layer.conv]

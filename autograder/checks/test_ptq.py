@@ -14,7 +14,7 @@ from autograder.checks.observing import (
     observe_scales,
     ptq,
 )
-from autograder.claims import Evidence, about
+from autograder.claims import Charged, Evidence, about
 from autograder.expected import grids
 from autograder.expected.diagnoses import diagnose_int8_error
 from autograder.expected.examination import int8_layers
@@ -27,11 +27,13 @@ NETWORK, OBSERVER = "QuantizableResNet.forward", "CusQuantObserver.scale_approxi
 
 
 @about(NETWORK, follows=FORWARD + FUSION + SCALES)
-def test_converts(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+def test_converts(client: Client, inputs: Inputs, evidence: Evidence, charged: Charged) -> None:
     """The calibrated network converts, and its INT8 version computes."""
-    converted = client.ask(ptq(inputs))
-    place = observe_output(evidence, "prepare, calibrate, convert, INT8 forward", converted)
-    observe_layers(evidence, client.derive(int8_layers, ptq(inputs)))
+    question = ptq(inputs)
+    converted = client.ask(question)
+    what = "prepare, calibrate, convert, INT8 forward"
+    place = observe_output(evidence, what, question, converted, charged)
+    observe_layers(evidence, client.derive(int8_layers, question))
     diagnosis = diagnose_int8_error(converted.error) if converted.error else ""
     evidence.judge("", diagnosis, place=place)
 

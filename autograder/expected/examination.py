@@ -77,6 +77,24 @@ def is_learned(source: Source, layer: ConvLayer, state: FusionState, tried: Fuse
     return all(same(g, e, TOLERANCE) for g, e in zip(got, expected, strict=True))
 
 
+def is_rounded(source: Source, layer: ConvLayer, state: FusionState, tried: FusedLayer) -> bool:
+    """Tell whether QAT rounds a convolution's weight with the BatchNorm inside in it."""
+    expected = trials.behind_fake_quantize(source, layer, state.has_inside("relu"))
+    return same(tried.rounded, expected, TOLERANCE)
+
+
+def rounded_layers(client: Client, question: BlockFusion | Fusion) -> Layers:
+    """Tell of each convolution fused for QAT whether its weight is rounded with its BatchNorm.
+
+    That is what tells a module that holds both from two that stand one behind the other.
+    """
+    tried, source = tried_layers(client, question), source_of(question)
+    return {
+        layer.conv: layer.conv in tried and is_rounded(source, layer, state, tried[layer.conv])
+        for layer, state in client.derive(fused_layers, question).items()
+    }
+
+
 def source_of(question: BlockFusion | Fusion) -> Source:
     """Return where the layers of a fused module stand."""
     if isinstance(question, Fusion):
@@ -170,7 +188,9 @@ def stem_state(
         return StemState(state, False, False, False)
     is_learning = tried.gamma is not None
     if is_qat:
-        is_proven = not state.has_inside("bn") or is_learned(source, layer, state, tried)
+        is_proven = is_learned(source, layer, state, tried)
+        is_proven = is_proven and is_rounded(source, layer, state, tried)
+        is_proven = is_proven or not state.has_inside("bn")
         return StemState(state, is_proven, is_learning, is_folded(source, layer, tried))
     real = trials.int8_layer(source, layer, state.front)
     is_proven = is_on_grid(integers, real, *experiments.one_grid(source.seed))
@@ -181,23 +201,33 @@ def proven_paths(client: Client, question: BlockFusion) -> dict[str, bool]:
     """Tell of a fused block's paths whether they give the integers that their layers' states give.
 
     By the layers' place, ``block`` or ``shortcut``: all layers one after another, at scales that
-    were drawn. A state that is not known proves nothing, and costs the points of its own claim.
+    were drawn. On a path with a state that is not known nothing is expected: that costs the points
+    of the path's own claim.
     """
     states = client.derive(fused_layers, question)
-    paths = dict.fromkeys(("block", "shortcut"), True)
-    if not all(state.is_known for state in states.values()):
-        return paths
+    unknown = {layer.place for layer, state in states.items() if not state.is_known}
+    known = tuple((layer, state) for layer, state in states.items() if layer.place not in unknown)
+    paths = ("block", "shortcut")
     shape = question.in_channels, question.channels, question.stride, question.seed
     try:
-        expected = grids.fused_block_integers(shape, tuple(states.items()))
+        expected = grids.fused_block_integers(shape, known)
     except (AssertionError, AttributeError, RuntimeError, ValueError):
-        return dict.fromkeys(paths, False)
+        return {place: place in unknown for place in paths}
     answer = client.ask(question)
     got = answer.main_path, answer.shortcut
     return {
-        place: g is not None and agrees(g, e)
+        place: place in unknown or (g is not None and agrees(g, e))
         for place, g, e in zip(paths, got, expected, strict=True)
     }
+
+
+def changed_layers(client: Client, question: Fusion) -> list[str]:
+    """Return the convolutions behind which fusing dropped or added something, as far as known."""
+    return [
+        layer.conv
+        for layer, state in client.derive(fused_layers, question).items()
+        if state.is_known and not state.is_complete(layer)
+    ]
 
 
 def unfolded_layers(client: Client, question: BlockFusion) -> list[str]:
@@ -286,7 +316,7 @@ def trained_layers(client: Client, question: Qat) -> dict[str, TrainedState]:
         name = layer.conv
         tried = trials.layer_of(source, layer)
         known, trained = answer.converted.qparams.get(name), answer.convolutions.get(name)
-        if known is None or trained is None or trained.weight.shape != tried.conv.weight.shape:
+        if known is None or trained is None or not fits(trained, tried.conv.weight):
             states[name] = TrainedState(False, False)
             continue
         weight, bias = folded(trained)
@@ -310,6 +340,14 @@ def trained_layers(client: Client, question: Qat) -> dict[str, TrainedState]:
     return states
 
 
+def fits(trained: TrainedLayer, weight: Tensor) -> bool:
+    """Tell whether a trained convolution's numbers have the shapes and the type of the layer's."""
+    vectors = (trained.bias, trained.gamma, trained.beta, trained.mean, trained.variance)
+    shapes = [(trained.weight, weight.shape)]
+    shapes += [(vector, weight.shape[:1]) for vector in vectors if vector is not None]
+    return all(t.shape == shape and t.dtype == weight.dtype for t, shape in shapes)
+
+
 def folded(trained: TrainedLayer) -> tuple[Tensor, Tensor | None]:
     """Return weight and bias of a trained convolution, its BatchNorm in them if it has one."""
     gamma, beta, mean, variance = trained.gamma, trained.beta, trained.mean, trained.variance
@@ -328,4 +366,6 @@ def is_one_of(got: Tensor | None, real: Tensor, grid: tuple[float, int]) -> bool
 
 def is_whole(steps: Tensor) -> bool:
     """Tell whether all values are integers, and not all zero."""
+    if not steps.numel():
+        return False
     return bool(steps.abs().max() > 0 and (steps - steps.round()).abs().max() < 1e-3)

@@ -23,6 +23,11 @@ class FusionState:
     def is_known(self) -> bool:
         return UNKNOWN not in (self.front, self.rest)
 
+    def is_complete(self, layer: ConvLayer) -> bool:
+        """Tell whether nothing that belongs to a layer was dropped, added or put elsewhere."""
+        parts = ["conv", "bn", "relu"] if layer.relu else ["conv", "bn"]
+        return [*self.front.split(), *self.rest.split()] == parts
+
     def has_inside(self, part: str) -> bool:
         return part in self.front.split()
 

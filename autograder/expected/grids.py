@@ -106,7 +106,10 @@ def fused_block_integers(shape: Shape, states: States) -> tuple[Tensor, Tensor]:
     fuse_as(module, states)
     experiments.prepare_at(module, fused_block_grids(shape))
     eager.convert(module, inplace=True)
-    return experiments.walk_integers(module, block_input(shape))
+    main_path, shortcut = (
+        experiments.walk_integers(module, block_input(shape), path) for path in experiments.PATHS
+    )
+    return main_path, shortcut
 
 
 @lru_cache(maxsize=8)

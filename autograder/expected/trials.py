@@ -87,6 +87,16 @@ class Layer:
             "bn relu": F.relu(normal),
         }
 
+    @torch.no_grad()
+    def behind_fake_quantize(self, has_relu: bool) -> Tensor:
+        """Return what a convolution gives in train mode that rounds its BatchNorm's weight, too."""
+        bn = self.bn
+        factor = (bn.weight / torch.sqrt(bn.running_var + bn.eps))[:, None, None, None]
+        weight = self.conv.weight * factor
+        output = self.convolved(self.tried, weight, None, False, weight_scale(weight))
+        normal = self.normalised(output / factor.view(1, -1, 1, 1), is_training=True)
+        return F.relu(normal) if has_relu else normal
+
     def learned(self, has_relu: bool) -> tuple[Tensor, Tensor]:
         """Return the gradients of the BatchNorm's weight and bias inside a fused convolution."""
         parameters = [self.bn.weight, self.bn.bias]
@@ -142,6 +152,12 @@ def tried_layer(
 def learned(source: Source, layer: ConvLayer, has_relu: bool) -> tuple[Tensor, Tensor]:
     """Return what a layer's BatchNorm learns; see ``Layer.learned``."""
     return layer_of(source, layer).learned(has_relu)
+
+
+@lru_cache(maxsize=128)
+def behind_fake_quantize(source: Source, layer: ConvLayer, has_relu: bool) -> Tensor:
+    """Return what a layer fused for QAT gives; see ``Layer.behind_fake_quantize``."""
+    return layer_of(source, layer).behind_fake_quantize(has_relu)
 
 
 @lru_cache(maxsize=128)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from autograder.inside import experiments
-from autograder.inside.questions import Converted, Int8Run, Qparams, RaisedError
+from autograder.inside.questions import Converted, Int8Run, Qparams, RaisedError, Weights
 from autograder.inside.telling import describe_error, stage, tensor_from
 from autograder.inside.watching import StubCalls
 from lab3 import eager
@@ -44,6 +44,7 @@ def convert(module: Any, inputs: Tensor, layers: Sequence[int], seed: int) -> Co
     with stage("convert"), Packing() as packing:
         eager.convert(module.eval(), inplace=True)
     scales = qparams(module, packing.weights)
+    weights = weights_of(module, packing)
     with stage("INT8 layers"):
         integers = integers_of(module, layers, seed)
     output: Tensor | None = None
@@ -54,7 +55,7 @@ def convert(module: Any, inputs: Tensor, layers: Sequence[int], seed: int) -> Co
             output = (output.dequantize() if output.is_quantized else output).float()
     except Exception as error:
         output, raised = None, describe_error(error)
-    return Converted(qparams=scales, layers=integers, output=output, error=raised)
+    return Converted(qparams=scales, weights=weights, layers=integers, output=output, error=raised)
 
 
 class Packing:
@@ -66,7 +67,7 @@ class Packing:
 
     def __init__(self) -> None:
         self.original = eager.QuantizedConv2d.set_weight_bias
-        self.layers: dict[eager.QuantizedConv2d, tuple[Tensor, Tensor | None]] = {}
+        self.layers: dict[nn.Module, tuple[Tensor, Tensor | None]] = {}
 
     @property
     def weights(self) -> dict[nn.Module, Tensor]:
@@ -82,7 +83,7 @@ class Packing:
     def __exit__(self, *exception: object) -> None:
         eager.QuantizedConv2d.set_weight_bias = self.original  # type: ignore[method-assign]
         for layer, (weight, bias) in self.layers.items():
-            self.original(layer, weight, bias)
+            self.original(layer, weight, bias)  # type: ignore[arg-type]
 
 
 def integers_of(module: Any, layers: Sequence[int], seed: int) -> dict[str, Tensor]:
@@ -108,6 +109,20 @@ def integers_of(module: Any, layers: Sequence[int], seed: int) -> dict[str, Tens
         values = experiments.images(seed, 4, module.fc.in_features)
         tried["fc"] = module.fc(experiments.integers(values)).int_repr()
     return tried
+
+
+def weights_of(module: nn.Module, packing: Packing) -> dict[str, Weights]:
+    """Return the numbers of each INT8 layer."""
+    found: dict[str, Weights] = {}
+    for name, inner in module.named_modules():
+        if inner in packing.layers:
+            weight, bias = packing.layers[inner]
+        elif isinstance(inner, eager.QuantizedConv2d | eager.QuantizedLinear):
+            weight, bias = inner.weight(), inner.bias()
+        else:
+            continue
+        found[name] = Weights(weight=weight.int_repr(), bias=bias)
+    return found
 
 
 def qparams(module: nn.Module, weights: Mapping[nn.Module, Tensor]) -> dict[str, Qparams]:

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy
 import torch
@@ -208,27 +208,33 @@ def walk(network: Any, x: Tensor) -> Tensor:
     x = network.relu(network.bn1(network.conv1(x)))
     for n in range(1, 5):
         for block in getattr(network, f"layer{n}"):
-            out, identity = walk_paths(block, x)
-            x = torch.relu(out + identity)
+            x = torch.relu(walk_main_path(block, x) + walk_shortcut(block, x))
     logits: Tensor = network.fc(torch.flatten(network.avgpool(x), 1))
     return logits
 
 
-def walk_paths(block: Any, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what a block's modules give on the main path and on the shortcut."""
+def walk_main_path(block: Any, x: Tensor) -> Tensor:
+    """Return what the modules of a block's main path give in the handout's order."""
     out = block.relu1(block.bn1(block.conv1(x)))
     out = block.relu2(block.bn2(block.conv2(out)))
     out = block.bn3(block.conv3(out))
-    return out, (x if block.downsample is None else block.downsample(x))
+    return cast(Tensor, out)
 
 
-def walk_integers(block: Any, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the integers that an INT8 block's modules give in the handout's order.
+def walk_shortcut(block: Any, x: Tensor) -> Tensor:
+    """Return what a block's shortcut gives."""
+    return x if block.downsample is None else cast(Tensor, block.downsample(x))
 
-    On the main path, and on the shortcut.
-    """
-    out, identity = walk_paths(block, integers(values))
-    return out.int_repr(), identity.int_repr()
+
+PATHS: dict[str, Callable[[Any, Tensor], Tensor]] = {
+    "main_path": walk_main_path,
+    "shortcut": walk_shortcut,
+}
+
+
+def walk_integers(block: Any, values: Tensor, path: str) -> Tensor:
+    """Return the integers that the modules on one path of an INT8 block give."""
+    return PATHS[path](block, integers(values)).int_repr()
 
 
 def plain_stages(width: int) -> dict[str, nn.Module]:
@@ -289,6 +295,21 @@ def prepare_at(module: nn.Module, grids: Sequence[tuple[str, float, int]]) -> No
             inner.activation_post_process = FixedObserver(  # type: ignore[union-attr]
                 eager.QUINT8, scale, zero_point
             )
+
+
+def prepare_qat_weights(module: nn.Module) -> None:
+    """Put each weight behind FakeQuantize, as QAT does, and leave activations as they are."""
+    passing = partial(FixedObserver, eager.QUINT8, 1.0, 128)
+    weight = eager.FakeQuantize.with_args(
+        observer=eager.MinMaxObserver,
+        dtype=eager.QINT8,
+        qscheme=eager.PER_TENSOR_SYMMETRIC,
+        quant_min=-128,
+        quant_max=127,
+    )
+    for inner in module.modules():  # whatever configuration one of them was given before
+        inner.qconfig = eager.QConfig(activation=passing, weight=weight)  # type: ignore[assignment]
+    eager.prepare_qat(module.train(), inplace=True)
 
 
 def one_grid(seed: int) -> tuple[float, int]:

@@ -1,7 +1,7 @@
 """Probes of ``fuse_model``: what each layer holds afterwards, and what it computes in INT8."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from autograder.inside.building import (
 )
 from autograder.inside.conversion import Packing, integers_of
 from autograder.inside.experiments import ConvLayer
-from autograder.inside.telling import describe_error, stage
+from autograder.inside.telling import stage
 from lab3 import eager
 
 
@@ -29,16 +29,22 @@ def block_fusion(question: questions.BlockFusion) -> questions.FusedBlock:
     with stage("fused layers"):
         layers = try_fused_layers(module, shapes, question.seed)
     if question.is_qat:
-        return questions.FusedBlock(layers=layers)
-    try:
-        with stage("INT8 layers"), torch.inference_mode():
-            experiments.prepare_at(module, question.grids)
-            eager.convert(module, inplace=True)
-            values = experiments.input_of(question.seed, 2, question.in_channels, 8, 8)
-            main_path, shortcut = experiments.walk_integers(module, values)
-    except Exception as error:
-        return questions.FusedBlock(layers=layers, error=describe_error(error))
-    return questions.FusedBlock(layers=layers, main_path=main_path, shortcut=shortcut)
+        return questions.FusedBlock(layers=with_rounded(layers, module, shapes, question.seed))
+    return questions.FusedBlock(layers=layers, **path_integers(module, question))
+
+
+@torch.inference_mode()
+def path_integers(module: Any, question: questions.BlockFusion) -> dict[str, Tensor]:
+    """Return the integers of each path of a fused block that computes in INT8."""
+    integers: dict[str, Tensor] = {}
+    values = experiments.input_of(question.seed, 2, question.in_channels, 8, 8)
+    with contextlib.suppress(Exception):
+        experiments.prepare_at(module, question.grids)
+        eager.convert(module, inplace=True)
+        for path in experiments.PATHS:
+            with contextlib.suppress(Exception):
+                integers[path] = experiments.walk_integers(module, values, path)
+    return integers
 
 
 def fuse(module: Any, is_qat: bool) -> None:
@@ -63,9 +69,9 @@ def stem_fusion(question: questions.StemFusion) -> questions.FusedStem:
     shapes = weight_shapes(module, experiments.STEM)
     fuse(module, is_qat)
     with stage("fused layers"):
-        tried = try_fused_layers(module, shapes, seed)["conv1"]
+        tried = try_fused_layers(module, shapes, seed)
     if is_qat:
-        return questions.FusedStem(layer=tried)
+        return questions.FusedStem(layer=with_rounded(tried, module, shapes, seed)["conv1"])
     with stage("INT8 layers"), Packing():
         stem = nn.Module()
         stem.conv1 = module.conv1
@@ -73,7 +79,7 @@ def stem_fusion(question: questions.StemFusion) -> questions.FusedStem:
         eager.convert(stem, inplace=True)
     with stage("INT8 layers"):
         integers = stem_integers(stem.conv1, seed)
-    return questions.FusedStem(layer=tried, integers=integers)
+    return questions.FusedStem(layer=tried["conv1"], integers=integers)
 
 
 def stem_integers(convolution: Any, seed: int) -> Tensor | None:
@@ -94,10 +100,12 @@ def fusion(question: questions.Fusion) -> questions.FusedNetwork:
     with stage("fused layers"):
         tried = try_fused_layers(module, shapes, seed)
     output: Tensor | None = None
-    with contextlib.suppress(Exception), torch.no_grad():
+    with contextlib.suppress(Exception), torch.no_grad(), put_back(module):
         output = module(network_images(seed)).float().clone()  # layers are judged without it, too
     integers: dict[str, Tensor] = {}
-    if not is_qat:
+    if is_qat:
+        tried = with_rounded(tried, module, shapes, seed)
+    else:
         with stage("INT8 layers"), Packing(), torch.inference_mode():
             experiments.prepare_at_one(module, seed)
             eager.convert(module, inplace=True)
@@ -106,26 +114,52 @@ def fusion(question: questions.Fusion) -> questions.FusedNetwork:
     return questions.FusedNetwork(output=output, layers=tried, integers=integers)
 
 
-def try_fused_layers(
-    module: Any, shapes: dict[ConvLayer, torch.Size], seed: int
-) -> dict[str, questions.FusedLayer]:
-    """Try each convolution of a fused module alone, and what is left behind it.
+Shapes = Mapping[ConvLayer, torch.Size]  # of the weights: (out, in, H, W)
+Tried = dict[str, questions.FusedLayer]  # by the name of the convolution
 
-    Statistics of a BatchNorm that is in train mode are put back.
+
+@torch.no_grad()
+def with_rounded(tried: Tried, module: Any, shapes: Shapes, seed: int) -> Tried:
+    """Add what each convolution computes with its weight behind FakeQuantize, as far as it does.
+
+    Its BatchNorm is in the weight that is rounded, when the two are one.
     """
-    state = {name: value.clone() for name, value in module.state_dict().items()}
-    tried: dict[str, questions.FusedLayer] = {}
-    for layer, (out_channels, in_channels, *_) in shapes.items():
-        convolution = module.get_submodule(layer.conv)
-        front = convolution(experiments.layer_input(seed, layer.conv, in_channels))
-        learned = batchnorm_gradients(convolution, front, seed)
-        with torch.no_grad():
-            rest = experiments.layer_input(seed, layer.bn, out_channels)
-            for name in filter(None, (layer.bn, layer.relu)):
-                rest = module.get_submodule(name)(rest.clone())
-        tried[layer.conv] = questions.FusedLayer(front=front.detach(), rest=rest, **learned)
-    module.load_state_dict(state)
+    rounded: dict[str, Tensor] = {}
+    with contextlib.suppress(Exception):
+        experiments.prepare_qat_weights(module)
+        for layer, (_, in_channels, *_) in shapes.items():
+            values = experiments.layer_input(seed, layer.conv, in_channels)
+            rounded[layer.conv] = module.get_submodule(layer.conv)(values)
+    return {
+        name: layer.model_copy(update={"rounded": rounded.get(name)})
+        for name, layer in tried.items()
+    }
+
+
+def try_fused_layers(module: Any, shapes: Shapes, seed: int) -> Tried:
+    """Try each convolution of a fused module alone, and what is left behind it."""
+    tried: Tried = {}
+    with put_back(module):
+        for layer, (out_channels, in_channels, *_) in shapes.items():
+            convolution = module.get_submodule(layer.conv)
+            front = convolution(experiments.layer_input(seed, layer.conv, in_channels))
+            learned = batchnorm_gradients(convolution, front, seed)
+            with torch.no_grad():
+                rest = experiments.layer_input(seed, layer.bn, out_channels)
+                for name in filter(None, (layer.bn, layer.relu)):
+                    rest = module.get_submodule(name)(rest.clone())
+            tried[layer.conv] = questions.FusedLayer(front=front.detach(), rest=rest, **learned)
     return tried
+
+
+@contextlib.contextmanager
+def put_back(module: nn.Module) -> Iterator[None]:
+    """Put back what a pass in train mode changes: the statistics of BatchNorms."""
+    state = {name: value.clone() for name, value in module.state_dict().items()}
+    try:
+        yield
+    finally:
+        module.load_state_dict(state)
 
 
 def batchnorm_gradients(convolution: Any, front: Tensor, seed: int) -> dict[str, Tensor | None]:

@@ -285,12 +285,14 @@ class FusedLayer(Answer):
     """What a convolution's module computes, and what those of its BatchNorm and ReLU still do.
 
     ``gamma`` and ``beta`` are the gradients of its BatchNorm's weight and bias in train mode.
+    ``rounded`` is what its module computes, fused for QAT, once its weight is behind FakeQuantize.
     """
 
     front: Values
     rest: Values
     gamma: Values | None = None
     beta: Values | None = None
+    rounded: Values | None = None
 
 
 class FusedBlock(Answer):
@@ -299,7 +301,6 @@ class FusedBlock(Answer):
     layers: dict[Name, FusedLayer]
     main_path: Values | None = None
     shortcut: Values | None = None
-    error: RaisedError | None = None  # of the INT8 layers
 
 
 @dataclass(frozen=True)
@@ -384,10 +385,18 @@ class Qparams(Answer):
     weight_zero_point: Whole | None = None
 
 
+class Weights(Answer):
+    """The integers of an INT8 layer's weight, and its bias."""
+
+    weight: Values
+    bias: Values | None = None
+
+
 class Converted(Answer):
     """An INT8 network: qparams by module, the integers of each layer tried alone, its output."""
 
     qparams: Annotated[dict[Name, Qparams], Field(max_length=2000)]
+    weights: Annotated[dict[Name, Weights], Field(max_length=2000)] = {}
     layers: dict[Name, Values]
     output: Values | None = None
     error: RaisedError | None = None  # of the forward pass
