@@ -286,6 +286,9 @@ class Session:
         except Exception as error:
             verdict = verdict_on(error)
         first = self._unmet(follows)
+        if first and verdict["outcome"] == "passed" and (unwritten := self._unwritten(follows)):
+            verdict = {"outcome": "not_implemented", "said": unwritten.said}
+            verdict["place"], first = unwritten.place, unwritten
         if first and verdict["outcome"] not in ("passed", "grader_error"):
             verdict["waits_for"] = first.check
         if verdict["outcome"] in ("crashed", "not_implemented") and not evidence.observations:
@@ -306,6 +309,17 @@ class Session:
                 if result.check in checks
                 and result.visibility == "public"
                 and result.outcome != "passed"
+            ),
+            None,
+        )
+
+    def _unwritten(self, checks: tuple[str, ...]) -> CheckResult | None:
+        """Return the first of these checks whose function isn't written: nothing builds on it."""
+        return next(
+            (
+                result
+                for result in self.results
+                if result.check in checks and result.outcome == "not_implemented"
             ),
             None,
         )

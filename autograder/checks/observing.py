@@ -9,7 +9,7 @@ from torch import Tensor
 from autograder.claims import Charged, Evidence
 from autograder.expected.agreement import same
 from autograder.expected.contract import is_shift
-from autograder.expected.converted import logits_of
+from autograder.expected.converted import consistent_layers, logits_of
 from autograder.expected.examination import TOLERANCE
 from autograder.expected.inputs import SMALL, SMALLEST, WIDTH, Inputs
 from autograder.host.answers import NoAnswerError, place_of, raise_for
@@ -23,7 +23,6 @@ from autograder.inside.questions import (
     Network,
     Ptq,
     Qat,
-    Qparams,
 )
 from autograder.results import Place
 
@@ -149,16 +148,17 @@ def observe_layers(evidence: Evidence, computes: Mapping[str, bool]) -> None:
     evidence.add("INT8 layers that compute with their scales", "most", got, holds)
 
 
-def observe_scales(
-    evidence: Evidence, qparams: Mapping[str, Qparams], layers: Sequence[int]
-) -> None:
-    """Observe that the scales of all layers are powers of two."""
-    for name in int8_names(layers):
-        known = qparams.get(name)
+def observe_scales(evidence: Evidence, question: Ptq | Qat, converted: Converted) -> None:
+    """Observe that the scales of all layers are powers of two, and that they compute with them."""
+    consistent = consistent_layers(converted, question.layers, question.width, question.seed)
+    for name in int8_names(question.layers):
+        known = converted.qparams.get(name)
         both = [] if known is None else [known.scale, known.weight_scale]
         scales = [scale for scale in both if scale is not None]
         got = ", weight ".join(exponent(scale) for scale in scales) or "no INT8 layer"
         holds = bool(scales) and all(is_shift(scale) for scale in scales)
+        if holds and name not in consistent:
+            holds, got = False, f"{got}; it computes with others"
         evidence.add(f"scales of {name}", "2**-S with 0 <= S <= 8", got, holds)
 
 

@@ -45,7 +45,7 @@ def test_power_of_two_scales(client: Client, inputs: Inputs, evidence: Evidence)
     Activations, weights and residual additions; each layer, tried alone, has to compute with the
     very scale that it names.
     """
-    observe_scales(evidence, client.ask(ptq(inputs)).qparams, SMALL)
+    observe_scales(evidence, ptq(inputs), client.ask(ptq(inputs)))
     observe_layers(evidence, client.derive(int8_layers, ptq(inputs)))
     evidence.judge("A scale that is no power of two needs a multiplier.")
 

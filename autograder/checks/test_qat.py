@@ -136,7 +136,7 @@ def test_converts(client: Client, inputs: Inputs, evidence: Evidence, charged: C
     """The trained network converts, its scales are powers of two, and it computes."""
     question = qat(inputs)
     converted = client.ask(question).converted
-    observe_scales(evidence, converted.qparams, SMALLEST)
+    observe_scales(evidence, question, converted)
     states = client.derive(trained_layers, question)
     observe_layers(evidence, {name: state.is_used for name, state in states.items()})
     place = observe_output(evidence, "the INT8 network", question, converted, charged)

@@ -265,7 +265,7 @@ def diagnose_not_passed_on(error: RaisedError) -> str:
     return diagnose_fusion_error(error)
 
 
-def diagnose_functionals(uses: list[tuple[str, str]]) -> str:
+def diagnose_functionals(uses: Sequence[tuple[str, str]]) -> str:
     """Tell the ways to add without ``skip_add_relu`` apart; ``uses`` are (name, operation)."""
     if not uses:
         return "The tensors are added with + or torch.add, which no observer sees."

@@ -168,6 +168,13 @@ def int8_layer(source: Source, layer: ConvLayer, front: str) -> Tensor:
     return tried.convolved(tried.integers, weight, bias, "relu" in parts, weight_scale(weight))
 
 
+def added(name: str, channels: int, seed: int) -> Tensor:
+    """Return the sum of what an INT8 addition is tried with, as real numbers."""
+    values = (experiments.layer_input(seed, f"{name}.{n}", channels) for n in "ab")
+    a, b = (experiments.integers(value).dequantize() for value in values)
+    return a + b
+
+
 def fold(
     weight: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, var: Tensor, eps: float = 1e-5
 ) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,7 +21,10 @@ from pydantic import (
 from pydantic_core.core_schema import FieldSerializationInfo
 from torch import Tensor
 
+from lab3 import STUDENT_FILES
+
 MEGABYTE = 1 << 20
+FILES = tuple(f"lab3/{name}" for name in STUDENT_FILES)
 
 
 def as_float(value: Any) -> float:
@@ -45,6 +49,13 @@ def as_tensor(value: Any, info: ValidationInfo) -> Tensor:
     return tensor
 
 
+def as_student_file(value: str) -> str:
+    """Return the path of a file that students write, or none; raise ValueError for others."""
+    if value and value not in FILES:
+        raise ValueError("it is no file of a student")
+    return value
+
+
 def as_position(tensor: Tensor, info: FieldSerializationInfo) -> int:
     """Put a tensor behind the others of the answer, the context, and return its position."""
     tensors: list[Tensor] = info.context  # type: ignore[assignment]
@@ -59,6 +70,7 @@ Whole = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Number = Annotated[float, BeforeValidator(as_float), PlainSerializer(float.hex)]
 Values = Annotated[Tensor, PlainValidator(as_tensor), PlainSerializer(as_position)]
 Dtype = Literal["quint8", "qint8"]
+StudentFile = Annotated[str, AfterValidator(as_student_file)]
 
 
 class Answer(BaseModel):
@@ -68,15 +80,17 @@ class Answer(BaseModel):
 class RaisedError(Answer):
     """What student code raised: where, at which stage of an experiment, through which functions."""
 
-    type: Text
+    type: Name
     message: Text
     stage: Name
-    file: Name
+    file: StudentFile
     line: Line
     function: Name
     is_stub: bool
     through: Annotated[list[Name], Field(max_length=16)]
-    own: Annotated[list[tuple[Name, Line, Name]], Field(max_length=16)] = []  # outermost first
+    own: Annotated[
+        list[tuple[StudentFile, Line, Name]], Field(max_length=16)
+    ] = []  # outermost first
 
     def __str__(self) -> str:
         """Return type and first sentence: PyTorch's errors go on with lists of its backends."""
@@ -103,7 +117,7 @@ class Question(Generic[A]):
 class FunctionPlaces(Answer):
     """File and line of each function of the student, by its qualified name."""
 
-    places: dict[Name, tuple[Name, Line]]
+    places: dict[Name, tuple[StudentFile, Line]]
 
 
 @dataclass(frozen=True)
@@ -143,7 +157,10 @@ class Ranges(Question[RangeScales]):
     observed: tuple[tuple[Number, Number, Dtype], ...]
 
 
-FunctionalUses = Annotated[list[tuple[Name, Name]], Field(max_length=100)]
+ModuleName = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_.]*$")]
+FunctionalUses = Annotated[
+    list[tuple[ModuleName, Literal["add", "add_relu"]]], Field(max_length=100)
+]
 # Scale and zero point of a module's output, by the name of the module.
 Grids = tuple[tuple[Name, Number, int], ...]
 
@@ -244,7 +261,7 @@ class Int8Run(Answer):
 class Int8NetworkRun(Int8Run):
     """How often forward calls quant and dequant, where they stand, and what comes in INT8."""
 
-    stubs: tuple[int, int, Name, Name]
+    stubs: tuple[int, int, Literal["never", "later", "first"], Literal["never", "earlier", "last"]]
 
 
 @dataclass(frozen=True)
