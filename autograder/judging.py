@@ -4,7 +4,7 @@ import importlib
 import inspect
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib.metadata import version
@@ -154,7 +154,7 @@ def with_held_up(results: list[CheckResult]) -> tuple[CheckResult, ...]:
     """Return the results, each public one with the names of the checks that wait for it."""
     waiting: dict[str, dict[str, None]] = {}
     for result in results:
-        if result.waits_for and not result.observations and result.visibility == "public":
+        if result.waits_for and result.is_waiting and result.visibility == "public":
             waiting.setdefault(result.waits_for, {})[result.check] = None
     return tuple(
         result.model_copy(update={"held_up": tuple(waiting.get(result.check, ()))})
@@ -188,7 +188,7 @@ class Session:
         runs = Runs(submission.runs, document.thresholds, submission.files)
         draw = draw_of(document.key, submission.sha256)
         self.measured = Measurements(runs, reader, document, counting, draw)
-        self._causes: dict[tuple[str, Place | None], str] = {}
+        self._causes: dict[tuple[object, ...], CheckResult] = {}
         self._failure = "the check was not run"
         self._entries: list[Entry] = []
         self._places: dict[str, tuple[str, int]] | None = None
@@ -271,7 +271,7 @@ class Session:
             self._note(
                 entry,
                 outcome=first.outcome,
-                waits_for=first.check,
+                waits_for=first.waits_for or first.check,
                 said=first.said,
                 place=first.place,
             )
@@ -286,18 +286,19 @@ class Session:
         except Exception as error:
             verdict = verdict_on(error)
         first = self._unmet(follows)
-        if first and verdict["outcome"] == "passed" and (unwritten := self._unwritten(follows)):
+        if verdict["outcome"] == "passed" and (unwritten := self._unwritten(follows)):
             verdict = {"outcome": "not_implemented", "said": unwritten.said}
             verdict["place"], first = unwritten.place, unwritten
-        if first and verdict["outcome"] not in ("passed", "grader_error"):
-            verdict["waits_for"] = first.check
-        if verdict["outcome"] in ("crashed", "not_implemented") and not evidence.observations:
-            told = self._causes.setdefault((verdict["said"], verdict["place"]), entry.check)
-            if told != entry.check:  # one cause is told once
-                verdict["waits_for"] = told
+        cause = cause_of(entry.check, verdict, evidence)
+        first = first or self._causes.get(cause)
+        if first and first.check != entry.check and not is_fine(verdict):
+            verdict["waits_for"] = first.waits_for or first.check
+            verdict["place"] = verdict.get("place") or first.place
         verdict["observations"] = tuple(evidence.observations)
         verdict["seconds"] = round(time.monotonic() - began, 4)
         self._note(entry, **verdict)
+        if cause and entry.visibility == "public":
+            self._causes.setdefault(cause, self.results[-1])
         return None
 
     def _unmet(self, checks: tuple[str, ...]) -> CheckResult | None:
@@ -377,6 +378,23 @@ def verdict_on(error: Exception) -> dict[str, Any]:
             return {"outcome": "grader_error", "said": str(error)}
         case _:
             return {"outcome": "grader_error", "said": f"{type(error).__name__}: {error}"}
+
+
+def is_fine(verdict: Mapping[str, Any]) -> bool:
+    """Tell whether there is nothing that a student has to mend."""
+    return verdict["outcome"] in ("passed", "grader_error")
+
+
+def cause_of(check: str, verdict: Mapping[str, Any], evidence: Evidence) -> tuple[object, ...]:
+    """Return what is the same for verdicts of one cause, which is told once; empty if unknown."""
+    if is_fine(verdict):
+        return ()
+    if place := verdict.get("place"):  # what one line raises may be told with other sizes
+        return (place,)
+    if verdict["outcome"] in ("crashed", "not_implemented") and evidence.holds:
+        return (verdict["said"],)
+    diagnosis = verdict.get("diagnosis")
+    return (about(check)[0], diagnosis) if diagnosis else ()
 
 
 def visibility(entry: Entry) -> str:

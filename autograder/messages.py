@@ -100,17 +100,19 @@ def _aligned(*values: str) -> list[str]:
 
 
 def sentences(result: CheckResult) -> list[str]:
-    """Return what went wrong, why, and what has to happen, a paragraph each."""
+    """Return what went wrong, why, and what has to happen, a paragraph each.
+
+    What waits for another claim is not explained: the cause is told there, once.
+    """
     those = "this point" if result.points == 1 else f"these {result.points:g} points"
     verb = "s" if result.points == 1 else ""
-    is_told_there = result.waits_for is not None and not result.observations
     reasons = ("\n".join(clip(result.said, LINES)), harmless(result.diagnosis))
-    texts = [text for text in reasons if text and not is_told_there]
+    texts = [text for text in reasons if text and result.waits_for is None]
     if result.is_claim_only:
         texts.append("Only the run's log says so: no checkpoint was handed in that proves it.")
     if result.waits_for is not None:
         first = one_line(result.waits_for)
-        not_yet = "" if result.observations else "Not judged yet: "
+        not_yet = "Not judged yet: " if result.is_waiting else ""
         texts.append(f"{not_yet}{first} has to hold first; {those} wait{verb} for it.")
     if result.held_up:
         names = ", ".join(map(one_line, result.held_up))

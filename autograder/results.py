@@ -73,6 +73,11 @@ class CheckResult(Data):
     def earned(self) -> float:
         return round(self.points * self.share, 2)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for another claim, and nothing that was seen speaks against it."""
+        return self.waits_for is not None and all(seen.holds for seen in self.observations)
+
 
 class Resources(Data):
     """What the kernel says that a submission's processes used; the most that one had, or a sum."""

@@ -53,7 +53,7 @@ def test_everything_that_a_result_can_hold_has_its_place() -> None:
             "directly",
             observations=[seen(f"f({i})", "0.25 (2**-2)", "no") for i in range(18)],
             said="12 of 53 are not.",
-            waits_for="observer.lower_clamp",
+            held_up=("observer.lower_clamp", "ptq.converts"),
             is_claim_only=True,
             output="\n".join(f"line {i}" for i in range(12)) + "\n",
         )
@@ -75,7 +75,7 @@ FAILED  Every convolution is fused with the BatchNorm, and the  0 of 0.5 points
 
   Only the run's log says so: no checkpoint was handed in that proves it.
 
-  observer.lower_clamp has to hold first; these 0.5 points wait for it.
+  What waits for this: observer.lower_clamp, ptq.converts.
 
   your code printed
 {output}
@@ -110,6 +110,16 @@ def test_a_claim_that_holds_takes_one_line() -> None:
     assert describe(kept).count("\n") == 0
 
 
+def test_what_waits_is_explained_where_the_cause_is_told() -> None:
+    shown = describe(whole(waits_for="observer.lower_clamp"))
+    assert "f(1)" in shown
+    assert "  observer.lower_clamp has to hold first; these 4 points wait for it." in shown
+    assert "It is not." not in shown
+    assert "quarters" not in shown
+    waiting = describe(whole(waits_for="observer.lower_clamp", observations=[seen(holds=True)]))
+    assert "  Not judged yet: observer.lower_clamp has to hold first" in waiting
+
+
 def test_one_point_is_not_many() -> None:
     shown = describe(result(points=1, waits_for="observer.lower_clamp"))
     assert "0 of 1 point\n" in shown
@@ -131,7 +141,7 @@ def test_hidden_checks_tell_what_the_policy_allows() -> None:
         "CRASHED  The result is a whole power of two (hidden inputs)        0 of 1 point\n\n"
         "  Not judged yet: observer.lower_clamp has to hold first; this point waits for\n  it."
     )
-    everything = describe(hidden, "everything")
+    everything = describe(hidden.model_copy(update={"waits_for": None}), "everything")
     for word in ("It is not.", "quarters", "f(1)", "lab3/observer.py:24", "here"):
         assert word in everything
     assert "lab3 check" not in everything  # students can't ask it

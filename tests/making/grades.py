@@ -75,7 +75,7 @@ def whole(**fields: Any) -> CheckResult:
 
 
 def result_of(draw: Callable[[], str], **fields: Any) -> CheckResult:
-    """A result all of whose strings are drawn."""
+    """A result all of whose strings are drawn, and that waits for nothing unless told so."""
     return result(
         check=f"{draw()}.{draw()}",
         claim=draw(),
@@ -83,7 +83,6 @@ def result_of(draw: Callable[[], str], **fields: Any) -> CheckResult:
         diagnosis=draw(),
         observations=[seen(draw(), draw(), draw())],
         place=Place(file=draw(), line=3, function=draw()),
-        waits_for=draw(),
         output=draw(),
         **fields,
     )
@@ -94,6 +93,7 @@ def results(draw: st.DrawFn) -> CheckResult:
     """A result with arbitrary text in every string."""
     return result_of(
         lambda: draw(texts),
+        waits_for=draw(st.none() | texts),
         outcome=draw(st.sampled_from(get_args(Outcome))),
         visibility=draw(st.sampled_from(["public", "hidden"])),
         points=draw(st.sampled_from([0.5, 1, 2.25, 4])),

@@ -199,12 +199,12 @@ def test_nothing_leaks_that_the_policy_withholds(disclosure: Disclosure) -> None
         diagnosis="LEAKdiagnosis",
         observations=[seen("LEAKquestion", "LEAKexpected", "LEAKgot")],
         place=Place(file="LEAKfile", line=98765, function="LEAKfunction"),
-        waits_for="observer.LEAKfirst",
         is_claim_only=True,
         output="LEAKoutput",
         seconds=43.21,
     )
-    whole = grade(result(), secret, result("ptq.converts"), seed="LEAKseed")
+    waiting = secret.model_copy(update={"waits_for": "observer.LEAKfirst"})
+    whole = grade(result(), secret, waiting, result("ptq.converts"), seed="LEAKseed")
     named = {"LEAKname", "LEAKclaim", "LEAKfirst"}
     leaks = "said diagnosis question expected got file function output"
     told = named | {f"LEAK{leak}" for leak in leaks.split()} | {"98765"}
@@ -239,7 +239,11 @@ def grades(draw: st.DrawFn) -> Grade:
 
 
 HOSTILE = grade(
-    *(result_of(lambda: "".join(NASTY), outcome=outcome) for outcome in get_args(Outcome)),
+    *(
+        result_of(lambda: "".join(NASTY), outcome=outcome, waits_for=first)
+        for outcome in get_args(Outcome)
+        for first in (None, "".join(NASTY))
+    ),
     submission="".join(NASTY),
     problems=NASTY,
 )
