@@ -81,7 +81,7 @@ def place_of(error: RaisedError) -> Place | None:
 def caller_of(error: RaisedError, function: str) -> Place | None:
     """Return the line that called what raised, in the outermost function of a name."""
     for file, line, name in error.own:
-        if name == function:
+        if name.rpartition(".")[2] == function:
             return Place(file=file, line=line, function=name)
     return place_of(error)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from autograder.inside import experiments
 from autograder.inside.questions import Converted, Int8Run, Qparams, RaisedError, Weights
-from autograder.inside.telling import describe_error, stage, tensor_from
+from autograder.inside.telling import describe_error, stage, submodule, tensor_from
 from autograder.inside.watching import StubCalls
 from lab3 import eager
 
@@ -90,14 +90,14 @@ def integers_of(module: Any, layers: Sequence[int], seed: int) -> dict[str, Tens
     """Return the integers that the input quantizer and each INT8 layer compute alone."""
     tried: dict[str, Tensor] = {}
     for layer in experiments.conv_layers(layers):
-        convolution = module.get_submodule(layer.conv)
+        convolution = submodule(module, layer.conv)
         if not isinstance(convolution, eager.QuantizedConv2d):
             continue
         values = experiments.layer_input(seed, layer.conv, convolution.in_channels)
         tried[layer.conv] = convolution(experiments.integers(values)).int_repr()
         if layer.conv.endswith("conv3"):
             name = layer.conv.replace("conv3", "skip_add_relu")
-            functional = module.get_submodule(name)
+            functional = submodule(module, name)
             if isinstance(functional, eager.QuantizedFunctional):
                 channels = convolution.out_channels
                 pair = (experiments.layer_input(seed, f"{name}.{n}", channels) for n in "ab")

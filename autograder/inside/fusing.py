@@ -17,7 +17,7 @@ from autograder.inside.building import (
 )
 from autograder.inside.conversion import Packing, integers_of
 from autograder.inside.experiments import ConvLayer
-from autograder.inside.telling import stage
+from autograder.inside.telling import stage, submodule
 from lab3 import eager
 
 
@@ -59,7 +59,7 @@ def fuse(module: Any, is_qat: bool) -> None:
 
 def weight_shapes(module: Any, layers: Sequence[ConvLayer]) -> dict[ConvLayer, torch.Size]:
     """Return the shape of each convolution's weight, (out, in, H, W)."""
-    return {layer: module.get_submodule(layer.conv).weight.shape for layer in layers}
+    return {layer: submodule(module, layer.conv).weight.shape for layer in layers}
 
 
 def stem_fusion(question: questions.StemFusion) -> questions.FusedStem:
@@ -141,13 +141,13 @@ def try_fused_layers(module: Any, shapes: Shapes, seed: int) -> Tried:
     tried: Tried = {}
     with put_back(module):
         for layer, (out_channels, in_channels, *_) in shapes.items():
-            convolution = module.get_submodule(layer.conv)
+            convolution = submodule(module, layer.conv)
             front = convolution(experiments.layer_input(seed, layer.conv, in_channels))
             learned = batchnorm_gradients(convolution, front, seed)
             with torch.no_grad():
                 rest = experiments.layer_input(seed, layer.bn, out_channels)
                 for name in filter(None, (layer.bn, layer.relu)):
-                    rest = module.get_submodule(name)(rest.clone())
+                    rest = submodule(module, name)(rest.clone())
             tried[layer.conv] = questions.FusedLayer(front=front.detach(), rest=rest, **learned)
     return tried
 

@@ -20,7 +20,14 @@ from autograder.inside.building import bottleneck, build, network_images, plain
 from autograder.inside.conversion import convert, run_int8, stub_places
 from autograder.inside.fusing import block_fusion, fuse, fusion, outputs, stem_fusion
 from autograder.inside.saved import checkpoint
-from autograder.inside.telling import ReturnedError, describe_error, stage, tensor_from
+from autograder.inside.telling import (
+    ReturnedError,
+    describe_error,
+    number_from,
+    stage,
+    submodule,
+    tensor_from,
+)
 from autograder.inside.watching import FunctionalCalls
 from lab3 import eager
 
@@ -67,7 +74,7 @@ def scales(question: questions.Scales) -> questions.ScaleResults:
             observer = fresh if index % 2 else shared
             limits = {} if limit is None else {"max_shift_amount": limit}
             try:
-                value = float(observer.scale_approximate(scale, **limits))
+                value = number_from(observer.scale_approximate, scale, **limits)
                 results.append(questions.ScaleResult(value=value))
             except Exception as error:
                 results.append(questions.ScaleResult(error=describe_error(error)))
@@ -247,7 +254,7 @@ def qat(question: questions.Qat) -> questions.Trained:
     with stage("QAT layers"):
         module.apply(eager.disable_observer).eval()
         convolutions = {
-            layer.conv: try_trained(module.get_submodule(layer.conv), layer.conv, seed)
+            layer.conv: try_trained(submodule(module, layer.conv), layer.conv, seed)
             for layer in experiments.conv_layers(layers)
         }
     with own_qparams():
@@ -259,7 +266,7 @@ def train(module: Any, inputs: Tensor, labels: Tensor, steps: int) -> list[float
     """Take steps of plain gradient descent, and return their losses."""
     losses = []
     for _ in range(steps):
-        loss = F.cross_entropy(tensor_from(module, inputs), labels)
+        loss = loss_of(module, inputs, labels)
         module.zero_grad()
         loss.backward()
         with torch.no_grad():  # torch.optim would import a compiler that takes seconds to load
@@ -268,6 +275,18 @@ def train(module: Any, inputs: Tensor, labels: Tensor, steps: int) -> list[float
                     parameter -= 0.05 * parameter.grad
         losses.append(loss.item())
     return losses
+
+
+def loss_of(module: Any, inputs: Tensor, labels: Tensor) -> Tensor:
+    """Return the loss of a network's logits; raise ReturnedError for what has none."""
+    logits = tensor_from(module, inputs)
+    try:
+        loss = F.cross_entropy(logits, labels)
+    except (IndexError, RuntimeError, ValueError):
+        raise ReturnedError(module.forward, logits, f"logits of {len(labels)} images") from None
+    if not loss.requires_grad:
+        raise ReturnedError(module.forward, logits, "one that gradients flow through")
+    return loss
 
 
 @torch.no_grad()

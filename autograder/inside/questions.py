@@ -4,6 +4,7 @@ Both ends of the wire read this. A question is one whole experiment; its answer 
 tensors. Numbers cross as hexadecimal text: exact, and JSON has neither nan nor inf.
 """
 
+import re
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
@@ -25,6 +26,7 @@ from lab3 import STUDENT_FILES
 
 MEGABYTE = 1 << 20
 FILES = tuple(f"lab3/{name}" for name in STUDENT_FILES)
+CLASS = re.compile(r"<class '(?:\w+\.)*(\w+)'>")
 
 
 def as_float(value: Any) -> float:
@@ -93,8 +95,11 @@ class RaisedError(Answer):
     ] = []  # outermost first
 
     def __str__(self) -> str:
-        """Return type and first sentence: PyTorch's errors go on with lists of its backends."""
-        lines = self.message.strip().splitlines()
+        """Return type and first sentence: PyTorch's errors go on with lists of its backends.
+
+        A class is told by its name alone.
+        """
+        lines = CLASS.sub(r"\1", self.message.strip()).splitlines()
         return f"{self.type}: {lines[0].split('. ')[0][:300]}" if lines else self.type
 
 

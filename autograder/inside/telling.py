@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from autograder.inside.questions import FILES, RaisedError
@@ -29,16 +30,75 @@ def begin() -> None:
     _stage = "import"
 
 
-class ReturnedError(TypeError):
-    """A student's function returned something else than what it should."""
+class FoundError(Exception):
+    """What a probe found wrong: it is told in words of ours, at a function of the student's."""
 
-    def __init__(self, function: Any, returned: Any, expected: str) -> None:
-        what = "None" if returned is None else f"a {type(returned).__name__}"
+    kind = "Error"  # what it is told as
+
+    def __init__(self, function: Any, message: str) -> None:
         code = getattr(function, "__code__", None)
-        self.name = str(getattr(function, "__name__", "the function"))
+        self.function = name_of(function)
         self.file = str(getattr(code, "co_filename", ""))
         self.line = int(getattr(code, "co_firstlineno", 0))
-        super().__init__(f"{self.name} returned {what} instead of {expected}")
+        super().__init__(message)
+
+
+class ReturnedError(FoundError, TypeError):
+    """A student's function returned something else than what it should."""
+
+    kind = "TypeError"
+
+    def __init__(self, function: Any, returned: Any, expected: str) -> None:
+        what = described(returned)
+        super().__init__(function, f"{name_of(function)} returned {what} instead of {expected}")
+
+
+class MissingModuleError(FoundError, AttributeError):
+    """A module that was given is not there any more."""
+
+    kind = "AttributeError"
+
+    def __init__(self, module: nn.Module, name: str) -> None:
+        text = "what __init__ makes was given, and keeps its names"
+        super().__init__(
+            type(module).__init__, f"{type(module).__name__} has no module {name}: {text}"
+        )
+
+
+def name_of(function: Any) -> str:
+    return str(getattr(function, "__qualname__", "the function"))
+
+
+def described(value: Any) -> str:
+    """Return what a value is: a tensor with its shape, and with its type if it's an odd one."""
+    if value is None:
+        return "None"
+    if isinstance(value, Tensor):
+        kind = "" if value.dtype == torch.float32 else f" and type {value.dtype}"
+        return f"a tensor of shape {tuple(value.shape)}{kind}"
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def number_from(function: Any, *arguments: Any, **more: Any) -> float:
+    """Call a student's function and return its number; raise ReturnedError for anything else."""
+    returned = function(*arguments, **more)
+    try:
+        return float(returned)
+    except OverflowError:
+        raise ReturnedError(function, returned, "a number in the range of floats") from None
+    except (TypeError, ValueError, RuntimeError):
+        raise ReturnedError(function, returned, "a number") from None
+
+
+def submodule(module: Any, name: str) -> Any:
+    """Return a module by its name; raise MissingModuleError when it is not there."""
+    for part in name.split("."):
+        inner = getattr(module, part, None)
+        if not isinstance(inner, nn.Module):
+            raise MissingModuleError(module, part)
+        module = inner
+    return module
 
 
 def tensor_from(function: Any, *arguments: Any, **more: Any) -> Tensor:
@@ -63,21 +123,21 @@ def raises(error: BaseException) -> bool:
 def describe_error(error: BaseException) -> RaisedError:
     """Return what was raised, where in the student's files, and through which functions."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename in FILES]
+    own = own_frames(error)
     file, line, function = "", 0, ""
     if isinstance(error, SyntaxError) and error.filename in FILES:
         file, line = error.filename, error.lineno or 1
-    elif isinstance(error, ReturnedError):
+    elif isinstance(error, FoundError):
         if error.file in FILES:
-            file, line, function = error.file, error.line, error.name
+            file, line, function = error.file, error.line, error.function
     elif own:
-        file, line, function = own[-1].filename, own[-1].lineno or 1, own[-1].name
+        file, line, function = own[-1]
     try:
         message = str(error)
     except BaseException:
         message = "(its message can't be shown)"
     return RaisedError(
-        type="TypeError" if isinstance(error, ReturnedError) else type(error).__name__[:100],
+        type=error.kind if isinstance(error, FoundError) else type(error).__name__[:100],
         message=message[:TEXT_LENGTH],
         stage=_stage,
         file=file,
@@ -85,5 +145,14 @@ def describe_error(error: BaseException) -> RaisedError:
         function=function[:100],
         is_stub=type(error) is NotImplementedError and bool(own) and raises(error),
         through=[frame.name[:100] for frame in frames[-8:]],
-        own=[(frame.filename, frame.lineno or 1, frame.name[:100]) for frame in own[:16]],
+        own=own[:16],
     )
+
+
+def own_frames(error: BaseException) -> list[tuple[str, int, str]]:
+    """Return the student's part of a traceback, outermost first: file, line and function."""
+    return [
+        (frame.f_code.co_filename, line or 1, frame.f_code.co_qualname[:100])
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_filename in FILES
+    ]
