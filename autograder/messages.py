@@ -18,6 +18,7 @@ WORDS: dict[Outcome, str] = {
     "grader_error": "GRADER ERROR",
 }
 OBSERVATIONS = 6
+FEW = 2  # of what waits for another claim, and is told there
 LINES = 10
 ANONYMOUS = "hidden"  # the name of a check whose name is not told
 
@@ -85,7 +86,7 @@ def title(result: CheckResult) -> str:
     return one_line(result.claim) + " (hidden inputs)" * is_marked
 
 
-def evidence(result: CheckResult, count: int = OBSERVATIONS) -> tuple[list[tuple[str, ...]], int]:
+def evidence(result: CheckResult, count: int) -> tuple[list[tuple[str, ...]], int]:
     """Return question, expected and got of what doesn't hold, and how many more there are."""
     broken = [o for o in result.observations if not o.holds]
     rows = [(one_line(o.question), *_aligned(o.expected, o.got)) for o in broken[:count]]
@@ -141,7 +142,7 @@ def again(result: CheckResult) -> str:
 def describe(result: CheckResult, disclosure: Disclosure = "everything") -> str:
     """Return the whole message on a result: headline, evidence, reasons, place and command."""
     result = withheld(result, disclosure)
-    rows, more = evidence(result)
+    rows, more = evidence(result, OBSERVATIONS if result.waits_for is None else FEW)
     table = [
         f"  {question}\n      expected   {expected}\n      got        {got}"
         for question, expected, got in rows

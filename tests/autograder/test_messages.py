@@ -111,8 +111,10 @@ def test_a_claim_that_holds_takes_one_line() -> None:
 
 
 def test_what_waits_is_explained_where_the_cause_is_told() -> None:
-    shown = describe(whole(waits_for="observer.lower_clamp"))
+    seen_often = [seen(f"f({i})") for i in range(5)]
+    shown = describe(whole(waits_for="observer.lower_clamp", observations=seen_often))
     assert "f(1)" in shown
+    assert "... and 3 more" in shown
     assert "  observer.lower_clamp has to hold first; these 4 points wait for it." in shown
     assert "It is not." not in shown
     assert "quarters" not in shown

@@ -2,7 +2,6 @@
 
 import signal
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -11,13 +10,12 @@ import torch
 from autograder.host.sandbox import Sandbox
 from autograder.results import Grade
 from tests.conftest import ROOT, SOLVED
-from tests.making import grading
 from tests.making.grading import grade_code
+from tests.mutants import texts
 from tests.mutants.edits import submission
 from tests.mutants.right import FULL_SIZE, QUICK_RIGHT, RIGHT
 from tests.mutants.wrong import CHECKS, QUICK_WRONG, WRONG, names
 
-PROBE_S = 1.5  # for code that never ends
 LONGEST_S = 120  # for one grading; its own limits should end it much earlier
 
 
@@ -33,16 +31,6 @@ def nothing_hangs() -> Iterator[None]:
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
-
-
-def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Grade with less patience."""
-    document = grading.RUBRIC.document
-    limits = document.limits.model_copy(update={"probe_s": PROBE_S})
-    impatient = type(grading.RUBRIC)(
-        Path("rubric.toml"), document.model_copy(update={"limits": limits}), "0" * 64
-    )
-    monkeypatch.setattr(grading, "RUBRIC", impatient)
 
 
 def outcomes(grade: Grade) -> dict[str, str]:
@@ -61,19 +49,20 @@ def paced(names: Iterable[str], quick: set[str]) -> list[object]:
 
 
 @pytest.mark.parametrize("name", paced(WRONG, QUICK_WRONG))
-def test_a_fault_fails_exactly_its_checks(
-    sandbox: Sandbox, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wrong = WRONG[name]
-    if wrong.hangs:
-        shortened(monkeypatch)
-    grade = grade_code(sandbox, submission(wrong.changes))
+def test_a_fault_fails_exactly_its_checks(sandbox: Sandbox, name: str) -> None:
+    wrong, grade = WRONG[name], texts.grade_wrong(sandbox, name)
     assert outcomes(grade) == wrong.outcomes
     public = {result.check: result for result in grade.results if result.visibility == "public"}
     for check, piece in wrong.says.items():
         assert piece in public[check].diagnosis
     for check, first in wrong.waits.items():
         assert public[check].waits_for == first
+    changes = texts.changes(name, grade)
+    assert not changes, f"students read something else:\n{changes}\n{texts.again(name)}"
+
+
+def test_every_fault_has_its_text() -> None:
+    assert set(texts.kept()) == set(WRONG), texts.again()
 
 
 @pytest.mark.parametrize("name", paced(RIGHT, QUICK_RIGHT))
