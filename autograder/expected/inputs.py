@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 from functools import cache
 
+from autograder.expected.contract import LONGEST_SHIFT
 from autograder.results import Visibility
 
 SMALL = (2, 1, 1, 1)  # blocks of each stage: with and without shortcut
@@ -29,8 +30,15 @@ FRACTIONS = (
 NEAR_TIES = ((-7.49, -7.46), (-6.54, -6.51))
 Pairs = tuple[tuple[float, int | None], ...]  # scales, with max_shift_amount unless left out
 FAR_APART = (0.0047, 0.31, 3.1)
-LIMITS: Pairs = ((1e-6, 12), (1e-6, 10), (0.0006, 11), (0.01, 4), (0.05, 3))
-RANGES = ((-3.1, 1.3), (-0.4, 5.7), (0.0, 0.9), (-12.3, -2.2))
+LIMITS: Pairs = (
+    *((1e-6, 12), (1e-6, 10), (0.0006, 11), (0.01, 4), (0.05, 3)),
+    *((0.05, 0), (0.01, 1), (1e-8, 20)),
+)
+# Scales within half a step of a limit, or on it, each with one beyond that limit.
+EDGES = ((0.9, 3.1), (1.0, 3.1), (0.0043, 1e-6), (2.0**-8, 1e-6))
+TINY, HUGE = (1e-6, 0.0001, 0.0005, 1e-20), (1.7, 3.1, 300.0, 1e12)
+# The last two lie beside a tie: with 254 or 256 instead of 255 steps they have another S.
+RANGES = ((-3.1, 1.3), (-0.4, 5.7), (0.0, 0.9), (-12.3, -2.2), (-2.82, 1.0), (0.3, 2.81))
 ORDINARY = (0.3, 0.3625, 0.02, 0.7, 0.003, 0.006, 0.18, 0.2, 1e-6, 1.7, 3.1, 300.0)
 # A mistake has to explain all of these before it is named.
 PUBLIC_CALLS: Pairs = (*((scale, None) for scale in ORDINARY), *LIMITS)
@@ -64,13 +72,36 @@ class Inputs:
         return tuple((2.0 ** source.uniform(low, low + 0.9), None) for low in (-7, -4, 1.2))
 
     def limits(self) -> Pairs:
-        """Return scales beyond, and not beyond, the limit that each comes with."""
+        """Return scales beyond, and not beyond, the limit that each comes with.
+
+        The first comes with two limits: what is remembered of a scale alone is wrong.
+        """
         if not self.is_hidden:
             return LIMITS
         source = self.random("limit")
-        above, below = source.randint(12, 14), source.randint(2, 5)
-        scales = self.drawn("limits", ((-26, -25), (-11, -10), (-7.9, -7), (-21, -20)))
-        return tuple(zip(scales, (above, above, below, below), strict=True))
+        above, below, far = source.randint(12, 14), source.randint(2, 5), source.randint(17, 22)
+        bounds = ((-26, -25), (-11, -10), (-7.9, -7), (-21, -20), (-19, -16), (-40, -30))
+        scales = self.drawn("limits", bounds)
+        limits = (above, above, below, below, source.randint(0, 1), far)
+        return (*zip(scales, limits, strict=True), (scales[0], below), (scales[2], 0))
+
+    def edges(self) -> tuple[tuple[float, float], ...]:
+        """Return scales next to a limit, each with one beyond it."""
+        if not self.is_hidden:
+            return EDGES
+        beside = ((-0.45, -0.05), (0.6, 12), (-7.95, -7.6), (-30, -9))
+        low, above, deep, below = self.drawn("edges", beside)
+        return (low, above), (1.0, above), (deep, below), (2.0**-LONGEST_SHIFT, below)
+
+    def tiny(self) -> list[float]:
+        """Return scales that need a longer shift than there is."""
+        bounds = ((-14, -9), (-30, -14), (-60, -30), (-120, -60))
+        return self.drawn("lower", bounds) if self.is_hidden else list(TINY)
+
+    def huge(self) -> list[float]:
+        """Return scales above 1."""
+        bounds = ((0.6, 4), (4, 12), (12, 40), (40, 90))
+        return self.drawn("upper", bounds) if self.is_hidden else list(HUGE)
 
     def ranges(self) -> tuple[tuple[float, float], ...]:
         """Return the least and the greatest value that an observer has seen."""
@@ -84,7 +115,7 @@ class Inputs:
 
         One scale lies in each interval between the points where floor, ceil, the nearest power by
         difference (a tie at 1.5, whose logarithm is 0.585) and quarters of exponents decide
-        otherwise than the nearest exponent does. No limit is reached.
+        otherwise than the nearest exponent does; the last is a power of two. No limit is reached.
         """
         if not self.is_hidden:
             return public
@@ -92,7 +123,8 @@ class Inputs:
         drawn = [
             2.0 ** (source.randint(-7, -2) + source.uniform(low, high)) for low, high in FRACTIONS
         ]
-        return [*drawn, *(2.0 ** source.uniform(low, high) for low, high in NEAR_TIES)]
+        drawn += [2.0 ** source.uniform(low, high) for low, high in NEAR_TIES]
+        return [*drawn, 2.0 ** -source.randint(2, 7)]
 
     def scales(self, name: str, public: list[float], low: float, high: float) -> list[float]:
         """Return the published scales, or as many hidden ones whose exponents lie between."""
