@@ -46,8 +46,16 @@ def foreign_imports(source: bytes) -> list[tuple[str, int]]:
 
 
 def imported(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Yield every module that is imported anywhere in a file, with the line."""
-    for node in ast.walk(tree):
+    """Yield every module that is imported anywhere in a file, with the line.
+
+    What only type checkers see is imported nowhere.
+    """
+    nodes: list[ast.AST] = [tree]
+    for node in nodes:  # grows while it is read
+        if isinstance(node, ast.If) and is_type_checking(node.test):
+            nodes += node.orelse
+            continue
+        nodes += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, node.lineno
@@ -58,6 +66,12 @@ def imported(tree: ast.Module) -> Iterator[tuple[str, int]]:
                     yield f"lab3.{alias.name}", node.lineno
             else:
                 yield module, node.lineno
+
+
+def is_type_checking(test: ast.expr) -> bool:
+    """Tell whether a condition is ``TYPE_CHECKING``, which is false whenever a file runs."""
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
+    return name == "TYPE_CHECKING"
 
 
 def is_allowed(name: str) -> bool:

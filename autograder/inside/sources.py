@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from types import CodeType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 # Test suites, programs with windows, and what other packages bring along to build themselves.
 LEFT_OUT = set(
@@ -24,6 +24,8 @@ LEFT_OUT = set(
 )
 # Compiled modules of the standard library that take over a terminal or a window, or test Python.
 NOT_LOADED = ("_test", "_xx", "xx", "_tkinter", "readline", "_curses", "nis", "ossaudiodev")
+# Modules of windows and terminals that editors import when a name looks like one of theirs.
+SCREENS = ("curses", "tkinter", "turtle")
 COMPILED_PARTS = ("numpy.ctypeslib", "numpy.fft", "numpy.linalg", "numpy.random")
 
 
@@ -65,6 +67,8 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
     def find_spec(self, fullname: str, _path: Any, _target: Any = None) -> ModuleSpec | None:
+        if fullname.partition(".")[0] in SCREENS:
+            return ModuleSpec(fullname, ScreenLoader(), is_package=True)
         source = self._sources.get(fullname)
         if source is None:
             return None
@@ -83,6 +87,21 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         exec(self.get_code(module.__name__), module.__dict__)
+
+
+class ScreenLoader(importlib.abc.Loader):
+    """Makes modules whose names are there, and of no use: there is no screen."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        def use(*_: Any, **__: Any) -> NoReturn:
+            raise RuntimeError(f"{module.__name__} has no screen in here")
+
+        def find(name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return use
+
+        module.__getattr__ = find  # type: ignore[method-assign]
 
 
 def load_compiled() -> None:
