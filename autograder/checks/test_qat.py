@@ -101,13 +101,17 @@ def alignment(a: Tensor, b: Tensor) -> float:
 
 
 def is_function_right(client: Client, inputs: Inputs) -> bool:
-    """Tell whether the network fused for QAT gives the reference's logits in train mode."""
+    """Tell whether the network fused for QAT gives the reference's logits, in both modes."""
     try:
-        got = client.ask(fusion(inputs, is_qat=True)).output
+        fused = client.ask(fusion(inputs, is_qat=True))
     except NoAnswerError:
         return False
-    network = copy.deepcopy(reference.filled(SMALL, CLASSES, WIDTH, inputs.seed)).train()
-    return same(got, network(input_of(inputs.seed, 2, 3, 32, 32)).detach(), TOLERANCE)
+    network = copy.deepcopy(reference.filled(SMALL, CLASSES, WIDTH, inputs.seed))
+    images = input_of(inputs.seed, 2, 3, 32, 32)
+    in_eval_mode, output = network(images).detach(), network.train()(images).detach()
+    return same(fused.in_eval_mode, in_eval_mode, TOLERANCE) and same(
+        fused.output, output, TOLERANCE
+    )
 
 
 def is_observer_right(client: Client) -> bool:

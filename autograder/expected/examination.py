@@ -111,8 +111,7 @@ def layers_of(question: BlockFusion | Fusion) -> list[ConvLayer]:
     """Return the convolutions of a fused module."""
     if isinstance(question, Fusion):
         return experiments.conv_layers(question.layers)
-    has_shortcut = question.stride != 1 or question.in_channels != 4 * question.channels
-    return experiments.block_layers(has_shortcut)
+    return experiments.block_layers(question.in_channels, question.channels, question.stride)
 
 
 def tried_layers(client: Client, question: BlockFusion | Fusion) -> dict[str, FusedLayer]:

@@ -60,8 +60,9 @@ def conv_layers(layers: Sequence[int]) -> list[ConvLayer]:
 STEM = (ConvLayer("conv1", "bn1", "relu"),)
 
 
-def block_layers(has_shortcut: bool) -> list[ConvLayer]:
+def block_layers(in_channels: int, channels: int, stride: int) -> list[ConvLayer]:
     """Return the convolutions of a block alone."""
+    has_shortcut = stride != 1 or in_channels != 4 * channels
     main = [ConvLayer(f"conv{n}", f"bn{n}", f"relu{n}" if n < 3 else "") for n in (1, 2, 3)]
     return [*main, ConvLayer("downsample.0", "downsample.1", "")] if has_shortcut else main
 
@@ -151,9 +152,12 @@ def fill(network: nn.Module, seed: int) -> None:
         if tensor.dim() > 1:
             block = normal(drawn, min(tensor.numel(), BLOCK_VALUES))
             block *= (2 / tensor[0].numel()) ** 0.5  # He et al., arXiv:1502.01852
-            flat, whole = tensor.view(-1), tensor.numel() // len(block)
+            is_flat, whole = tensor.is_contiguous(), tensor.numel() // len(block)
+            flat = tensor.view(-1) if is_flat else torch.empty(tensor.numel())
             flat[: whole * len(block)].view(whole, -1).copy_(block)
             flat[whole * len(block) :] = block[: tensor.numel() % len(block)]
+            if not is_flat:  # channels last
+                tensor.copy_(flat.view(tensor.shape))
             continue
         if name.endswith(("running_var", "weight")):
             values = 0.5 + uniform(drawn, *tensor.shape)

@@ -23,7 +23,8 @@ from lab3 import eager
 
 def block_fusion(question: questions.BlockFusion) -> questions.FusedBlock:
     module = bottleneck(question)
-    convolutions = experiments.block_layers(module.downsample is not None)
+    shape = question.in_channels, question.channels, question.stride
+    convolutions = experiments.block_layers(*shape)
     shapes = weight_shapes(module, convolutions)
     fuse(module, question.is_qat)
     with stage("fused layers"):
@@ -55,6 +56,19 @@ def fuse(module: Any, is_qat: bool) -> None:
             module.fuse_model(is_qat=True)
         else:
             module.fuse_model()
+    thaw(module)
+
+
+def thaw(module: nn.Module) -> None:
+    """Make ordinary tensors of those made in inference mode, which nothing can be learned of."""
+    for inner in module.modules():
+        for name, tensor in (*inner._parameters.items(), *inner._buffers.items()):
+            if tensor is None or not tensor.is_inference():
+                continue
+            if name in inner._parameters:
+                inner._parameters[name] = nn.Parameter(tensor.clone(), tensor.requires_grad)
+            else:
+                inner._buffers[name] = tensor.clone()
 
 
 def weight_shapes(module: Any, layers: Sequence[ConvLayer]) -> dict[ConvLayer, torch.Size]:
@@ -99,6 +113,7 @@ def fusion(question: questions.Fusion) -> questions.FusedNetwork:
     fuse(module, is_qat)
     with stage("fused layers"):
         tried = try_fused_layers(module, shapes, seed)
+    in_eval_mode = output_in_eval_mode(module, seed) if is_qat else None
     output: Tensor | None = None
     with contextlib.suppress(Exception), torch.no_grad(), put_back(module):
         output = module(network_images(seed)).float().clone()  # layers are judged without it, too
@@ -111,7 +126,20 @@ def fusion(question: questions.Fusion) -> questions.FusedNetwork:
             eager.convert(module, inplace=True)
         with stage("INT8 layers"), torch.inference_mode():
             integers = integers_of(module, layers, seed)
-    return questions.FusedNetwork(output=output, layers=tried, integers=integers)
+    return questions.FusedNetwork(
+        output=output, in_eval_mode=in_eval_mode, layers=tried, integers=integers
+    )
+
+
+def output_in_eval_mode(module: Any, seed: int) -> Tensor | None:
+    """Return a network's output in eval mode unless forward raises; its modes stay as they are."""
+    modes = [(inner, inner.training) for inner in module.modules()]
+    output: Tensor | None = None
+    with contextlib.suppress(Exception), torch.no_grad():
+        output = module.eval()(network_images(seed)).float().clone()
+    for inner, is_training in modes:
+        inner.training = is_training
+    return output
 
 
 Shapes = Mapping[ConvLayer, torch.Size]  # of the weights: (out, in, H, W)

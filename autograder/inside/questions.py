@@ -238,11 +238,13 @@ class NetworkGradients(Question[GradientRun]):
 class AdditionRun(Answer):
     """The sum in FP32, and the integers of the INT8 addition unless that raised.
 
-    ``functionals`` are those that were used, as (name, operation).
+    ``functionals`` are those that were used, as (name, operation), and ``int8_functionals`` those
+    of the INT8 addition.
     """
 
     output: Values
     functionals: FunctionalUses
+    int8_functionals: FunctionalUses = []
     integers: Values | None = None
     error: RaisedError | None = None
 
@@ -256,10 +258,14 @@ class Addition(Question[AdditionRun]):
 
 
 class Int8Run(Answer):
-    """What an INT8 module returned, as floats, or what it raised."""
+    """What an INT8 module returned, as floats, or what it raised.
+
+    ``crossings`` are how often floats became integers, and integers floats.
+    """
 
     output: Values | None = None
     returns_integers: bool = False
+    crossings: tuple[Whole, Whole] = (0, 0)
     error: RaisedError | None = None
 
 
@@ -359,9 +365,13 @@ class StemFusion(Question[FusedStem]):
 
 
 class FusedNetwork(Answer):
-    """A fused network: its output unless forward raised, and its layers tried alone."""
+    """A fused network: its output unless forward raised, and its layers tried alone.
+
+    ``in_eval_mode`` is the output that it has there, when it was fused for QAT.
+    """
 
     output: Values | None
+    in_eval_mode: Values | None = None
     layers: dict[Name, FusedLayer]
     integers: dict[Name, Values]  # of the INT8 layers
 

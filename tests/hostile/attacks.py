@@ -597,7 +597,8 @@ CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are look
         @forge(questions.BlockFusion)
         def block_fusion(question):
             block = probes.bottleneck(question)
-            layers = experiments.block_layers(block.downsample is not None)
+            shape = question.in_channels, question.channels, question.stride
+            layers = experiments.block_layers(*shape)
             return questions.FusedBlock(layers=fused(block, layers, question))
         @forge(questions.Fusion)
         def fusion(question):
