@@ -89,6 +89,8 @@ def check_logits(client: Client, evidence: Evidence, what: str, question: Int8Lo
     run = client.ask(question)
     expected = grids.network_logits(*shape, question.batch)
     place = compare_int8(evidence, what, expected, run, STEPS)
+    if run.returns_integers:
+        evidence.add(f"logits of {what}", "floats", "integers", holds=False)
     diagnosis = diagnose_int8_error(run.error) if run.error else ""
     text = "Both networks have the same weights, scales and kernels."
     evidence.judge(text, diagnosis, place=place)

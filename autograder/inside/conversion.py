@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from autograder.inside import experiments
 from autograder.inside.questions import Converted, Int8Run, Qparams, RaisedError, Weights
 from autograder.inside.telling import describe_error, stage, submodule, tensor_from
-from autograder.inside.watching import StubCalls
+from autograder.inside.watching import Crossings, StubCalls
 from lab3 import eager
 
 
@@ -20,12 +20,14 @@ def run_int8(module: Any, inputs: Tensor, grids: Sequence[tuple[str, float, int]
         eager.convert(module, inplace=True)
     try:
         with stage("INT8 forward"), torch.inference_mode():
-            output = tensor_from(module, inputs)
+            with Crossings() as crossed:
+                output = tensor_from(module, inputs)
             returns_integers = bool(output.is_quantized)
             values = (output.dequantize() if returns_integers else output).float()
     except Exception as error:
         return Int8Run(error=describe_error(error))
-    return Int8Run(output=values, returns_integers=returns_integers)
+    crossings = crossed.inwards, crossed.outwards
+    return Int8Run(output=values, returns_integers=returns_integers, crossings=crossings)
 
 
 def stub_places(module: Any, inputs: Tensor) -> tuple[int, int, str, str]:

@@ -8,6 +8,7 @@ and the rubric are never in this process.
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from autograder.inside.saved import checkpoint
 from autograder.inside.telling import (
     ReturnedError,
     describe_error,
+    floats_from,
     number_from,
     stage,
     submodule,
@@ -139,25 +141,36 @@ def outputs_of(
         mode = case.is_training
         inputs = experiments.input_of(seed, case.batch, channels, case.size, case.size)
         with stage("forward"), torch.no_grad():
-            outputs.append(tensor_from(module, inputs).clone())
+            outputs.append(floats_from(module, inputs).clone())
     return questions.CaseOutputs(outputs=outputs)
 
 
 def gradients(question: questions.Gradients) -> questions.GradientRun:
     inputs = experiments.input_of(question.seed, 2, question.in_channels, 8, 8)
-    return gradients_of(bottleneck(question), inputs, question.seed)
+    return gradients_of(partial(bottleneck, question), inputs, question.seed)
 
 
 def network_gradients(question: questions.NetworkGradients) -> questions.GradientRun:
-    return gradients_of(plain(question), network_images(question.seed), question.seed)
+    return gradients_of(partial(plain, question), network_images(question.seed), question.seed)
 
 
-def gradients_of(module: Any, inputs: Tensor, seed: int) -> questions.GradientRun:
-    """Return a module's output in float64, and the gradients of a weighted sum of it."""
-    module, inputs = module.double(), inputs.double().requires_grad_()
+def gradients_of(make: Callable[[], Any], inputs: Tensor, seed: int) -> questions.GradientRun:
+    """Return a module's output, and the gradients of a weighted sum of it.
+
+    They are float64's, unless its forward computes in float32 alone: that is allowed.
+    """
+    try:
+        return weighted_gradients(make().double(), inputs.double().requires_grad_(), seed)
+    except RuntimeError:
+        run = weighted_gradients(make(), inputs.clone().requires_grad_(), seed)
+    gradients = {name: gradient.double() for name, gradient in run.gradients.items()}
+    return questions.GradientRun(output=run.output.double(), gradients=gradients)
+
+
+def weighted_gradients(module: Any, inputs: Tensor, seed: int) -> questions.GradientRun:
     parameters = {**dict(module.named_parameters()), "input": inputs}
     with stage("forward"):
-        output = tensor_from(module, inputs)
+        output = floats_from(module, inputs)
     with stage("backward"):
         weighted = (output * experiments.images(seed + 2, *output.shape)).sum()
         if weighted.requires_grad:
@@ -190,13 +203,14 @@ def addition(question: questions.Addition) -> questions.AdditionRun:
         with stage("convert"):
             eager.convert(block, inplace=True)
         run = questions.AdditionRun(output=output, functionals=watched.seen)
+        watched = FunctionalCalls(block, eager.QuantizedFunctional)
         try:
-            with stage("add_relu in INT8"):
+            with stage("add_relu in INT8"), watched:
                 summed = tensor_from(block.add_relu, *map(experiments.integers, pair))
                 integers = summed.int_repr()
         except Exception as error:
             return run.model_copy(update={"error": describe_error(error)})
-    return run.model_copy(update={"integers": integers})
+    return run.model_copy(update={"integers": integers, "int8_functionals": watched.seen})
 
 
 def int8_block(question: questions.Int8Block) -> questions.Int8Run:

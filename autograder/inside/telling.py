@@ -2,6 +2,7 @@
 
 import dis
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,18 +10,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from autograder.inside.experiments import same_engine
 from autograder.inside.questions import FILES, RaisedError
 
 TEXT_LENGTH = 2000
+OTHER_NUMBERS = (torch.bfloat16, torch.float16, torch.complex64, torch.complex128)
 _stage = "import"
 
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Name a part of an experiment; what is raised in it is told with this name."""
+    """Name a part of an experiment; what is raised in it is told with this name.
+
+    It begins with the experiment's own engine and warnings, whatever student code has set.
+    """
     global _stage
     before, _stage = _stage, name
-    yield
+    warnings.simplefilter("ignore")  # PyTorch announces the end of eager quantization
+    with same_engine():
+        yield
     _stage = before  # not after an error, which is still to be told
 
 
@@ -105,9 +113,21 @@ def tensor_from(function: Any, *arguments: Any, **more: Any) -> Tensor:
     """Call a student's function and return its tensor; raise ReturnedError for anything else."""
     returned = function(*arguments, **more)
     if not isinstance(returned, Tensor):
-        called = function.forward if isinstance(function, nn.Module) else function
-        raise ReturnedError(called, returned, "a tensor")
+        raise ReturnedError(called_by(function), returned, "a tensor")
     return returned
+
+
+def floats_from(module: nn.Module, inputs: Tensor) -> Tensor:
+    """Return a module's output; raise ReturnedError for numbers that are no usual floats."""
+    output = tensor_from(module, inputs)
+    if output.dtype in OTHER_NUMBERS:
+        raise ReturnedError(module.forward, output, "a tensor of float32")
+    return output
+
+
+def called_by(function: Any) -> Any:
+    """Return the function that a student wrote of what is called."""
+    return function.forward if isinstance(function, nn.Module) else function
 
 
 def raises(error: BaseException) -> bool:

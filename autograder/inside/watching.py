@@ -5,34 +5,55 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from lab3 import eager
 from lab3.eager import FloatFunctional
 
 
 class FunctionalCalls:
-    """Watches which FloatFunctional a forward pass uses: the module's own, or others."""
+    """Watches which FloatFunctional, or its INT8 version, is used: the module's own, or others."""
 
-    def __init__(self, module: nn.Module) -> None:
-        self.own = {id(m): n for n, m in module.named_modules() if isinstance(m, FloatFunctional)}
+    def __init__(self, module: nn.Module, kind: type = FloatFunctional) -> None:
+        self.own = {id(m): n for n, m in module.named_modules() if isinstance(m, kind)}
+        self.kind = kind
         self.seen: list[tuple[str, str]] = []
-        self.originals = {name: getattr(FloatFunctional, name) for name in ("add", "add_relu")}
+        self.originals = {name: getattr(kind, name) for name in ("add", "add_relu")}
 
     def __enter__(self) -> None:
         for name, original in self.originals.items():
-            setattr(FloatFunctional, name, self.watch(name, original))
+            setattr(self.kind, name, self.watch(name, original))
 
     def __exit__(self, *exception: object) -> None:
         for name, original in self.originals.items():
-            setattr(FloatFunctional, name, original)
+            setattr(self.kind, name, original)
 
     def watch(self, name: str, original: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        def watched(functional: FloatFunctional, *tensors: Tensor) -> Tensor:
+        def watched(functional: Any, *tensors: Tensor, **named: Tensor) -> Tensor:
             if len(self.seen) < 100:
                 self.seen.append((self.own.get(id(functional), ""), name))
-            return original(functional, *tensors)
+            return original(functional, *tensors, **named)
 
         return watched
+
+
+class Crossings(TorchFunctionMode):
+    """Counts how often floats become integers in a forward pass, and integers floats."""
+
+    INWARDS = ("quantize_per_tensor", "quantize_per_tensor_dynamic", "quantize_per_channel")
+    OUTWARDS = ("dequantize", "int_repr")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inwards = self.outwards = 0
+
+    def __torch_function__(
+        self, function: Any, _types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        name = getattr(function, "__name__", "")
+        self.inwards += name in self.INWARDS
+        self.outwards += name in self.OUTWARDS
+        return function(*args, **(kwargs or {}))
 
 
 class StubCalls:

