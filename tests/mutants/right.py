@@ -25,6 +25,10 @@ from tests.mutants.edits import (
     recoded,
     text,
 )
+from tests.mutants.right_forward import FORWARD_IDIOMS, QUICK_FORWARD
+from tests.mutants.right_fuse import FUSE_IDIOMS, QUICK_FUSE
+from tests.mutants.right_scale import QUICK_SCALE, SCALE_IDIOMS
+from tests.mutants.right_settings import QUICK_SETTINGS, SETTINGS
 
 ROUND = "round(-math.log2(scale))"
 RESULT = "return 2.0 ** -max(0, min(shift, max_shift_amount))"
@@ -803,9 +807,10 @@ RIGHT: dict[str, tuple[Change, ...]] = {
     ),
 }
 
+RIGHT |= SCALE_IDIOMS | FORWARD_IDIOMS | FUSE_IDIOMS | SETTINGS
 FULL_SIZE = ("the solution", "shortcut fused first", "ReLU in place", "x.view", "frexp")
 # What is tried every time: a corpus of its own.
-QUICK_RIGHT = {
+QUICK_RIGHT = QUICK_SCALE | QUICK_FORWARD | QUICK_FUSE | QUICK_SETTINGS | {
     "the solution", "tensor without dimensions", "logarithm to any base", "torch.log2",
     "int of x + 0.5", "frexp", "guarded by try", "dataclass as helper", "Decimal",
     "forward in single steps", "summands exchanged", "one ReLU under two names",

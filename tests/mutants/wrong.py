@@ -4,10 +4,6 @@ A fault costs the points of its own claims: what is listed for one is what it br
 else. The order is that of the checks.
 """
 
-from dataclasses import dataclass, field
-
-from autograder import judging
-from autograder.results import Outcome
 from tests.mutants.edits import (
     ADD,
     BLOCK,
@@ -17,7 +13,6 @@ from tests.mutants.edits import (
     OBSERVER,
     RESNET,
     SCALE,
-    Change,
     above,
     below,
     body,
@@ -28,50 +23,10 @@ from tests.mutants.edits import (
     removed,
     text,
 )
+from tests.mutants.faults import CHECKS, Wrong, names, wrong
+from tests.mutants.wrong_branches import BRANCHES, QUICK_BRANCHES
 
-CHECKS = [
-    check
-    for check in judging.all_checks()
-    if check.split(".")[0] in judging.CODE_GROUPS and check != "ptq.full_size"
-]
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """One faulty submission: its changes, and by outcome all checks that it doesn't pass.
-
-    ``says`` has a piece of the diagnosis of some of them, and ``waits`` which check some wait for.
-    """
-
-    changes: tuple[Change, ...]
-    fails: str = ""
-    crashes: str = ""
-    unwritten: str = ""
-    hangs: str = ""
-    says: dict[str, str] = field(default_factory=dict)
-    waits: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def outcomes(self) -> dict[str, Outcome]:
-        """Return the expected outcome of every check that isn't passed."""
-        listed: tuple[tuple[Outcome, str], ...] = (
-            ("failed", self.fails),
-            ("crashed", self.crashes),
-            ("not_implemented", self.unwritten),
-            ("timed_out", self.hangs),
-        )
-        return {check: outcome for outcome, checks in listed for check in names(checks)}
-
-
-def names(listed: str) -> list[str]:
-    """Return the names of checks, listed as ``group: name name; group: *``."""
-    found = []
-    for part in filter(None, listed.split("; ")):
-        group, after = part.split(": ")
-        own = [check for check in CHECKS if check.startswith(f"{group}.")]
-        found += own if after == "*" else [f"{group}.{name}" for name in after.split()]
-    return found
-
+__all__ = ["CHECKS", "QUICK_WRONG", "WRONG", "Wrong", "names"]
 
 # Checks that often fail together.
 SCALES = "observer: whole_power_of_two nearest_exponent lower_clamp upper_clamp max_shift_amount"
@@ -85,10 +40,6 @@ STUBS = "forward: stub_order; ptq: converts int8_logits; qat: converts"
 LAYERS = "ptq: power_of_two_scales zero_points per_tensor_weights"
 
 STUB = "raise NotImplementedError('part 0 of the handout')"
-
-
-def wrong(*changes: Change, **expected: object) -> Wrong:
-    return Wrong(changes, **expected)  # type: ignore[arg-type]
 
 
 # Pieces of the solution.
@@ -1621,8 +1572,9 @@ WRONG |= {
         first(SCALE, "while scale == math.inf:\n    pass"), hangs="observer: finite_and_positive"
     ),
 }
+WRONG |= BRANCHES
 # What is tried every time: a corpus of its own, in which every check goes red.
-QUICK_WRONG = {
+QUICK_WRONG = QUICK_BRANCHES | {
     "no clamp", "limit one too small", "limit always 8", "scale clamped at 2**-8",
     "quarter powers", "the scale itself", "int", "sign turned", "logarithm to base 10",
     "integer division", "raises for nan", "nan for nan", "inf for inf", "only the first call",

@@ -1,0 +1,275 @@
+"""The right ``forward`` and ``add_relu`` in other idioms."""
+
+from tests.mutants.edits import (
+    ADD,
+    BLOCK,
+    FUSE_BLOCK,
+    NETWORK,
+    RESNET,
+    Change,
+    below,
+    body,
+    first,
+    inside,
+    text,
+)
+
+SUM = "return self.skip_add_relu.add_relu(out, identity)"
+IDENTITY = "identity = x if self.downsample is None else self.downsample(x)"
+STEM = "self.relu(self.bn1(self.conv1(x)))"
+STAGES = "x = self.layer4(self.layer3(self.layer2(self.layer1(x))))"
+POOLED = "torch.flatten(self.avgpool(x), 1)"
+
+FORWARD_IDIOMS: dict[str, tuple[Change, ...]] = {
+    "summands by name": (
+        inside(ADD, SUM, "return self.skip_add_relu.add_relu(x=out, y=identity)"),
+    ),
+    "second summand by name": (
+        inside(ADD, SUM, "return self.skip_add_relu.add_relu(out, y=identity)"),
+    ),
+    "add_relu of its type": (
+        body(
+            ADD,
+            """
+            functional = self.skip_add_relu
+            return type(functional).add_relu(functional, out, identity)
+            """,
+        ),
+    ),
+    "add_relu as a property": (
+        text(
+            RESNET,
+            "    def add_relu(self, out: Tensor, identity: Tensor) -> Tensor:",
+            "    @property\n    def add_relu(self):",
+        ),
+        body(ADD, "return self.skip_add_relu.add_relu"),
+    ),
+    "own add_relu by names": (
+        inside(BLOCK, "self.add_relu(out, identity)", "self.add_relu(identity=identity, out=out)"),
+    ),
+    "Sequential made in forward": (
+        body(
+            BLOCK,
+            """
+            main = nn.Sequential(self.conv1, self.bn1, self.relu1, self.conv2, self.bn2, self.relu2)
+            out = self.bn3(self.conv3(main(x)))
+            return self.add_relu(out, x if self.downsample is None else self.downsample(x))
+            """,
+        ),
+    ),
+    "reduced": (
+        below(RESNET, "from functools import reduce"),
+        body(
+            BLOCK,
+            """
+            layers = [self.conv1, self.bn1, self.relu1, self.conv2, self.bn2, self.relu2,
+                      self.conv3, self.bn3]
+            out = reduce(lambda value, layer: layer(value), layers, x)
+            return self.add_relu(out, (self.downsample or (lambda value: value))(x))
+            """,
+        ),
+    ),
+    "the block's children by name": (
+        body(
+            BLOCK,
+            """
+            out, identity = x, x
+            for name, layer in self.named_children():
+                if name == "downsample":
+                    identity = layer(x)
+                elif name != "skip_add_relu":
+                    out = layer(out)
+            return self.add_relu(out, identity)
+            """,
+        ),
+    ),
+    "match on the shortcut": (
+        body(
+            BLOCK,
+            """
+            match self.downsample:
+                case None:
+                    identity = x
+                case nn.Sequential() as shortcut:
+                    identity = shortcut(x)
+            out = self.relu1(self.bn1(self.conv1(x)))
+            out = self.relu2(self.bn2(self.conv2(out)))
+            return self.add_relu(out=self.bn3(self.conv3(out)), identity=identity)
+            """,
+        ),
+    ),
+    "shortcut where shapes differ": (
+        inside(BLOCK, IDENTITY, "identity = x if x.shape == out.shape else self.downsample(x)"),
+    ),
+    "shortcut tried": (
+        body(
+            BLOCK,
+            """
+            out = self.relu2(self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x))))))
+            try:
+                identity = self.downsample(x)
+            except TypeError:
+                identity = x
+            return self.add_relu(self.bn3(self.conv3(out)), identity)
+            """,
+        ),
+    ),
+    "Identity instead of None": (
+        text(
+            RESNET,
+            (
+                "self.downsample: nn.Sequential | None = None"
+                "  # the shortcut's own convolution, if any"
+            ),
+            "self.downsample = nn.Identity()",
+        ),
+        inside(BLOCK, IDENTITY, "identity = self.downsample(x)"),
+        inside(
+            FUSE_BLOCK,
+            "if self.downsample is not None:",
+            "if isinstance(self.downsample, nn.Sequential):",
+        ),
+    ),
+    "relu and clamp of tensors": (
+        inside(BLOCK, "self.relu1(self.bn1(self.conv1(x)))", "self.bn1(self.conv1(x)).relu_()"),
+        inside(
+            BLOCK,
+            "self.relu2(self.bn2(self.conv2(out)))",
+            "self.bn2(self.conv2(out)).clamp(min=0)",
+        ),
+    ),
+    "profiled": (
+        inside(
+            BLOCK,
+            "out = self.bn3(self.conv3(out))",
+            (
+                'with torch.profiler.record_function("last"):\n'
+                "            out = self.bn3(self.conv3(out))"
+            ),
+        ),
+    ),
+    "the network's children in a row": (
+        body(
+            NETWORK,
+            """
+            for layer in self.children():
+                x = layer(x.flatten(1) if layer is self.fc else x)
+            return x
+            """,
+        ),
+    ),
+    "channels last in forward": (
+        first(NETWORK, "x = x.contiguous(memory_format=torch.channels_last)"),
+    ),
+    "channels last from the beginning": (
+        text(
+            RESNET,
+            "        for module in self.modules():\n            if isinstance(module, nn.Conv2d):\n"
+            "                nn.init",
+            "        self.to(memory_format=torch.channels_last)\n"
+            "        for module in self.modules():\n            if isinstance(module, nn.Conv2d):\n"
+            "                nn.init",
+        ),
+        inside(NETWORK, "self.quant(x)", "self.quant(x.to(memory_format=torch.channels_last))"),
+    ),
+    "images as float32": (first(NETWORK, "x = x.float()"),),
+    "images of bytes allowed": (
+        first(NETWORK, "if x.dtype == torch.uint8:\n    x = x.float() / 255"),
+    ),
+    "an image without a batch allowed": (
+        first(NETWORK, "if x.dim() == 3:\n    x = x.unsqueeze(0)"),
+    ),
+    "functional average": (
+        inside(NETWORK, POOLED, "nn.functional.avg_pool2d(x, x.shape[-2:]).flatten(1)"),
+    ),
+    "average indexed": (inside(NETWORK, POOLED, "self.avgpool(x)[..., 0, 0]"),),
+    "average squeezed": (inside(NETWORK, POOLED, "torch.squeeze(self.avgpool(x), (2, 3))"),),
+    "average by rows and columns": (inside(NETWORK, POOLED, "x.mean(-1).mean(-1)"),),
+    "Flatten as a module": (
+        text(
+            RESNET,
+            "        self.fc = nn.Linear",
+            "        self.flatten = nn.Flatten()\n        self.fc = nn.Linear",
+        ),
+        inside(NETWORK, POOLED, "self.flatten(self.avgpool(x))"),
+    ),
+    "without autocast": (
+        inside(
+            NETWORK,
+            STAGES,
+            f"with torch.autocast(x.device.type, enabled=False):\n            {STAGES}",
+        ),
+    ),
+    "features kept": (
+        inside(NETWORK, STAGES, f"{STAGES}\n        self.features = x.detach()"),
+        first(NETWORK, "self.__dict__.setdefault('shapes', []).append(tuple(x.shape))"),
+    ),
+    "images asserted": (
+        first(NETWORK, "assert x.shape[1:] == (3, 32, 32)\nassert torch.isfinite(x).all()"),
+    ),
+    "random state kept": (
+        inside(
+            NETWORK,
+            STAGES,
+            f"with torch.random.fork_rng(devices=[]):\n            {STAGES}",
+        ),
+    ),
+    "a ReLU too many that changes nothing": (
+        inside(NETWORK, STAGES, f"{STAGES}\n        x = self.relu(x)"),
+    ),
+    "stages as one Sequential": (
+        inside(
+            NETWORK,
+            STAGES,
+            "x = nn.Sequential(self.layer1, self.layer2, self.layer3, self.layer4)(x)",
+        ),
+    ),
+    "a helper with nonlocal": (
+        body(
+            NETWORK,
+            """
+            def through(*layers):
+                nonlocal x
+                for layer in layers:
+                    x = layer(x)
+
+            through(self.quant, self.conv1, self.bn1, self.relu)
+            through(self.layer1, self.layer2, self.layer3, self.layer4, self.avgpool)
+            x = torch.flatten(x, start_dim=1)
+            through(self.fc, self.dequant)
+            return x
+            """,
+        ),
+    ),
+    "a dataclass of modules": (
+        below(
+            RESNET,
+            """
+            from dataclasses import dataclass
+
+
+            @dataclass
+            class Stem:
+                network: nn.Module
+
+                def __call__(self, x):
+                    return self.network.relu(self.network.bn1(self.network.conv1(x)))
+            """,
+        ),
+        inside(NETWORK, STEM, "Stem(self)(x)"),
+    ),
+    "a scripted helper": (
+        below(RESNET, "@torch.jit.script\ndef flat(x):\n    return torch.flatten(x, 1)"),
+        inside(NETWORK, POOLED, "flat(self.avgpool(x))"),
+    ),
+}
+
+QUICK_FORWARD = {
+    "summands by name",
+    "add_relu as a property",
+    "Identity instead of None",
+    "the network's children in a row",
+    "channels last from the beginning",
+    "images as float32",
+    "a scripted helper",
+}
