@@ -6,10 +6,10 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab3.log.records import Start
-from lab3.log.runlog import CHECKPOINT_NAME
+from lab3.log.runlog import CHECKPOINT_NAME, LOG_NAME
 from tools.running import workspace
 from tools.shared.console import Bar, UserError, say
 
@@ -19,23 +19,46 @@ if TYPE_CHECKING:
     from lab3.data import ImageData, Split
     from lab3.resnet import QuantizableResNet
 
+CLASSES = 1000  # more than any data set of the lab has
+
 
 def load(folder: Path, start: Start) -> QuantizableResNet:
     """Return the network of a complete run, with its weights, in eval mode on the CPU."""
-    import torch
-
     from lab3.engines import ensure_engine
     from lab3.qconfig import CustomQConfig
     from lab3.quantize import empty_int8
     from lab3.resnet import build_network
 
     ensure_engine()
+    state = weights(folder, start)
     network = build_network(start.arch, start.num_classes, start.width)
     if start.kind != "train":
         is_default = start.qconfig == "default"
         network = empty_int8(network, CustomQConfig.DEFAULT if is_default else CustomQConfig.PTQ)
-    network.load_state_dict(torch.load(folder / CHECKPOINT_NAME, map_location="cpu"))
+    network.load_state_dict(state)
     return network.eval()
+
+
+def weights(folder: Path, start: Start) -> dict[str, Any]:
+    """Return what a run's checkpoint holds, before a network of that size is built.
+
+    Raises UserError for a file that is no checkpoint, or is not of the network that the log names:
+    the run may be anybody's.
+    """
+    import torch
+
+    from autograder.expected.reference import ARCHITECTURES
+
+    path = folder / CHECKPOINT_NAME
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        width = state["conv1.weight"].shape[0]
+    except Exception as error:  # damaged files make PyTorch raise nearly anything
+        raise UserError(f"{path} is no checkpoint of the lab ({type(error).__name__})") from None
+    is_known = start.arch in ARCHITECTURES and 2 <= start.num_classes <= CLASSES
+    if not is_known or width != start.width:
+        raise UserError(f"{path} is of another network than {folder / LOG_NAME} names")
+    return state
 
 
 def builder(folder: Path, start: Start) -> Callable[[], nn.Module]:
@@ -56,13 +79,12 @@ def load_into_own(folder: Path, start: Start) -> nn.Module:
 
     Raises UserError when they don't fit.
     """
-    import torch
-
     from autograder.expected import reference
     from lab3 import eager
     from lab3.engines import ensure_engine
 
     ensure_engine()
+    state = weights(folder, start)
     layers = reference.ARCHITECTURES[start.arch]
     network = reference.build(layers, start.num_classes, start.width)
     if start.kind != "train":
@@ -75,8 +97,8 @@ def load_into_own(folder: Path, start: Start) -> nn.Module:
             warnings.filterwarnings("ignore", message="must run observer before")
             eager.convert(eager.prepare(network, inplace=True), inplace=True)
     try:
-        network.load_state_dict(torch.load(folder / CHECKPOINT_NAME, map_location="cpu"))
-    except (KeyError, RuntimeError):
+        network.load_state_dict(state)
+    except (AttributeError, KeyError, RuntimeError, TypeError):
         raise UserError(
             f"{folder / CHECKPOINT_NAME} doesn't fit the kit's own {start.arch}: name the code "
             "that made it with --code DIR"

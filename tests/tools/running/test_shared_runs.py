@@ -1,5 +1,6 @@
 """Runs of other people: named by their folder, and measured without the code that made them."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -13,9 +14,10 @@ from lab3 import engines
 from lab3.data import ImageData
 from lab3.engines import exact_engines
 from lab3.log.records import Start
-from lab3.log.runlog import CHECKPOINT_NAME, read_log
+from lab3.log.runlog import CHECKPOINT_NAME, LOG_NAME, read_log
 from tests.conftest import ROOT, SOLUTION, Command, change
 from tests.making.engines import on_a_mac
+from tests.making.graded_runs import Log, record, rewrite
 from tools.running import evaluating, networks
 from tools.running.workspace import find_run, open_stubs
 from tools.shared.console import UserError
@@ -121,6 +123,41 @@ def test_the_kit_s_own_network_is_told_and_refuses_what_does_not_fit(
     shutil.copy(checkpoint, ptq / CHECKPOINT_NAME)
     said = lab3("hardware", ptq, "--images", 2, fails=1).stderr
     assert "doesn't fit the kit's own resnet14: name the code that made it with --code DIR" in said
+
+
+def described(run: Path, content: bytes | None = None, **changes: object) -> None:
+    """Let a run's log say other things of it, and what its checkpoint holds now."""
+    if content is not None:
+        (run / CHECKPOINT_NAME).write_bytes(content)
+    digest = hashlib.sha256((run / CHECKPOINT_NAME).read_bytes()).hexdigest()
+
+    def change_log(log: Log) -> None:
+        record(log, "start").update(changes)
+        record(log, "end")["checkpoint_sha256"] = digest
+
+    rewrite(run, change_log)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"arch": "vgg"}, {"width": 10**7}, {"width": 10**300}, {"num_classes": -3},
+     {"num_classes": 10**9}],
+    ids=str,
+)  # fmt: skip
+def test_no_network_is_built_that_a_checkpoint_does_not_hold(
+    shared: Path, changes: dict[str, object], lab3: Command
+) -> None:
+    """A log of somebody else's may ask for more memory than there is."""
+    described(run := shared / "shared" / "runs" / "ptq", **changes)
+    said = lab3("hardware", run, "--images", 2, fails=1).stderr
+    assert f"{run / CHECKPOINT_NAME} is of another network than {run / LOG_NAME} names" in said
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"\x80\x02]q\x00.", bytes(1000)])
+def test_a_file_that_is_no_checkpoint_is_named(shared: Path, content: bytes, lab3: Command) -> None:
+    described(run := shared / "shared" / "runs" / "ptq", content)
+    said = lab3("evaluate", run, "--again", "--no-log", fails=1).stderr
+    assert f"{run / CHECKPOINT_NAME} is no checkpoint of the lab" in said
 
 
 @pytest.mark.usefixtures("shared")
