@@ -256,8 +256,7 @@ def int8_layers(client: Client, question: Ptq) -> Layers:
         known, got = answer.qparams.get(name), answer.layers.get(name)
         computes[name] = (
             known is not None
-            and got is not None
-            and len(got.unique()) > FEW
+            and is_telling(got)
             and is_on_grid(
                 got,
                 real(known.weight_scale or 0.0, known.weight_zero_point or 0),
@@ -355,9 +354,17 @@ def folded(trained: TrainedLayer) -> tuple[Tensor, Tensor | None]:
 def is_one_of(got: Tensor | None, real: Tensor, grid: tuple[float, int]) -> bool:
     """Tell whether integers are a layer's, with its ReLU or without.
 
-    A ReLU that was not fused costs other points.
+    A ReLU that was not fused costs other points. On a grid so coarse that hardly anything differs,
+    all layers agree.
     """
-    return any(is_on_grid(got, values, *grid) for values in (torch.relu(real), real))
+    return is_telling(got) and any(
+        is_on_grid(got, values, *grid) for values in (torch.relu(real), real)
+    )
+
+
+def is_telling(integers: Tensor | None) -> bool:
+    """Tell whether integers differ enough to prove a scale."""
+    return integers is not None and len(integers.unique()) > FEW
 
 
 def is_whole(steps: Tensor) -> bool:

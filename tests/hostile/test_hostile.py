@@ -20,6 +20,7 @@ from autograder.results import Grade, Outcome
 from tests.conftest import ROOT, SOLVED
 from tests.hostile.attacks import ATTACKS, BASES, BOMBS, CLAIMS, REACHES, SNOOPS, Attack, both
 from tests.hostile.conftest import SECRET, no_longer_than, why_not
+from tests.hostile.forgeries import FORGERIES, KNOWING, REFUSED
 from tests.making.graders import PLACES, Grader, Patience, grader_at
 
 OUTCOMES = set(get_args(Outcome)) - {"grader_error"}
@@ -79,7 +80,7 @@ def canary(tmp_path: Path) -> Path:
     return folder
 
 
-FORGERS = {attack.name for attack in CLAIMS}
+FORGERS = {attack.name for attack in (*CLAIMS, *FORGERIES)}
 FRAMES = {f"frame: {what}" for what in ("forged answers", "wrong id")}
 ENDLESS_ONES = {"loop in fuse_model", "SIGSTOP in block"}
 OTHER_PLACES = tuple(f" in {name}" for name in ("calculate_qparams", "block", "network"))
@@ -93,6 +94,9 @@ LONG = {
     "message of another type", "group of exceptions", "chain of exceptions", "name that raises",
     "results that are strings", "SIGSEGV in scale_approximate", "abort in fuse_model",
 }  # fmt: skip
+
+
+ALL = [*ATTACKS, *FORGERIES, *KNOWING, *REFUSED]
 
 
 def mostly(*quick: str) -> pytest.MarkDecorator:
@@ -131,7 +135,7 @@ def everywhere(attacks: list[Attack]) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize(("attack", "grader"), everywhere(ATTACKS), indirect=["grader"])
+@pytest.mark.parametrize(("attack", "grader"), everywhere(ALL), indirect=["grader"])
 def test_an_attack_earns_nothing_and_harms_nothing(
     attack: Attack, grader: Grader, canary: Path
 ) -> None:
