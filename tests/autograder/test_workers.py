@@ -15,7 +15,7 @@ from autograder.results import Grade
 from autograder.rubric import Entry
 from autograder.workers import Verdict, Workers
 from tests.conftest import SOLVED
-from tests.hostile.attacks import SKELETON
+from tests.hostile.attacks.making import SKELETON
 from tests.making.grading import RUBRIC, handed_in
 
 CRASHING = {**SOLVED, "observer.py": b"import os\nos._exit(1)\n"}

@@ -10,7 +10,7 @@ import pytest
 
 from autograder.host import bubblewrap
 from autograder.host import sandbox as sandboxes
-from tests.hostile.attacks import SECRET_PREFIX
+from tests.hostile.attacks.making import SECRET_PREFIX
 from tests.making import machines
 from tests.making.graders import PLACES, Grader, GraderGoneError
 

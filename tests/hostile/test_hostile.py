@@ -18,7 +18,11 @@ import pytest
 from autograder import judging
 from autograder.results import Grade, Outcome
 from tests.conftest import ROOT, SOLVED
-from tests.hostile.attacks import ATTACKS, BASES, BOMBS, CLAIMS, REACHES, SNOOPS, Attack, both
+from tests.hostile.attacks import ATTACKS
+from tests.hostile.attacks.bombs import BOMBS
+from tests.hostile.attacks.claims import CLAIMS
+from tests.hostile.attacks.making import BASES, Attack, both
+from tests.hostile.attacks.reaches import REACHES, SNOOPS
 from tests.hostile.conftest import SECRET, no_longer_than, why_not
 from tests.hostile.forgeries import FORGERIES, KNOWING, REFUSED
 from tests.making.graders import PLACES, Grader, Patience, grader_at

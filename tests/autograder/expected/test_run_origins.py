@@ -20,7 +20,7 @@ from autograder.submissions.runs import Runs
 from lab3.data import ImageData
 from lab3.log.runlog import read_log
 from tests.conftest import SOLUTION, SOLVED
-from tests.hostile.attacks import SKELETON
+from tests.hostile.attacks.making import SKELETON
 from tests.making.graded_runs import (
     RUN_GROUPS,
     Grader,
