@@ -35,12 +35,17 @@ class Grader:
         self.place = place
         programs = NO_PROGRAMS if "PyPI" in place else os.environ["PATH"]
         self.process = subprocess.Popen(
-            machines.there(PLACES[place], [sys.executable, "-W", "ignore", "-m", __name__]),
+            self.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=machines.ROOT,
             env={"PATH": programs, "HOME": "/", "OMP_NUM_THREADS": "1", **environment},
         )
+
+    @property
+    def command(self) -> list[str]:
+        """The command line that starts it at its place."""
+        return machines.there(PLACES[self.place], serving(__name__))
 
     def __getattr__(self, name: str) -> Any:
         return lambda *arguments: self.call(name, *arguments)
@@ -82,7 +87,7 @@ class Patience:
 class Served:
     """What a grader does when asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, tiers: Sequence[Any] = ("namespaces", "landlock")) -> None:
         import warnings
 
         from autograder.host.sandbox import Sandbox
@@ -90,8 +95,8 @@ class Served:
 
         warnings.simplefilter("ignore")
         self.rubric = RUBRIC
-        self.sandbox = Sandbox()
-        self.secret = "canary-" + os.environ.get("LAB3_SECRET", "")  # also in its memory
+        self.sandbox = Sandbox(tiers)
+        self.secret = str(os.environ.get("LAB3_CANARY"))  # also in its memory
 
     def walls(self) -> tuple[str, tuple[str, ...], int]:
         """Return the tier, all walls, and the uid of the grader."""
@@ -118,6 +123,23 @@ class Served:
             self.sandbox,
             lambda entry: entry.check.split(".")[0] in groups and entry.check != "ptq.full_size",
         )
+
+    def grade_both(
+        self,
+        attack: dict[str, bytes],
+        honest: dict[str, bytes],
+        groups: Sequence[str],
+        patience: Patience | None = None,
+    ) -> tuple[Any, str, Any]:
+        """Grade an attack, then by a few checks an honest submission on the same worker.
+
+        Between the grades are the texts of the first.
+        """
+        from autograder.messages import describe
+
+        grade = self.grade(attack, groups, patience)
+        told = "\n".join(map(describe, grade.results))
+        return grade, told, self.grade(honest, ("observer",))
 
     def say(self, *codes: str) -> list[str]:
         """Run pieces of code as submissions that live at the same time; return their output."""
@@ -165,11 +187,16 @@ def grader_at(place: str, **environment: str) -> Iterator[Grader]:
         grader.stop()
 
 
-def serve() -> None:
+def serving(module: str) -> list[str]:
+    """Return the command line that serves as a module does."""
+    return [sys.executable, "-W", "ignore", "-m", module]
+
+
+def serve(kind: type[Served]) -> None:
     """Answer requests until the other side closes."""
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not meet the answers
-    served = Served()
+    served = kind()
     try:
         while True:
             try:
@@ -185,4 +212,4 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(Served)

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+SOMEBODY = Path("/home/somebody")
+SMALL = ("--size", str(64 << 20), "--tmpfs")
 ORDINARY = 61234  # a user that no system has
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 4096, 16384, 1 << 18
 LOAD, JUMP_IF, JUMP_IF_ANY, RETURN = 0x20, 0x15, 0x45, 0x06
@@ -109,6 +111,26 @@ def there(names: str, command: Sequence[str]) -> list[str]:
     if not names:
         return [*command]
     return [sys.executable, str(Path(__file__).resolve()), names, *command]
+
+
+def throwaway(bwrap: str, writable: Path, command: Sequence[str]) -> list[str]:
+    """Return the command line that runs a command where it can harm nothing but ``writable``.
+
+    It sees no process of this computer, and of its files what commands of the kit need; all is
+    read-only but small file systems of its own. Everything that it starts ends with it. The
+    answers lie there again where attacks look for them.
+    """
+    system = [Path(top) for top in ("/usr", "/etc", "/bin", "/sbin", "/lib", "/lib64")]
+    shown = {str(path): path for path in (*filter(Path.exists, system), *needed())}
+    shown |= {str(place / "solution"): ROOT / "solution" for place in (Path("/"), SOMEBODY)}
+    small = (option for top in ("/tmp", "/run", "/var/tmp") for option in (*SMALL, top))
+    return [
+        bwrap, "--unshare-pid", "--unshare-ipc", "--die-with-parent", "--new-session",
+        "--cap-drop", "ALL", *small, "--proc", "/proc", "--dev", "/dev",
+        *(part for place, path in shown.items() for part in ("--ro-bind", str(path), place)),
+        "--bind", str(writable), str(writable), "--remount-ro", "/", "--chdir", str(ROOT),
+        *command,
+    ]  # fmt: skip
 
 
 def why_not(names: str) -> str | None:
