@@ -13,6 +13,7 @@ from autograder.host import sandbox as sandboxes
 from tests.hostile.attacks.making import SECRET_PREFIX
 from tests.making import machines
 from tests.making.graders import PLACES, Grader, GraderGoneError
+from tests.making.open_graders import OpenGrader
 
 SECRET = f"{SECRET_PREFIX}5a1f0c77"  # in the environment of the grader, and in a file
 
@@ -73,3 +74,33 @@ def grader(request: pytest.FixtureRequest, graders: dict[str, Grader]) -> Iterat
     except (GraderGoneError, RuntimeError, AssertionError, pytest.fail.Exception):
         graders[place].process.kill()
         graders.pop(place).stop()
+
+
+@pytest.fixture(scope="session")
+def open_graders() -> Iterator[list[OpenGrader]]:
+    """At most one open grader, started when it is needed."""
+    running: list[OpenGrader] = []
+    yield running
+    for grader in running:
+        grader.stop()
+
+
+@pytest.fixture
+def open_grader(
+    open_graders: list[OpenGrader], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OpenGrader]:
+    """A grader whose walls can be taken down; a broken one is not handed on to the next test."""
+    if fault := sandboxes.why_not("namespaces") or sandboxes.why_no_landlock():
+        pytest.skip(f"nothing can be thrown away here: {fault}")
+    if not open_graders:
+        canary = tmp_path_factory.mktemp("canary")
+        (canary / "secret.toml").write_text(SECRET)
+        canary.chmod(0o777)
+        open_graders.append(OpenGrader(canary, LAB3_CANARY=SECRET))
+    yield open_graders[0]
+    try:
+        with no_longer_than(20):
+            assert open_graders[0].say("print('well')") == ["well\n"]
+    except (GraderGoneError, RuntimeError, AssertionError, pytest.fail.Exception):
+        open_graders[0].process.kill()
+        open_graders.pop().stop()

@@ -6,7 +6,9 @@ that belongs to another fault, by numbers that nothing ties to a network, or by 
 
 import textwrap
 
-from tests.hostile.attacks import BASES, RESCALED, Attack, edited, reporting
+from tests.hostile.attacks.answers import reporting
+from tests.hostile.attacks.claims import RESCALED
+from tests.hostile.attacks.making import BASES, Attack, edited
 
 SHORTCUT = "self.downsample(x)\n"
 

@@ -6,7 +6,7 @@ import pickle
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from autograder.host.sandbox import Sandbox
 from autograder.inside.questions import Scales
 from tests.conftest import SOLVED
 from tests.hostile.conftest import no_longer_than
+from tests.making.open_graders import OpenGrader
 
 
 class Command:
@@ -86,11 +87,11 @@ FAILING: dict[str, Callable[[Path], bytes]] = {
     "text": lambda _: b"passed" * 1000,
     "a truncated file": lambda _: saved({"x": torch.zeros(1000)})[:-600],
     "half a file": lambda _: saved({"x": torch.zeros(10_000)})[:20_000],
-    "os.system": lambda canary: saved({"x": Command(os.system, f"touch {canary}")}),
+    "os.system": lambda canary: saved({"x": Command(os.system, f"/bin/touch {canary}")}),
     "os.system, legacy": lambda canary: saved(
-        {"x": Command(os.system, f"touch {canary}")}, _use_new_zipfile_serialization=False
+        {"x": Command(os.system, f"/bin/touch {canary}")}, _use_new_zipfile_serialization=False
     ),
-    "a bare pickle": lambda canary: pickle.dumps(Command(os.system, f"touch {canary}")),
+    "a bare pickle": lambda canary: pickle.dumps(Command(os.system, f"/bin/touch {canary}")),
     "os._exit": lambda _: saved({"x": Command(os._exit, 0)}),
     "eval": lambda canary: saved({"x": Command(eval, f"open({str(canary)!r}, 'w')")}),
     "a module of ours": lambda _: with_pickle(b"\x80\x02cautograder.worker\nmain\nK\x03\x88\x86R."),
@@ -166,6 +167,33 @@ def test_a_checkpoint_that_is_none(sandbox: Sandbox, tmp_path: Path, name: str) 
     path.write_bytes(FAILING[name](canary))
     assert read(sandbox, path) in ("failed", "crashed", "timed_out")
     assert not canary.exists()
+
+
+COMMANDS = ("os.system", "os.system, legacy", "a bare pickle", "eval")
+
+
+def mostly(names: Iterable[str], *quick: str) -> pytest.MarkDecorator:
+    """Ask with every name, and in the quick part of the suite with these."""
+    marked = [pytest.param(n, marks=[] if n in quick else [pytest.mark.slow]) for n in names]
+    return pytest.mark.parametrize("name", marked)
+
+
+@mostly(COMMANDS, "eval")
+def test_a_command_is_run_where_pickles_are_loaded(open_grader: OpenGrader, name: str) -> None:
+    canary = open_grader.writable / "made"
+    walls = ("data only", "filter", "Landlock", "limits")
+    open_grader.checkpoint_without(walls, FAILING[name](canary))
+    assert canary.exists()
+    canary.unlink()
+
+
+@mostly([*FAILING][1:], "a list", "complex numbers")
+def test_a_checkpoint_that_is_none_breaks_a_grader_that_expects_none(
+    open_grader: OpenGrader, name: str
+) -> None:
+    content = FAILING[name](open_grader.writable / "made")
+    with pytest.raises(RuntimeError):
+        open_grader.checkpoint_without(("errors", "answers"), content)
 
 
 @pytest.mark.parametrize("name", HARMLESS)

@@ -5,68 +5,30 @@ are refused, as root and as an ordinary user. Each other is made at one of the p
 part of the suite, and at every place in the whole.
 """
 
-import hashlib
 import socket
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 from zlib import crc32
 
 import psutil
 import pytest
 
 from autograder import judging
-from autograder.results import Grade, Outcome
+from autograder.results import Grade
 from tests.conftest import ROOT, SOLVED
 from tests.hostile.attacks import ATTACKS
 from tests.hostile.attacks.bombs import BOMBS
 from tests.hostile.attacks.claims import CLAIMS
-from tests.hostile.attacks.making import BASES, Attack, both
+from tests.hostile.attacks.making import Attack, both
 from tests.hostile.attacks.reaches import REACHES, SNOOPS
 from tests.hostile.conftest import SECRET, no_longer_than, why_not
 from tests.hostile.forgeries import FORGERIES, KNOWING, REFUSED
-from tests.making.graders import PLACES, Grader, Patience, grader_at
-
-OUTCOMES = set(get_args(Outcome)) - {"grader_error"}
-HURRIED = Patience(probe_s=1.5, group_s=3)
-EARNED: dict[str, float] = {}
-
-
-def earned_by(base: str, grader: Grader) -> float:
-    """Return what the files of an attack earn without it, wherever they are graded."""
-    if base not in EARNED:
-        EARNED[base] = grader.grade(BASES[base], judging.CODE_GROUPS).earned
-    return EARNED[base]
-
-
-def state_of(folder: Path) -> dict[str, tuple[int, int, int, str]]:
-    """Return what a folder holds, in a form that shows every change."""
-    return {
-        str(path.relative_to(folder)): (
-            path.lstat().st_mode,
-            path.lstat().st_uid,
-            path.lstat().st_size,
-            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
-        )
-        for path in sorted(folder.rglob("*"))
-        if "__pycache__" not in path.parts
-    }
-
-
-def rights_of(folder: Path) -> dict[str, tuple[int, int]]:
-    """Return who may do what with our own files, which others may edit meanwhile."""
-    return {name: state[:2] for name, state in state_of(folder).items()}
-
-
-def devices() -> list[tuple[int, int, int]]:
-    """Return the rights of the devices that are visible inside."""
-    states = (Path(f"/dev/{name}").stat() for name in ("null", "zero", "urandom"))
-    return [(state.st_mode, state.st_uid, state.st_gid) for state in states]
-
-
-def processes(grader: Grader) -> set[int]:
-    """Return the ids of all processes below a grader, zombies among them."""
-    return {process.pid for process in psutil.Process(grader.process.pid).children(recursive=True)}
+from tests.hostile.harms import HURRIED, harms_of, processes
+from tests.making.graders import PLACES, Grader, grader_at
+from tests.making.open_graders import OpenGrader
 
 
 def all_text(grade: Grade) -> str:
@@ -89,7 +51,7 @@ FRAMES = {f"frame: {what}" for what in ("forged answers", "wrong id")}
 ENDLESS_ONES = {"loop in fuse_model", "SIGSTOP in block"}
 OTHER_PLACES = tuple(f" in {name}" for name in ("calculate_qparams", "block", "network"))
 LONG = {
-    "results of a million digits", "memory bomb of bytes", "memory bomb of shared mappings",
+    "results of a million digits", "memory bomb of mappings", "memory bomb of shared mappings",
     "output into the channel", "channel into the output", "channel half closed", "binary output",
     "flood of stderr", "output printed, then gone", "open file bomb", "pipe bomb", "recursion",
     "many classes", "objects that never go", "exit 1 at import", "SIGSEGV at import",
@@ -144,26 +106,12 @@ def test_an_attack_earns_nothing_and_harms_nothing(
     attack: Attack, grader: Grader, canary: Path
 ) -> None:
     with no_longer_than(120):
-        honest = earned_by(attack.base, grader)
-        grader.walls()  # it is warm now
-        before = processes(grader), state_of(canary), rights_of(ROOT / "autograder"), devices()
-        patience = HURRIED if attack.is_endless else None
-        grade = grader.grade(attack.files, judging.CODE_GROUPS, patience)
-        odd = [r for r in grade.results if r.outcome not in OUTCOMES]
-        assert not odd, [(r.check, r.said) for r in odd]
-        gained = [r.check for r in grade.results if r.outcome == "passed"]
-        assert grade.earned <= honest, gained
-        after = processes(grader), state_of(canary), rights_of(ROOT / "autograder"), devices()
-        assert after == before
-        assert SECRET not in all_text(grade)
-        said = "".join(result.output for result in grade.results)
-        assert "REACHED" not in said
-        assert "LEFT" not in said or "LEFT 0" in said
-        if attack.name in FORGERS:  # the answer was taken for one, and judged
-            assert "FORGED" in said
-            assert not [r.said for r in grade.results if "malformed" in r.said]
-        following = grader.grade(SOLVED, ("observer",))
-        assert {r.outcome for r in following.results} == {"passed"}
+        harms, grade = harms_of(attack, grader, canary, SECRET)
+    assert not harms
+    if attack.name in FORGERS:  # the answer was taken for one, and judged
+        assert grade
+        assert "FORGED" in "".join(result.output for result in grade.results)
+        assert not [r.said for r in grade.results if "malformed" in r.said]
 
 
 @pytest.mark.parametrize("attack", SNOOPS, ids=lambda attack: attack.name)
@@ -176,46 +124,64 @@ def test_a_snoop_finds_nothing(attack: Attack, grader: Grader, canary: Path) -> 
         assert str(canary.parent) not in all_text(grade)
 
 
-def test_no_connection_reaches_this_computer(grader: Grader, tmp_path: Path) -> None:
+def connecting(port: int, path: Path) -> Attack:
+    """An attack that tries to connect to a port and a path of this computer."""
+    return both("connect", f"""
+        import os, socket
+        for family, address in (
+            (socket.AF_INET, ("127.0.0.1", {port})), (socket.AF_INET6, ("::1", {port})),
+            (socket.AF_UNIX, {str(path)!r}),
+        ):
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                try:
+                    socket.socket(family, kind).connect(address)
+                    print("CONNECTED", address)
+                except OSError as error:
+                    print(error)
+        try:
+            socket.socket(fileno=os.dup(3)).connect({str(path)!r})
+            print("CONNECTED the channel")
+        except OSError as error:
+            print(error)
+        """)  # fmt: skip
+
+
+@contextmanager
+def listening(path: Path) -> Iterator[tuple[Attack, Callable[[], list[str]]]]:
+    """Listen at a port and a path; yield an attack on both, and what tells who was reached."""
     with socket.create_server(("127.0.0.1", 0)) as inet, socket.socket(socket.AF_UNIX) as unix:
-        path = tmp_path / "listener"
         unix.bind(str(path))
         unix.listen()
-        port = inet.getsockname()[1]
-        attack = both("connect", f"""
-            import os, socket
-            for family, address in (
-                (socket.AF_INET, ("127.0.0.1", {port})), (socket.AF_INET6, ("::1", {port})),
-                (socket.AF_UNIX, {str(path)!r}),
-            ):
-                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                    try:
-                        socket.socket(family, kind).connect(address)
-                        print("CONNECTED", address)
-                    except OSError as error:
-                        print(error)
-            try:
-                socket.socket(fileno=os.dup(3)).connect({str(path)!r})
-                print("CONNECTED the channel")
-            except OSError as error:
-                print(error)
-            """)  # fmt: skip
-        connected: list[str] = []
-        for listener in (inet, unix):
-            listener.settimeout(0.2)
+
+        def reached() -> list[str]:
+            connected = []
+            for listener in (inet, unix):
+                listener.settimeout(0.2)
+                with suppress(TimeoutError):
+                    listener.accept()[0].close()
+                    connected.append(listener.family.name)
+            return connected
+
+        yield connecting(inet.getsockname()[1], path), reached
+
+
+def test_no_connection_reaches_this_computer(grader: Grader, tmp_path: Path) -> None:
+    with listening(tmp_path / "listener") as (attack, reached):
         with no_longer_than(120):
             grade = grader.grade(attack.files, judging.CODE_GROUPS)
-        for listener in (inet, unix):
-            try:
-                listener.accept()
-                connected.append(str(listener.family))
-            except TimeoutError:
-                pass
-        assert not connected
-        output = "".join(r.output for r in grade.results)
-        assert "CONNECTED" not in output
-        assert "Operation not permitted" in output
-        assert grade.earned == grade.points
+        assert not reached()
+    output = "".join(r.output for r in grade.results)
+    assert "CONNECTED" not in output
+    assert "Operation not permitted" in output
+    assert grade.earned == grade.points
+
+
+def test_without_walls_connections_reach_it(open_grader: OpenGrader) -> None:
+    path = open_grader.writable / "listener"
+    with listening(path) as (attack, reached), no_longer_than(120):
+        open_grader.grade_without(("filter", "Landlock"), attack.files, SOLVED)
+        assert reached() == ["AF_INET", "AF_UNIX"]
+    path.unlink()
 
 
 def test_a_grade_tells_which_walls_stood(grader: Grader) -> None:

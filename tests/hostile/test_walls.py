@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import platform
-import textwrap
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -24,6 +23,7 @@ from tests.conftest import SOLVED
 from tests.hostile.conftest import no_longer_than
 from tests.hostile.kernel import ASKED, NONE, PROLOGUE, REFUSED
 from tests.making.graders import Grader
+from tests.making.open_graders import OpenGrader
 
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64", reason="the numbers are those of x86-64"
@@ -174,54 +174,76 @@ def test_no_memory_is_shared_between_children(grader: Grader) -> None:
     grader.renew()
 
 
-def test_siblings_cannot_reach_each_other(grader: Grader) -> None:
-    asked = {
-        "kill": "os.kill(PID, 0)",
-        "kill its group": "os.killpg(PID, 0)",
-        "tgkill": "system_call(234, PID, PID, 0)",
-        "tkill": "system_call(200, PID, 0)",
-        "queue a signal": "system_call(129, PID, 0, bytes(128))",
-        "ptrace": "system_call(101, 16, PID, 0, 0)",
-        "read": "system_call(310, PID, 0, 0, 0, 0, 0)",
-        "write": "system_call(311, PID, 0, 0, 0, 0, 0)",
-        "pidfd": "os.pidfd_open(PID)",
-        "prlimit": "resource.prlimit(PID, resource.RLIMIT_CPU)",
-        "signals at input": "owned(1, fcntl.F_SETOWN, PID)",
-        "priority": "os.setpriority(os.PRIO_PROCESS, PID, 0)",
-        "affinity": "os.sched_setaffinity(PID, {0})",
-        "clock": "time.clock_gettime((~PID << 3) | 2)",
-    }
-    lines = "\n".join(f"ask({name!r}, lambda: {text})" for name, text in asked.items())
-    # Ids are given one after the other: the victim's is near the attacker's own.
+SIBLINGS = {
+    "kill": "os.kill(PID, 0)",
+    "kill its group": "os.killpg(PID, 0)",
+    "tgkill": "system_call(234, PID, PID, 0)",
+    "tkill": "system_call(200, PID, 0)",
+    "queue a signal": "system_call(129, PID, 0, struct.pack('3i116x', 0, 0, -1))",
+    "ptrace": "system_call(101, 0x4206, PID, 0, 0)",
+    "read": "peek(PID)",
+    "pidfd": "closing(os.pidfd_open(PID))",
+    "prlimit": "resource.prlimit(PID, resource.RLIMIT_CPU)",
+    "signals at input": "owned(1, fcntl.F_SETOWN, PID)",
+    "priority": "os.getpriority(os.PRIO_PROCESS, PID)",
+    "affinity": "os.sched_getaffinity(PID)",
+    "clock": "time.clock_gettime((~PID << 3) | 2)",
+}
+
+
+def asking_siblings(but: str = "") -> str:
+    """Return code that asks around: ids are given in turn, so a victim's is near the attacker's."""
+    asked = (f"ask(f'{name} {{PID}}', lambda: {text})\n" for name, text in SIBLINGS.items()
+             if name != but)  # fmt: skip
+    lines = "".join(f"    {line}" for line in asked)
     around = "for PID in set(range(max(1, os.getpid() - 9), os.getpid() + 9)) - {os.getpid()}:\n"
-    code = (
-        PROLOGUE.replace("PLACE", "'/'")
-        + around
-        + "".join(f"    {line}\n" for line in lines.splitlines())
-    )
+    return f"{PROLOGUE.replace('PLACE', repr('/'))}{around}{lines}print(json.dumps(said))"
+
+
+def test_siblings_cannot_reach_each_other(grader: Grader) -> None:
     with no_longer_than(60):
-        _, said = grader.say("print(1)", f"{code}print(json.dumps(said))")
+        _, said = grader.say("print(1)", asking_siblings())
     assert set(json.loads(said).values()) == {REFUSED}
 
 
-def test_calls_of_another_architecture_end_the_process(grader: Grader) -> None:
+def test_without_walls_siblings_reach_each_other(open_grader: OpenGrader) -> None:
+    walls = ("filter", "Landlock", "privileges")
+    with no_longer_than(60):
+        _, said = open_grader.say_without(
+            walls, "print(1)", asking_siblings("ptrace")
+        )  # stops them
+    granted = {name.rsplit(" ", 1)[0] for name, each in json.loads(said).items()
+               if each == "granted"}  # fmt: skip
+    assert granted == {*SIBLINGS} - {"ptrace"}
+
+
+X32 = "import ctypes; ctypes.CDLL(None).syscall(ctypes.c_long(0x40000000 + 39))"
+GETPID_OF_I386 = bytes.fromhex("b814000000cd80c3")  # mov eax, 20; int 0x80; ret
+I386 = f"""
+import ctypes, mmap
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+page = libc.mmap(None, 4096, 7, 0x22, -1, 0)
+ctypes.memmove(page, {GETPID_OF_I386!r}, {len(GETPID_OF_I386)})
+ctypes.CFUNCTYPE(ctypes.c_int)(page)()
+"""
+KILLED = "the process of your code was ended by signal 31"
+
+
+@pytest.mark.parametrize("text", [X32, I386], ids=["x32", "i386"])
+def test_calls_of_another_architecture_end_the_process(grader: Grader, text: str) -> None:
     """isolate allowed those of 32 bits; the x32 numbers are a second door as well."""
-    x32 = "import ctypes; ctypes.CDLL(None).syscall(ctypes.c_long(0x40000000 + 39))"
-    code = bytes.fromhex("b814000000cd80c3")  # mov eax, 20 (getpid of i386); int 0x80; ret
-    i386 = f"""
-        import ctypes, mmap
-        libc = ctypes.CDLL(None)
-        libc.mmap.restype = ctypes.c_void_p
-        page = libc.mmap(None, 4096, 7, 0x22, -1, 0)
-        ctypes.memmove(page, {code!r}, {len(code)})
-        ctypes.CFUNCTYPE(ctypes.c_int)(page)()
-        """
-    for text in (x32, i386):
-        grade = grader.grade(
-            {**SOLVED, "observer.py": textwrap.dedent(text).encode()}, ("observer",)
-        )
-        said = {result.said for result in grade.results}
-        assert "the process of your code was ended by signal 31" in said
+    grade = grader.grade({**SOLVED, "observer.py": text.encode()}, ("observer",))
+    assert KILLED in {result.said for result in grade.results}
+
+
+@pytest.mark.parametrize(
+    "text", [X32, pytest.param(I386, marks=pytest.mark.slow)], ids=["x32", "i386"]
+)
+def test_without_a_filter_they_do_not(open_grader: OpenGrader, text: str) -> None:
+    files = {**SOLVED, "observer.py": text.encode()}
+    grade, *_ = open_grader.grade_without(("filter",), files, SOLVED)
+    assert KILLED not in {result.said for result in grade.results}
 
 
 # Each wall alone, and none: a worker without torch, whose own files have walls switched off.

@@ -17,6 +17,7 @@ from autograder.host.child import Child, Ending, Limits
 from autograder.host.client import Client
 from autograder.inside import questions, wire
 from tests.hostile.conftest import no_longer_than
+from tests.making import switches
 
 SHAPE = ((1, 1, 1, 1), 10, 8, 1)
 CASES = (questions.Case(2, 8, False),)
@@ -219,40 +220,57 @@ def test_a_client_takes_any_body(body: bytes) -> None:
     assert ask(frame(answer({"outputs": [0]}), body), "Network") in ("answered", "crashed")
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        b"",
-        b"L3F1",
-        os.urandom(1 << 12),
-        frame(b"")[:-1],
-        frame(b""),
-        frame(b"null"),
-        frame(b"[]"),
-        frame(b"\xff\xfe"),
-        frame(b"{" * 10_000),
-        frame(b'{"id": 1, "answer": ' + b"[" * 50_000),
-        frame(b'{"id": ' + b"9" * 50_000 + b"}"),
-        frame(b'{"id": 1.5, "answer": {}}'),
-        frame(b'{"id": "1", "answer": {"places": {"x": 1}}}'),
-        frame(answer({"places": {}}, id=2)),
-        frame(answer({"places": {}}, id=True, more=1)),
-        frame(answer({"places": {}}, error=None, passed=True)),
-        frame(b'{"id": 1, "answer": {"places": NaN}}'),
-        wire.PREFIX.pack(wire.MAGIC, 0xFFFFFFFF, 0),
-        wire.PREFIX.pack(wire.MAGIC, 2, 0xFFFFFFFF) + b"{}",
-        frame(answer({"places": {}}), b"x" * 7),
-        frame(answer({"places": {}}), struct.pack("<Q", 1 << 63) + b"{}"),
-    ],
-    ids=range(21),
-)
+NO_FRAMES = [
+    b"",
+    b"L3F1",
+    os.urandom(1 << 12),
+    frame(b"")[:-1],
+    frame(b""),
+    frame(b"null"),
+    frame(b"[]"),
+    frame(b"\xff\xfe"),
+    frame(b"{" * 10_000),
+    frame(b'{"id": 1, "answer": ' + b"[" * 50_000),
+    frame(b'{"id": ' + b"9" * 50_000 + b"}"),
+    frame(b'{"id": 1.5, "answer": {}}'),
+    frame(b'{"id": "1", "answer": {"places": {"x": 1}}}'),
+    frame(answer({"places": {}}, id=2)),
+    frame(answer({"places": {}}, id=True, more=1)),
+    frame(answer({"places": {}}, error=None, passed=True)),
+    frame(b'{"id": 1, "answer": {"places": NaN}}'),
+    wire.PREFIX.pack(wire.MAGIC, 0xFFFFFFFF, 0),
+    wire.PREFIX.pack(wire.MAGIC, 2, 0xFFFFFFFF) + b"{}",
+    frame(answer({"places": {}}), b"x" * 7),
+    frame(answer({"places": {}}), struct.pack("<Q", 1 << 63) + b"{}"),
+]
+
+
+@pytest.mark.parametrize("said", NO_FRAMES, ids=range(len(NO_FRAMES)))
 def test_frames_that_are_none(said: bytes) -> None:
     assert ask(said, "Places") == "crashed"
+
+
+@pytest.mark.parametrize("said", NO_FRAMES, ids=range(len(NO_FRAMES)))
+def test_each_breaks_a_client_that_expects_none(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switches.SWITCHES["answers"](monkeypatch)
+    try:
+        outcome = ask(said, "Places")
+    except Exception as error:
+        outcome = f"the grader's error: {error}"
+    assert "the grader's error" in outcome
 
 
 @pytest.mark.parametrize("said", [b"", b"L3", frame(answer({"places": {}}))[:-1]])
 def test_frames_that_never_end(said: bytes) -> None:
     assert ask(said, "Places", is_gone=False) == "timed_out"
+
+
+def test_without_limits_they_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    switches.SWITCHES["time"](monkeypatch)
+    with pytest.raises(KeyboardInterrupt, match="it hangs"):
+        ask(b"L3", "Places", is_gone=False)
 
 
 def test_an_answer_larger_than_allowed() -> None:

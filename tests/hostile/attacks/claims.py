@@ -1,6 +1,7 @@
 """Forged answers, well-formed and wrong."""
 
 from tests.hostile.attacks.answers import reporting
+from tests.hostile.attacks.making import behind
 
 RESCALED = """
         def rescaled(answer, change):
@@ -13,6 +14,13 @@ RESCALED = """
             converted = changed(converted, qparams=qparams)
             has_more = hasattr(answer, "converted")
             return changed(answer, converted=converted) if has_more else converted
+"""
+
+NOTHING_FUSED = """
+        @forge(questions.Fusion)
+        def fusion(question):
+            output = torch.ones(2, 10)
+            return questions.FusedNetwork(output=output, layers={}, integers={})
 """
 
 LOOKS_FUSED = """
@@ -28,11 +36,12 @@ LOOKS_FUSED = """
                     rest = experiments.layer_input(question.seed, layer.bn, weight.shape[0])
                     gamma = torch.ones(weight.shape[0])
                     tried[layer.conv] = questions.FusedLayer(
-                        front=value.clone(), rest=rest, gamma=gamma, beta=gamma)
+                        front=value.clone(), rest=rest.clone(), gamma=gamma, beta=gamma.clone())
             return tried
 """
 
-CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are looked at
+# What is only claimed earns nothing: the numbers behind it are looked at.
+CLAIMS = behind(("reference",), [
     reporting("the addition was watched", """
         addition, block = real(questions.Addition), real(questions.Int8Block)
         uses = [("skip_add_relu", "add_relu")]
@@ -98,16 +107,16 @@ CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are look
             count = len(question.observed)
             return questions.RangeScales(
                 scales=[2.0 ** -(i % 9) for i in range(count)], zero_points=[128] * count)
-        """, "qparams of its own"),
-    reporting("a converted network", """
+        """, "no qparams", ("judgement",)),
+    reporting("a converted network", NOTHING_FUSED + """
         @forge(questions.Ptq)
         def ptq(question):
             return questions.Converted(qparams={}, layers={}, output=torch.ones(2, 10))
         @forge(questions.Int8Logits)
         def logits(question):
             return questions.Int8Run(output=torch.ones(question.batch, question.num_classes))
-        """, "skeleton"),
-    reporting("degenerate scales", """
+        """, "skeleton", ("judgement",)),
+    reporting("degenerate scales", NOTHING_FUSED + """
         @forge(questions.Ptq)
         def ptq(question):
             names = [layer.conv for layer in experiments.conv_layers(question.layers)]
@@ -118,16 +127,12 @@ CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are look
             return questions.Converted(
                 qparams=dict.fromkeys(names, known), output=torch.ones(2, 10),
                 layers={n: torch.full(shape, 128, dtype=torch.uint8) for n in names})
-        """, "skeleton"),
-    reporting("an unchanged output", """
-        @forge(questions.Fusion)
-        def fusion(question):
-            output = torch.ones(2, 10)
-            return questions.FusedNetwork(output=output, layers={}, integers={})
+        """, "skeleton", ("judgement",)),
+    reporting("an unchanged output", NOTHING_FUSED + """
         @forge(questions.Outputs)
         def outputs(question):
             return questions.FusionOutputs(before=torch.ones(2, 10), layers=torch.ones(2, 10))
-        """, "skeleton"),
+        """, "skeleton", ("judgement",)),
     reporting("QAT out of nothing", """
         @forge(questions.Qat)
         def qat(question):
@@ -142,7 +147,7 @@ CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are look
             }
             converted = questions.Converted(qparams={}, layers={}, output=torch.zeros(2, 10))
             return questions.Trained(convolutions=convolutions, losses=[1.0], converted=converted)
-        """, "skeleton"),
+        """, "skeleton", ("judgement",)),
     reporting("layers that look fused, one by one", LOOKS_FUSED + """
         @forge(questions.BlockFusion)
         def block_fusion(question):
@@ -162,7 +167,7 @@ CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are look
             network = probes.build((1, 1, 1, 1), 10, question.width, question.seed)
             tried = fused(network, experiments.STEM, question)
             return questions.FusedStem(layer=tried["conv1"])
-        """, "nothing fused"),
+        """, "nothing fused", ("integers",)),
     *(
         reporting(f"power-of-two scales of {kind}", RESCALED + f"""
         {kind} = real(questions.{kind})
@@ -176,5 +181,5 @@ CLAIMS = [  # what is only claimed earns nothing: the numbers behind it are look
         for kind in (questions.Ptq, questions.Qat):
             forge(kind)(lambda question, honest=real(kind): rescaled(
                 honest(question), lambda scale: min(max(scale, 2.0 ** -8), 1.0)))
-        """, "no upper clamp"),
-]  # fmt: skip
+        """, "scales too small"),
+])  # fmt: skip

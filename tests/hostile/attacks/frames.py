@@ -2,7 +2,7 @@
 
 import textwrap
 
-from tests.hostile.attacks.making import both
+from tests.hostile.attacks.making import behind, both
 
 SEND = """
     import json, os, struct
@@ -17,7 +17,7 @@ SEND = """
                 pass
     passed = {"id": 1, "answer": {"results": [{"value": "0x1p-2"}] * 5}}
 """
-FRAMES = [
+FRAMES = behind(("answers",), [
     both(f"frame: {name}", SEND + textwrap.indent(text, "    "), "skeleton")
     for name, text in {
         "garbage": "send(os.urandom(1 << 16))",
@@ -45,5 +45,5 @@ FRAMES = [
         send(bytes([byte]))
         time.sleep(0.05)
     time.sleep(100)
-    """, "skeleton", is_endless=True),
-]  # fmt: skip
+    """, "skeleton", is_endless=True, walls=("time",)),
+])  # fmt: skip

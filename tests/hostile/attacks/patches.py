@@ -1,16 +1,10 @@
 """Patches of everything that code shares a process with, and odd errors."""
 
-from tests.hostile.attacks.making import Attack, both
+from tests.hostile.attacks.making import Attack, behind, both
 
-PATCHES = [
+PATCHES = behind(("process",), [
     both(name, text, "skeleton")
     for name, text in {
-        "patched torch": """
-            import torch
-            torch.equal = torch.allclose = torch.isfinite = lambda *_, **__: True
-            torch.Tensor.__eq__ = torch.Tensor.__le__ = lambda *_: True
-            torch.save = torch.load = torch.randn = lambda *_, **__: None
-            """,
         "patched standard library": """
             import builtins, json, math
             json.dumps = lambda *_, **__: '{"id": 1, "answer": {"results": []}}'
@@ -29,10 +23,6 @@ PATCHES = [
             safetensors.torch.save = lambda *_: b"passed"
             import os; os._exit(0)
             """,
-        "patched reports of errors": """
-            import autograder.inside.probes as probes
-            probes.describe_error = lambda error: None
-            """,
         "patched import": """
             import builtins, importlib, sys, types
             class Module(types.ModuleType):
@@ -50,11 +40,11 @@ PATCHES = [
                     sys.modules[name] = None
             """,
         "handlers": """
-            import atexit, signal, sys, threading
+            import atexit, os, signal, sys, threading
             atexit.register(lambda: print("passed"))
             for number in range(1, 32):
                 try:
-                    signal.signal(number, lambda *_: None)
+                    signal.signal(number, lambda *_: os._exit(0))
                 except (OSError, ValueError):
                     pass
             sys.settrace(lambda *_: None)
@@ -62,6 +52,33 @@ PATCHES = [
             sys.excepthook = sys.unraisablehook = lambda *_: None
             signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
             """,
+    }.items()
+] + [
+    both("patched torch", """
+        import torch
+        torch.equal = torch.allclose = torch.isfinite = lambda *_, **__: True
+        torch.Tensor.__eq__ = torch.Tensor.__le__ = lambda *_: True
+        torch.save = torch.load = torch.randn = lambda *_, **__: None
+        """, "no shortcut", group="forward"),
+    both("patched reports of errors", """
+        import autograder.inside.probes as probes
+        probes.describe_error = lambda error: None
+        """, "skeleton", walls=("answers",)),
+    Attack("subclass of Tensor", "skeleton", resnet="""
+        class Lying(torch.Tensor):
+            @classmethod
+            def __torch_function__(cls, function, types, args=(), kwargs=None):
+                return torch.ones(2, 10).as_subclass(cls)
+        forward = lambda self, x: torch.ones(2, 10).as_subclass(Lying)
+        QuantizableResNet.forward = QuantizableBottleneck.forward = forward
+        QuantizableResNet.fuse_model = lambda *_, **__: None
+        """, walls=("errors", "answers"), group="forward"),
+
+])  # fmt: skip
+
+ODD_ERRORS = behind(("errors", "answers"), [
+    both(name, text, "skeleton")
+    for name, text in {
         "names of outcomes": """
             class passed(Exception): pass
             raise passed("passed")
@@ -87,7 +104,6 @@ PATCHES = [
             class Rude(Exception, metaclass=Meta): pass
             raise Rude
             """,
-        "stub that is none": "raise NotImplementedError('passed')",
         "group of exceptions": "raise BaseExceptionGroup('x', [SystemExit(0), SystemExit(1)])",
         "chain of exceptions": """
             error = None
@@ -102,10 +118,14 @@ PATCHES = [
             def __str__(self):
                 while True: pass
         raise Rude
-        """, "skeleton", is_endless=True),
+        """, "skeleton", is_endless=True, walls=("time",)),
     Attack("results of a million digits", "skeleton", observer="""
         CusQuantObserver.scale_approximate = lambda *_: 10 ** 1000000
         """),
+])  # fmt: skip
+# A stub, and numbers like any others once they have crossed.
+ONLY_ANSWERS = [
+    both("stub that is none", "raise NotImplementedError('passed')", "skeleton"),
     Attack("results equal to everything", "constant scale", observer="""
         class Equal(float):
             def __eq__(self, other): return True
@@ -118,14 +138,5 @@ PATCHES = [
         """),
     Attack("results that are strings", "constant scale", observer="""
         CusQuantObserver.scale_approximate = lambda *_: "0.25"
-        """),
-    Attack("subclass of Tensor", "skeleton", resnet="""
-        class Lying(torch.Tensor):
-            @classmethod
-            def __torch_function__(cls, function, types, args=(), kwargs=None):
-                return torch.ones(2, 10).as_subclass(cls)
-        forward = lambda self, x: torch.ones(2, 10).as_subclass(Lying)
-        QuantizableResNet.forward = QuantizableBottleneck.forward = forward
-        QuantizableResNet.fuse_model = lambda *_, **__: None
         """),
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """Code that looks for secrets, and for other people's files and processes."""
 
 from tests.conftest import ROOT
-from tests.hostile.attacks.making import Attack, both
+from tests.hostile.attacks.making import Attack, behind, both
 
 SNOOP = """
     import gc, os, re, sys
@@ -10,7 +10,7 @@ SNOOP = """
         if found := SECRET.search(text):
             print("FOUND", where, found.group(), flush=True)
 """
-SNOOPS = [
+SNOOPS = behind(("filter", "Landlock"), [
     both("snoop in the environment", SNOOP + """
     tell("environ", repr(dict(os.environ)))
     import ctypes
@@ -19,23 +19,21 @@ SNOOPS = [
     while environ[index]:
         tell("environ", environ[index].decode()); index += 1
     print(dict(os.environ), sys.argv, sys.path, sys.orig_argv)
-    """),
+    """, walls=("environment",)),
     both("snoop in files", SNOOP + """
-    seen = 0
-    for top in ("/kit", "/etc", "/proc", "/home", "/tmp", "/work", "/var", "/root", "/dev/shm",
-                "/run", "/sys", "/mnt", "/opt", "/srv", "/usr/share", "/site/0/sklearn"):
-        for folder, folders, files in os.walk(top):
-            if "pyenv" in folder or "site-packages" in folder:
-                continue
-            for name in files:
-                path = os.path.join(folder, name)
-                tell("path", path)
-                if name.endswith((".toml", ".csv", ".csv.gz", ".env", "shadow", "passwd")):
-                    print("FOUND a file", path)
-                try:
-                    tell(path, open(path, errors="replace").read(1 << 20))
-                except OSError:
-                    pass
+    tops = ("/tmp", "/kit", "/etc", "/proc", "/home", "/work", "/var", "/root", "/dev/shm",
+            "/run", "/sys", "/mnt", "/opt", "/srv", "/usr/share", "/site/0/sklearn")
+    paths = (os.path.join(folder, name) for top in tops for folder, _, files in os.walk(top)
+             if "pyenv" not in folder and "site-packages" not in folder for name in files)
+    for path in paths:
+        tell("path", path)
+        try:
+            tell(path, open(path, errors="replace").read(1 << 20))
+        except OSError:
+            pass
+        if path.endswith((".toml", ".csv", ".csv.gz", ".env", "shadow", "passwd")):
+            print("FOUND a file", path)
+            break  # one is enough
     """),
     both("snoop in memory", SNOOP + """
     def walk(frame):
@@ -62,7 +60,7 @@ SNOOPS = [
                 thing.send(b'{"do": "end", "pid": 1, "grace_s": 0}\\n')
             except OSError as error:
                 print(error)
-    """),
+    """, walls=("process",)),
     both("snoop in modules", SNOOP + """
     for name in ("rubric", "grading", "expected.reference", "expected.inputs", "material", "checks",
                  "host.client", "submissions.reading", "checks.test_observer", "messages",
@@ -78,10 +76,11 @@ SNOOPS = [
             print("FOUND module", name)
         except ImportError as error:
             print(error)
-    """),
-]  # fmt: skip
+    """, walls=("process",)),
+])  # fmt: skip
 
-REACHES = [  # for other people's files and processes, by the paths and numbers they usually have
+# For other people's files and processes, by the paths and numbers that they usually have.
+REACHES = behind(("filter", "Landlock"), [
     *(
         Attack(f"the solution borrowed from {place}", "skeleton", *(f"""
             import glob
@@ -106,7 +105,7 @@ REACHES = [  # for other people's files and processes, by the paths and numbers 
                     left += 1
             except OSError as error:
                 print(error)
-        print("LEFT", left)
+        print("REACHED" if left else "stopped", left)
         """),
     both("other submissions and the kit", f"""
         import os
@@ -126,7 +125,9 @@ REACHES = [  # for other people's files and processes, by the paths and numbers 
     both("the grader's memory", """
         import ctypes, os
         libc = ctypes.CDLL(None, use_errno=True)
-        here = (ctypes.c_size_t * 2)(ctypes.addressof(ctypes.create_string_buffer(8)), 8)
+        buffer = ctypes.create_string_buffer(8)
+        here = (ctypes.c_size_t * 2)(ctypes.addressof(buffer), 8)
+        there = (ctypes.c_size_t * 2)(id(None) + 8, 8)  # its type, at this place in every copy
         for pid in {1, 2, os.getppid(), *range(max(2, os.getppid() - 40), os.getppid())}:
             try:
                 os.close(os.open(f"/proc/{pid}/mem", os.O_RDWR))
@@ -134,10 +135,11 @@ REACHES = [  # for other people's files and processes, by the paths and numbers 
             except OSError:
                 pass
             for call in (libc.process_vm_readv, libc.process_vm_writev):
-                call(pid, here, 1, (ctypes.c_size_t * 2)(id(None), 0), 1, 0)
-                if not ctypes.get_errno():
-                    print("REACHED", pid, call)
+                if call(pid, here, 1, there, 1, 0) != 8:
+                    break
+                print("REACHED", pid, call)
             if libc.ptrace(0x4206, pid, 0, 0) == 0:
-                print("REACHED", pid, "trace")
+                print("REACHED", pid, "trace", flush=True)
+                os._exit(0)  # which lets it go
         """),
-]  # fmt: skip
+])  # fmt: skip
