@@ -22,10 +22,10 @@ from tests.conftest import ROOT, SOLVED
 from tests.hostile.attacks import ATTACKS
 from tests.hostile.attacks.bombs import BOMBS
 from tests.hostile.attacks.claims import CLAIMS
+from tests.hostile.attacks.forgeries import FORGERIES, KNOWING, REFUSED
 from tests.hostile.attacks.making import Attack, both
 from tests.hostile.attacks.reaches import REACHES, SNOOPS
 from tests.hostile.conftest import SECRET, no_longer_than, why_not
-from tests.hostile.forgeries import FORGERIES, KNOWING, REFUSED
 from tests.hostile.harms import HURRIED, harms_of, processes
 from tests.making.graders import PLACES, Grader, grader_at
 from tests.making.open_graders import OpenGrader
