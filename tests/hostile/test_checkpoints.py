@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 
 from autograder.host.answers import NoAnswerError
@@ -80,6 +82,45 @@ def huge_strides() -> bytes:
     return saved({"x": torch.zeros(1).expand(1 << 44)})
 
 
+def doubled(times: int) -> bytes:
+    """Return a pickle of a few bytes that names 2**times tuples, each only once."""
+    steps = b"".join(
+        b"h" + bytes([n]) + b"h" + bytes([n]) + b"\x86q" + bytes([n + 1]) for n in range(times)
+    )
+    return with_pickle(b"\x80\x02}X\x01\x00\x00\x00x)q\x00" + steps + b"s.")
+
+
+def compressed_pickle() -> bytes:
+    """Return a file whose pickle is 400 MB of nothing, packed into less than one."""
+    content, file = saved({"x": torch.zeros(4)}), io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as old,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new,
+    ):
+        for name in old.namelist():
+            is_pickle = name.endswith("data.pkl")
+            new.writestr(name, b"\x80\x02" + b"N0" * (200 << 20) if is_pickle else old.read(name))
+    return file.getvalue()
+
+
+def beyond_its_storage() -> bytes:
+    """Return a file with a tensor that begins where its storage has ended."""
+    content = saved({"x": torch.zeros(4, dtype=torch.int64)})
+    return repacked(content, lambda name, old: old[:8] if "/data/" in name else old)
+
+
+def twice() -> bytes:
+    """Return a file that holds its pickle a second time, with another network."""
+    file = io.BytesIO(saved({"x": torch.zeros(4)}))
+    other = saved({"y": torch.ones(4)})
+    with zipfile.ZipFile(io.BytesIO(other)) as old, zipfile.ZipFile(file, "a") as new:
+        name = next(name for name in old.namelist() if name.endswith("data.pkl"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the name that is there already
+            new.writestr("archive/data.pkl", old.read(name))
+    return file.getvalue()
+
+
 FAILING: dict[str, Callable[[Path], bytes]] = {
     "nothing": lambda _: b"",
     "one byte": lambda _: b"\x80",
@@ -99,6 +140,12 @@ FAILING: dict[str, Callable[[Path], bytes]] = {
     "a script module": lambda _: scripted(),
     "a tensor that takes 64 TB": lambda _: huge_strides(),
     "a claim of four gigabytes": lambda _: bomb(),
+    "a pickle packed a thousandfold": lambda _: compressed_pickle(),
+    "a tensor beyond its storage": lambda _: beyond_its_storage(),
+    "a file of safetensors": lambda _: safetensors.torch.save({"x": torch.zeros(4)}),
+    "16 bits": lambda _: saved({"x": torch.zeros(2, dtype=torch.bfloat16)}),
+    "truths": lambda _: saved({"x": torch.zeros(2, dtype=torch.bool)}),
+    "unsigned 64 bits": lambda _: saved({"x": torch.zeros(2, dtype=torch.uint64)}),
     "a list": lambda _: saved([torch.zeros(1)]),
     "a tensor": lambda _: saved(torch.zeros(1)),
     "a module": lambda _: saved(torch.nn.Linear(2, 2)),
@@ -139,6 +186,13 @@ HARMLESS: dict[str, Callable[[], bytes]] = {  # read as data, whatever is made o
     "names with control characters": lambda: saved({"\x1b[2J\x00\u202e": torch.zeros(1)}),
     "names of our own": lambda: saved({"__metadata__": torch.zeros(1)}),
     "numbers for names": lambda: saved({1: torch.zeros(1), None: torch.zeros(1)}),
+    "tuples of tuples": lambda: doubled(40),
+    "a network in a network": lambda: saved({"x": {"conv1.weight": torch.zeros(1)}}),
+    "a parameter": lambda: saved({"x": torch.nn.Parameter(torch.zeros(2))}),
+    "an ordered dictionary with more": lambda: saved(torch.nn.Linear(2, 2).state_dict()),
+    "a name twice in the zip": lambda: twice(),
+    "no numbers at all": lambda: saved({"x": torch.zeros(0, 3), "y": torch.zeros(())}),
+    "a packed layer of odd length": lambda: saved({"x": (torch.zeros(2),) * 9}),
     "no tensors": lambda: saved({"x": "passed", "y": [1, 2]}),
     "a legacy file": lambda: saved({"x": torch.zeros(3)}, _use_new_zipfile_serialization=False),
 }
