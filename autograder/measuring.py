@@ -143,11 +143,12 @@ class Measurements:
         """Return what an INT8 checkpoint says of the FP32 checkpoint that it was made from."""
         if kind not in self._origins:
             fused, numbers = self.network("train").network, self._numbers(kind)
+            steps = self.network(kind).input_scales
             if kind == "ptq":
-                steps = self.network(kind).input_scales
                 self._origins[kind] = origins.ptq_facts(fused, numbers, steps)
             else:
-                self._origins[kind] = origins.qat_facts(fused, numbers, self._ptq_numbers())
+                ptq = self._ptq_numbers()
+                self._origins[kind] = origins.qat_facts(fused, numbers, ptq, steps)
         return self._origins[kind]
 
     def _numbers(self, kind: RunKind) -> Int8Numbers:

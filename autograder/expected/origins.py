@@ -35,6 +35,8 @@ WIDENED = 2  # powers of two
 # BatchNorm's statistics follow the batches of the first epoch, however small the learning rate:
 # with 1e-6 they alone move 15 % of the integers. Only numbers that were never trained stay.
 LEAST_MOVED = 0.01
+# The same statistics are in the folded biases, of which 98 % move with that learning rate.
+LEAST_BIASES_MOVED = 0.1
 # Weight decay leaves exp(-rate * decay * steps) of a weight, and training turns it about as fast:
 # 0.6 after a whole second FP32 training. The recipe's QAT keeps 0.99, at 40 times its learning rate
 # 0.85, and a network that began with other weights has less than 0.1, as chance has. Networks that
@@ -69,6 +71,15 @@ def moved(layer: nn.Module, numbers: Numbers) -> Tensor:
     return ~((numbers.weight.double() - steps).abs() <= 0.5 + WEIGHT_ERROR)
 
 
+def moved_biases(layer: nn.Module, numbers: Numbers, input_scale: float) -> Tensor:
+    """Tell of each bias whether it is another than its float bias rounds to."""
+    expected = layer.get_parameter("bias").detach().double()
+    assert numbers.bias is not None
+    allowed = 0.5 * input_scale * numbers.weight_scale + BIAS_ERROR * (1 + expected.abs())
+    is_near = (numbers.bias.double() - expected).abs() <= allowed
+    return ~(is_near & expected.isfinite())
+
+
 def ptq_facts(fused: nn.Module, ptq: Int8Numbers, input_scales: Mapping[str, float]) -> list[Fact]:
     """Return whether a PTQ checkpoint holds the weights and biases of a fused FP32 network.
 
@@ -76,14 +87,10 @@ def ptq_facts(fused: nn.Module, ptq: Int8Numbers, input_scales: Mapping[str, flo
     """
     layers = float_layers(fused, ptq.layers)
     weights = {name: int(moved(layers[name], ptq.layers[name]).sum()) for name in layers}
-    biases = {}
-    for name, numbers in ptq.layers.items():
-        expected = layers[name].get_parameter("bias").detach().double()
-        assert numbers.bias is not None
-        step = input_scales[name] * numbers.weight_scale
-        allowed = 0.5 * step + BIAS_ERROR * (1 + expected.abs())
-        is_near = (numbers.bias.double() - expected).abs() <= allowed
-        biases[name] = int((~(is_near & expected.isfinite())).sum())
+    biases = {
+        name: int(moved_biases(layers[name], ptq.layers[name], input_scales[name]).sum())
+        for name in layers
+    }
     return [
         Fact(f"{what} of the PTQ checkpoint", "the FP32 checkpoint's", others(counts), holds)
         for what, counts in (("weights", weights), ("biases", biases))
@@ -101,22 +108,20 @@ def others(counts: Mapping[str, int]) -> str:
     return f"others: {first}{more}"
 
 
-def qat_facts(fused: nn.Module, qat: Int8Numbers, ptq: Int8Numbers | None) -> list[Fact]:
+def qat_facts(
+    fused: nn.Module, qat: Int8Numbers, ptq: Int8Numbers | None, input_scales: Mapping[str, float]
+) -> list[Fact]:
     """Return whether a QAT checkpoint was trained, and from a fused FP32 network's weights."""
     layers = float_layers(fused, qat.layers)
-    flags = torch.cat([moved(layers[name], qat.layers[name]).flatten() for name in layers])
-    share = float(flags.double().mean())
+    weights = [moved(layers[name], qat.layers[name]).flatten() for name in layers]
+    biases = [moved_biases(layers[name], qat.layers[name], input_scales[name]) for name in layers]
     nearness = torch.tensor(
         [correlation(layers[name].get_parameter("weight"), qat.layers[name]) for name in layers]
     )
     median = float(nearness.median())
     facts = [
-        Fact(
-            "integer weights that QAT moved",
-            f"at least {LEAST_MOVED:.0%}",
-            f"{share:.2%}",
-            share >= LEAST_MOVED,
-        ),
+        moved_fact("integer weights", weights, LEAST_MOVED),
+        moved_fact("biases", biases, LEAST_BIASES_MOVED),
         Fact(
             "correlation with the FP32 weights, median of all layers",
             f"at least {LEAST_CORRELATION}",
@@ -129,6 +134,12 @@ def qat_facts(fused: nn.Module, qat: Int8Numbers, ptq: Int8Numbers | None) -> li
         got = "those of PTQ" if is_copy else "its own"
         facts.append(Fact("numbers of the QAT checkpoint", "its own", got, not is_copy))
     return facts
+
+
+def moved_fact(what: str, flags: list[Tensor], least: float) -> Fact:
+    """Return whether QAT moved enough of the numbers of all layers."""
+    share = float(torch.cat(flags).double().mean())
+    return Fact(f"{what} that QAT moved", f"at least {least:.0%}", f"{share:.2%}", share >= least)
 
 
 def correlation(weight: Tensor, numbers: Numbers) -> float:

@@ -236,6 +236,37 @@ def test_ptqs_numbers_are_not_qats(
     assert failing(grade_runs(submission)) - {"accuracy.claims"} == OF_QAT
 
 
+def noise(state: State) -> None:
+    """One step up or down at one weight in ten, which costs hardly any accuracy."""
+    source = torch.Generator().manual_seed(1)
+    for name, value in state.items():
+        if name.endswith(".weight") and value.is_quantized:
+            integers = value.int_repr().to(torch.int16)
+            steps = torch.randint(-1, 2, integers.shape, generator=source)
+            is_hit = torch.rand(integers.shape, generator=source) < 0.15
+            state[name] = with_integers(value, (integers + steps * is_hit).clamp(-128, 127))
+
+
+def towards_zero(state: State) -> None:
+    """As if the FP32 weights had been cut instead of rounded: half of the integers move."""
+    for name, value in state.items():
+        if name.endswith(".weight") and value.is_quantized:
+            integers = value.int_repr().clone()
+            integers[..., ::2, :] -= integers[..., ::2, :].sign()
+            state[name] = with_integers(value, integers)
+
+
+@pytest.mark.parametrize("change", [noise, towards_zero])
+def test_ptqs_numbers_with_noise_are_not_trained(
+    change: Callable[[State], None], submission: Path, grade_runs: Grader
+) -> None:
+    as_qat(submission, change)
+    results = grade_runs(submission)
+    assert failing(results) - {"accuracy.claims"} == OF_QAT
+    (wrong,) = [o for o in results["runs.qat_weights"].observations if not o.holds]
+    assert (wrong.question, wrong.got) == ("biases that QAT moved", "0.00%")
+
+
 def test_another_networks_numbers_are_not_qats(submission: Path, grade_runs: Grader) -> None:
     restate(submission / "runs" / "qat", shuffled)
     results = grade_runs(submission)
