@@ -9,7 +9,6 @@ from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -51,13 +50,6 @@ def as_tensor(value: Any, info: ValidationInfo) -> Tensor:
     return tensor
 
 
-def as_student_file(value: str) -> str:
-    """Return the path of a file that students write, or none; raise ValueError for others."""
-    if value and value not in FILES:
-        raise ValueError("it is no file of a student")
-    return value
-
-
 def as_position(tensor: Tensor, info: FieldSerializationInfo) -> int:
     """Put a tensor behind the others of the answer, the context, and return its position."""
     tensors: list[Tensor] = info.context  # type: ignore[assignment]
@@ -72,7 +64,7 @@ Whole = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Number = Annotated[float, BeforeValidator(as_float), PlainSerializer(float.hex)]
 Values = Annotated[Tensor, PlainValidator(as_tensor), PlainSerializer(as_position)]
 Dtype = Literal["quint8", "qint8"]
-StudentFile = Annotated[str, AfterValidator(as_student_file)]
+StudentFile = Annotated[str, Field(pattern=f"^({'|'.join(map(re.escape, FILES))})?$")]
 
 
 class Answer(BaseModel):
