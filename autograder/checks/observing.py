@@ -192,7 +192,7 @@ def is_excused(charged: Charged, fusion_claims: Sequence[str]) -> bool:
     Where its blocks compute in INT8, misplaced stubs may change what it gives.
     """
     is_misplaced = charged("forward.stub_order") and not charged("forward.block_in_int8")
-    return is_misplaced or charged(*FP32_FORWARD, *fusion_claims)
+    return is_misplaced or charged(*FP32_FORWARD, "forward.functional_addition", *fusion_claims)
 
 
 def int8_names(layers: Sequence[int]) -> list[str]:

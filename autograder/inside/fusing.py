@@ -39,7 +39,7 @@ def path_integers(module: Any, question: questions.BlockFusion) -> dict[str, Ten
     """Return the integers of each path of a fused block that computes in INT8."""
     integers: dict[str, Tensor] = {}
     values = experiments.input_of(question.seed, 2, question.in_channels, 8, 8)
-    with contextlib.suppress(Exception):
+    with stage("INT8 layers"), contextlib.suppress(Exception):
         experiments.prepare_at(module, question.grids)
         eager.convert(module, inplace=True)
         for path in experiments.PATHS:
@@ -153,7 +153,7 @@ def with_rounded(tried: Tried, module: Any, shapes: Shapes, seed: int) -> Tried:
     Its BatchNorm is in the weight that is rounded, when the two are one.
     """
     rounded: dict[str, Tensor] = {}
-    with contextlib.suppress(Exception):
+    with stage("fused layers"), contextlib.suppress(Exception):
         experiments.prepare_qat_weights(module)
         for layer, (_, in_channels, *_) in shapes.items():
             values = experiments.layer_input(seed, layer.conv, in_channels)
