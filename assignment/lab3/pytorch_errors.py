@@ -16,6 +16,9 @@ FUSED_FOR_QAT_IN_EVAL_MODE = compiled(r"fuse_modules_qat.*train|[Ff]usion only f
 NOT_FUSIBLE = compiled(r"did not find fuser method for")
 PREPARED_FOR_QAT_IN_EVAL_MODE = compiled(r"prepare_qat only works on models in training mode")
 PLAIN_ADDITION = compiled(r"Could not run 'aten::add(\.out|\.Tensor|_\.Tensor)?' .*Quantized")
+PLAIN_ARITHMETIC = compiled(
+    r"promoteTypes with quantized numbers|empty_strided not supported on quantized"
+)
 FLOATS_INTO_INT8_LAYER = compiled(
     r"Could not run 'quantized::\S+' with arguments from the '(CPU|CUDA)' backend"
 )

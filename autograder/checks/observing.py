@@ -16,6 +16,7 @@ from autograder.host.answers import NoAnswerError, place_of, raise_for
 from autograder.inside import experiments
 from autograder.inside.questions import (
     Block,
+    Case,
     CaseOutputs,
     Converted,
     Fusion,
@@ -34,6 +35,8 @@ BLOCKS = ("forward.block_without_shortcut", "forward.block_with_shortcut")
 FP32_FORWARD = (*BLOCKS, "forward.network_logits")
 INT8_FORWARD = ("forward.functional_addition", "forward.stub_order")
 FORWARD = (*FP32_FORWARD, "forward.block_in_int8", *INT8_FORWARD)
+# Blocks that are tried: (in_channels, channels, stride).
+SHAPES = {"without downsample": (32, 8, 1), "with downsample": (16, 8, 2)}
 BLOCK_FUSION = ("fusion.blocks", "fusion.shortcuts", "fusion.relus")
 FUSION = ("fusion.stem", *BLOCK_FUSION, "fusion.every_block")
 QAT_FUSION = (
@@ -48,6 +51,7 @@ SCALES = (
     "observer.whole_power_of_two",
     "observer.nearest_exponent",
     "observer.lower_clamp",
+    "observer.symmetric_range",
 )
 CONVERTED = ("ptq.converts",)
 
@@ -67,22 +71,37 @@ def qat(inputs: Inputs) -> Qat:
     return Qat(SMALLEST, CLASSES, WIDTH, inputs.seed, TRAINING_STEPS)
 
 
-def numbers(values: Tensor | None) -> str:
-    """Return the first numbers of a tensor, with its shape, and its type if it's an odd one."""
-    if values is None:
-        return "nothing"
+def numbers(values: Tensor, with_type: bool = False) -> str:
+    """Return the first numbers of a tensor, with its shape, and perhaps with its type."""
     first = ", ".join(f"{value:.4f}" for value in values.flatten()[:3].tolist())
-    kind = "" if values.dtype in (torch.float32, torch.uint8) else f" and type {values.dtype}"
+    kind = f" and type {values.dtype}" if with_type else ""
     return f"[{first}, ...] of shape {tuple(values.shape)}{kind}"
 
 
-def compare(evidence: Evidence, what: str, expected: Tensor, got: Tensor | None) -> None:
+def both(expected: Tensor, got: Tensor | None, allowed: float) -> tuple[str, str]:
+    """Return what is expected and got: at the first place where they differ, if they can differ."""
+    if got is None:
+        return numbers(expected), "nothing"
+    if got.shape != expected.shape or got.dtype != expected.dtype:
+        with_type = got.dtype != expected.dtype
+        return numbers(expected, with_type), numbers(got, with_type)
+    far = ~((got - expected).abs() <= allowed)  # also where it's nan
+    if not bool(far.any()):
+        return numbers(expected), numbers(got)
+    place = tuple(far.nonzero()[0].tolist())
+    right = f"{float(expected[place]):.4f} at {list(place)} of shape {tuple(expected.shape)}"
+    if not bool(got.any()):
+        return right, "zeros everywhere"
+    most = float((got - expected).abs().max())
+    return right, f"{float(got[place]):.4f}" + f"; off by up to {most:.4g}" * math.isfinite(most)
+
+
+def compare(evidence: Evidence, what: str, expected: Tensor, got: Tensor | None) -> bool:
     """Observe whether two float tensors agree."""
     holds = same(got, expected, TOLERANCE)
-    text = numbers(got)
-    if got is not None and not holds and got.shape == expected.shape:
-        text += f"; off by up to {float((got - expected).abs().max()):.4g}"
-    evidence.add(what, numbers(expected), text, holds)
+    allowed = TOLERANCE * float(expected.abs().max()) if expected.numel() else 0.0
+    evidence.add(what, *both(expected, got, allowed), holds)
+    return holds
 
 
 def compare_cases(
@@ -91,16 +110,19 @@ def compare_cases(
     question: Block | Network,
     expected: Sequence[Tensor],
     answer: CaseOutputs,
-) -> None:
-    """Observe what a module computes in each case."""
+) -> list[Case]:
+    """Observe what a module computes in each case; return those in which it is wrong."""
     if len(answer.outputs) != len(question.cases):
         count = len(answer.outputs)
         raise NoAnswerError("crashed", f"{count} outputs came for {len(question.cases)} inputs")
+    wrong = []
     for case, right, got in zip(question.cases, expected, answer.outputs, strict=True):
         images = "1 random image" if case.batch == 1 else f"{case.batch} random images"
         mode = "train" if case.is_training else "eval"
         size = f"{case.size}x{case.size}"
-        compare(evidence, f"{what} on {images} of {size} in {mode} mode", right, got)
+        if not compare(evidence, f"{what} on {images} of {size} in {mode} mode", right, got):
+            wrong.append(case)
+    return wrong
 
 
 def compare_int8(
@@ -115,7 +137,8 @@ def compare_int8(
             raise_for(run.error)
         evidence.add(what, "computes", str(run.error), holds=False)
         return place_of(run.error)
-    evidence.add(what, numbers(expected), numbers(run.output), agree(run.output, expected, steps))
+    got, allowed = run.output, allowed_between(expected, steps)
+    evidence.add(what, *both(expected, got, allowed), agree(got, expected, steps))
     return None
 
 
@@ -125,8 +148,14 @@ def agree(got: Tensor | None, expected: Tensor, steps: int) -> bool:
         return True
     if not steps or got is None or got.shape != expected.shape:
         return False
-    allowed = min(steps * smallest_step(expected), float(expected.abs().max()) / 10)
-    return bool((got - expected).abs().max() <= allowed)
+    return bool((got - expected).abs().max() <= allowed_between(expected, steps))
+
+
+def allowed_between(expected: Tensor, steps: int) -> float:
+    """Return how far INT8 values may be from what is expected: steps of their grid."""
+    if not steps:
+        return 0.0
+    return min(steps * smallest_step(expected), float(expected.abs().max()) / 10)
 
 
 def smallest_step(values: Tensor) -> float:
@@ -143,9 +172,11 @@ def observe_layers(evidence: Evidence, computes: Mapping[str, bool]) -> None:
     """
     wrong = [name for name, holds in computes.items() if not holds]
     got = f"{len(computes) - len(wrong)} of {len(computes)}"
-    got += f", not {', '.join(wrong[:5])}" if wrong else ""
+    got += f", not {', '.join(wrong[:3])}" if wrong else ""
+    got += ", ..." if len(wrong) > 3 else ""
     holds = 4 * len(wrong) <= len(computes)
-    evidence.add("INT8 layers that compute with their scales", "most", got, holds)
+    what = "INT8 layers whose integers show the scales that they name"
+    evidence.add(what, f"all {len(computes)}", got, holds)
 
 
 def observe_scales(evidence: Evidence, question: Ptq | Qat, converted: Converted) -> None:
@@ -179,10 +210,12 @@ def observe_output(
         and not is_excused(charged, FUSION if isinstance(question, Ptq) else QAT_FUSION)
     ):
         shape = question.layers, question.num_classes, question.width, question.seed
-        expected = logits_of(converted, *shape)
+        expected, right, got = logits_of(converted, *shape), "those of its own numbers", "others"
+        if expected is not None:
+            allowed = allowed_between(expected, STEPS)
+            right, got = both(expected, converted.output, allowed)
         holds = expected is not None and agree(converted.output, expected, STEPS)
-        right = "nothing" if expected is None else numbers(expected)
-        evidence.add(f"logits of {what}", right, numbers(converted.output), holds)
+        evidence.add(f"logits of {what}", right, got, holds)
     return place_of(error) if error else None
 
 

@@ -1,6 +1,6 @@
 """Part 1: ``forward`` and ``add_relu``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -8,6 +8,7 @@ from torch import Tensor
 from autograder.checks.observing import (
     BLOCKS,
     CLASSES,
+    SHAPES,
     STEPS,
     compare,
     compare_cases,
@@ -24,6 +25,7 @@ from autograder.expected.diagnoses import (
 )
 from autograder.expected.examination import TOLERANCE
 from autograder.expected.inputs import WIDTH, Inputs
+from autograder.host.answers import place_of
 from autograder.host.client import Client
 from autograder.inside import experiments
 from autograder.inside.questions import (
@@ -35,6 +37,7 @@ from autograder.inside.questions import (
     Int8Network,
     Network,
     NetworkGradients,
+    RaisedError,
 )
 
 BLOCK = "QuantizableBottleneck.forward"
@@ -50,7 +53,6 @@ OTHER_NETWORK_CASES = (
     Case(3, 32, True),
     Case(2, 32, False),
 )
-SHAPES = {"without a shortcut's convolution": (32, 8, 1), "with one": (16, 8, 2)}
 
 
 def check_blocks(client: Client, evidence: Evidence, questions: Sequence[Block]) -> None:
@@ -116,11 +118,19 @@ def test_network_logits(client: Client, inputs: Inputs, evidence: Evidence) -> N
 @about(BLOCK, needs=BLOCKS)
 def test_block_modes(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """A block computes this for a single image, too, and in train mode; the mode stays."""
+    wrong: list[Case] = []
     for which, shape in SHAPES.items():
         question = Block(*shape, inputs.seed_for("modes"), OTHER_CASES)
         answer, expected = client.ask(question), reference.block_outputs(question)
-        compare_cases(evidence, f"a block {which}", question, expected, answer)
-    evidence.judge("In train mode only BatchNorm computes something else: with the batch's values.")
+        wrong += compare_cases(evidence, f"a block {which}", question, expected, answer)
+    evidence.judge(mode_text(wrong))
+
+
+def mode_text(wrong: Sequence[Case]) -> str:
+    """Return what to know of the cases in which a module computes something else."""
+    if all(case.batch == 1 for case in wrong):
+        return "A single image is a batch of one: the output's first dimension stays."
+    return "In train mode only BatchNorm computes something else: with the batch's values."
 
 
 @about(NETWORK, needs=("forward.network_logits",))
@@ -128,8 +138,8 @@ def test_network_modes(client: Client, inputs: Inputs, evidence: Evidence) -> No
     """The network computes this for a single image, too, and in train mode; the mode stays."""
     question = Network(CLASSES, WIDTH, inputs.seed_for("modes"), OTHER_NETWORK_CASES)
     answer, expected = client.ask(question), reference.network_outputs(question)
-    compare_cases(evidence, "the network, its stages plain,", question, expected, answer)
-    evidence.judge("In train mode only BatchNorm computes something else: with the batch's values.")
+    what = "the network, its stages plain,"
+    evidence.judge(mode_text(compare_cases(evidence, what, question, expected, answer)))
 
 
 @about(BLOCK, follows=BLOCKS)
@@ -138,19 +148,30 @@ def test_gradients(client: Client, inputs: Inputs, evidence: Evidence, charged: 
 
     Judged on blocks that compute what they should: what others compute proves nothing.
     """
-    seed = inputs.seed_for("gradients")
+    seed, is_none = inputs.seed_for("gradients"), False
     for claim, (which, shape) in zip(BLOCKS, SHAPES.items(), strict=True):
         question = Gradients(*shape, seed)
         run = client.ask(question)
         output, gradients = reference.block_gradients(question)
         if same(run.output, output, TOLERANCE):
-            for name, expected in gradients.items():
-                if name == "input" or name.endswith("weight"):
-                    what = f"gradient of {name} in a block {which}"
-                    compare(evidence, what, expected, run.gradients.get(name))
+            where = f" in a block {which}"
+            is_none |= compare_gradients(evidence, where, gradients, run.gradients)
         elif not charged(claim):
             compare(evidence, f"output in float64 of a block {which}", output, run.output)
-    judge_gradients(evidence, "the output of a block")
+    judge_gradients(evidence, "the output of a block", is_none)
+
+
+def compare_gradients(
+    evidence: Evidence, where: str, expected: Mapping[str, Tensor], got: Mapping[str, Tensor]
+) -> bool:
+    """Observe the gradients of all weights and of the input; tell whether one of them is zero."""
+    is_none = False
+    for name, right in expected.items():
+        if name == "input" or name.endswith("weight"):
+            gradient = got.get(name)
+            holds = compare(evidence, f"gradient of {name}{where}", right, gradient)
+            is_none |= not holds and (gradient is None or not bool(gradient.any()))
+    return is_none
 
 
 @about(NETWORK, follows=("forward.network_logits",))
@@ -162,19 +183,18 @@ def test_network_gradients(client: Client, inputs: Inputs, evidence: Evidence) -
     question = NetworkGradients(CLASSES, WIDTH, inputs.seed_for("gradients"))
     run = client.ask(question)
     output, gradients = reference.network_gradients(question)
+    is_none = False
     if same(run.output, output, TOLERANCE):
-        for name, expected in gradients.items():
-            if name == "input" or name.endswith("weight"):
-                compare(evidence, f"gradient of {name}", expected, run.gradients.get(name))
-    judge_gradients(evidence, "the network's output")
+        is_none = compare_gradients(evidence, "", gradients, run.gradients)
+    judge_gradients(evidence, "the network's output", is_none)
 
 
-def judge_gradients(evidence: Evidence, what: str) -> None:
+def judge_gradients(evidence: Evidence, what: str, is_none: bool) -> None:
     """Judge gradients; without any, what was computed was another function's."""
     if not evidence.observations:
         evidence.add(what, "the handout's", "another one", holds=False)
-    is_zero = any("[0.0000, 0.0000" in o.got for o in evidence.observations if not o.holds)
-    evidence.judge("A detach() or a no_grad keeps the network from learning." if is_zero else "")
+    text = "No gradient comes through a detach() or a no_grad, or to what doesn't require one."
+    evidence.judge(text if is_none else "")
 
 
 @about("QuantizableBottleneck.add_relu")
@@ -186,8 +206,10 @@ def test_functional_addition(client: Client, inputs: Inputs, evidence: Evidence)
     uses = ", ".join(
         f"{operation} of {name or 'one made in forward'}" for name, operation in run.functionals
     )
-    evidence.add("add_relu", "add_relu of skip_add_relu", uses or "a plain addition", holds)
     a, b = experiments.summands(seed, 4 * channels)
+    is_sum = any(same(run.output, sum_, TOLERANCE) for sum_ in (torch.relu(a + b), a + b))
+    none = "a plain addition" if is_sum else "no addition of a FloatFunctional"
+    evidence.add("add_relu", "add_relu of skip_add_relu", uses or none, holds)
     compare(evidence, "add_relu(out, identity)", torch.relu(a + b), run.output)
     scale = trials.activation_scale(torch.relu(a + b))
     real_a, real_b = (experiments.integers(value).dequantize() for value in (a, b))
@@ -198,9 +220,9 @@ def test_functional_addition(client: Client, inputs: Inputs, evidence: Evidence)
         holds, got = False, "the same integers without skip_add_relu"
     evidence.add("add_relu in INT8", expected, expected if holds else got, holds)
     evidence.judge(
-        "Only the FloatFunctional that __init__ has made gets an observer, and becomes an INT8 "
-        "addition.",
-        diagnose_functionals(run.functionals),
+        "self.skip_add_relu has an observer, and becomes one INT8 operation with its ReLU.",
+        diagnose_functionals(run.functionals) if is_sum else "",
+        place=place_of(run.error) if run.error else None,
     )
 
 
@@ -212,7 +234,8 @@ def test_block_in_int8(
 
     What a block computes that is wrong in FP32 costs the points of other claims.
     """
-    seed, place, diagnosis = inputs.seed_for("INT8 block"), None, ""
+    seed, place = inputs.seed_for("INT8 block"), None
+    errors: list[RaisedError] = []
     for claim, (which, (in_channels, channels, stride)) in zip(BLOCKS, SHAPES.items(), strict=True):
         shape = (in_channels, channels, stride, seed)
         is_excused = charged(claim) and not is_block_right(client, shape)
@@ -226,10 +249,11 @@ def test_block_in_int8(
         else:
             evidence.add(what, "computes", "computes", holds=True)
         if run.error:
-            diagnosis = diagnose_int8_error(run.error)
+            errors.append(run.error)
+    is_all = len(errors) == sum(not o.holds for o in evidence.observations)
     evidence.judge(
         "Between the stubs every operation is on integers, and add_relu is the only addition.",
-        diagnosis,
+        diagnose_int8_error(*errors) if is_all else "",
         place=place,
     )
 

@@ -1,19 +1,21 @@
 """Part 2: ``fuse_model``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
-from autograder.checks.observing import BLOCK_FUSION, CLASSES, compare, fusion
+from autograder.checks import observing
+from autograder.checks.observing import BLOCK_FUSION, CLASSES, FUSION, compare, fusion
 from autograder.claims import Evidence, about
 from autograder.expected import grids, reference
 from autograder.expected.agreement import same
 from autograder.expected.diagnoses import (
     FOLDED,
     FROZEN,
+    IN_EVAL_MODE,
     NOBODY_CALLS,
-    NOT_FUSED,
     UNFOLDED,
+    Fused,
     diagnose_fused,
     diagnose_not_passed_on,
 )
@@ -39,8 +41,11 @@ from autograder.inside.experiments import STEM, ConvLayer, input_of
 from autograder.inside.questions import BlockFusion, Fusion, Outputs, StemFusion
 
 NETWORK, BLOCK = "QuantizableResNet.fuse_model", "QuantizableBottleneck.fuse_model"
-PLAIN, STRIDED, WIDENED = "without a shortcut's convolution", "with one", "with one of stride 1"
-SHAPES = {PLAIN: (32, 8, 1), STRIDED: (16, 8, 2), WIDENED: (16, 8, 1)}
+PLAIN, STRIDED = observing.SHAPES
+WIDENED = "with downsample, of stride 1"
+SHAPES = {**observing.SHAPES, WIDENED: (16, 8, 1)}
+RUNNING = "BatchNorm with its running statistics"
+PATHS = {"block": "the main path", "shortcut": "the shortcut"}
 
 
 def block_fusions(inputs: Inputs, is_qat: bool = False) -> dict[str, BlockFusion]:
@@ -71,23 +76,27 @@ def is_unfolded(client: Client, inputs: Inputs) -> bool:
     return any(client.derive(unfolded_layers, question) for question in asked)
 
 
-def describe(layer: ConvLayer, state: FusionState) -> str:
-    return f"{layer.conv}: {state.front}" + (f", then {state.rest}" if state.rest else "")
+def describe(state: FusionState) -> str:
+    """Return for example ``conv+bn, then relu``: what is in one module, and what comes behind."""
+    if not state.is_known:
+        return "something else"
+    return ", then ".join(["+".join(state.front.split()), *state.rest.split()])
 
 
 def check_batchnorms(client: Client, inputs: Inputs, evidence: Evidence, place: str) -> None:
     """Judge that the BatchNorms of a block's main path, or of its shortcut, are folded."""
-    states = []
+    broken: list[Fused] = []
     for what, layer, state, proven in examined(client, inputs):
         if layer.place != place:
             continue
-        holds, got = state.has_inside("bn") and not state.has_behind("bn"), describe(layer, state)
+        holds, got = state.has_inside("bn") and not state.has_behind("bn"), describe(state)
         if holds and not proven:
-            holds, got = False, f"{got}; the INT8 block computes with other weights"
-        evidence.add(what, "a convolution with its BatchNorm", got, holds)
-        states.append(state)
-    text = "A BatchNorm that stays behind is computed at inference."
-    evidence.judge(text, diagnose_fused(states, is_unfolded(client, inputs)))
+            holds, got = False, f"{got}, but in INT8 {PATHS[place]} computes something else"
+        evidence.add(what, "conv+bn in one module", got, holds)
+        if not holds:
+            broken.append((layer, state))
+    text = "In the weights of its convolution, a BatchNorm costs nothing at inference."
+    evidence.judge(text, diagnose_fused(broken, is_unfolded(client, inputs)))
 
 
 @about(BLOCK)
@@ -102,33 +111,23 @@ def test_shortcuts(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     check_batchnorms(client, inputs, evidence, "shortcut")
 
 
-@about(BLOCK)
+@about(BLOCK, follows=("fusion.blocks", "fusion.shortcuts"))
 def test_relus(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """ReLUs are fused where they directly follow; none is lost and none added."""
-    lost = added = behind = 0
+    broken: list[Fused] = []
     for what, layer, state, proven in examined(client, inputs):
         is_inside, is_behind = state.has_inside("relu"), state.has_behind("relu")
         if layer.relu:
-            lost += state.is_known and not is_inside and not is_behind
-            behind += not is_inside and is_behind
-            expected, holds = "with its ReLU", state.is_known and is_inside and not is_behind
+            expected, holds = "its relu inside", state.is_known and is_inside and not is_behind
         else:
-            added += is_inside
-            expected, holds = "without a ReLU", state.is_known and not is_inside
-        got = describe(layer, state)
+            expected, holds = "no relu inside", state.is_known and not is_inside
+        got = describe(state)
         if holds and not proven:
-            holds, got = False, f"{got}; the INT8 block computes something else"
+            holds, got = False, f"{got}, but in INT8 {PATHS[layer.place]} computes something else"
         evidence.add(what, expected, got, holds)
-    diagnosis = ""
-    if lost:
-        diagnosis = "A ReLU was lost: one module that serves twice can be fused only once."
-    if added:
-        diagnosis = "A ReLU was fused where none directly follows the convolution."
-    elif behind:
-        diagnosis = NOT_FUSED
-    elif is_unfolded(client, inputs):
-        diagnosis = UNFOLDED
-    evidence.judge("", diagnosis)
+        if not holds:
+            broken.append((layer, state))
+    evidence.judge("", diagnose_fused(broken, is_unfolded(client, inputs)))
 
 
 def check_stem(client: Client, inputs: Inputs, evidence: Evidence, is_qat: bool) -> None:
@@ -140,18 +139,29 @@ def check_stem(client: Client, inputs: Inputs, evidence: Evidence, is_qat: bool)
         if error.outcome != "crashed":
             raise
         stem = client.derive(stem_in_network, fusion(inputs, is_qat))  # its blocks were missed
-    state, got = stem.state, describe(STEM[0], stem.state)
-    holds = state == FusionState("conv bn relu", "")
+    state, got = stem.state, describe(stem.state)
+    right = FusionState("conv bn relu", "")
+    holds = state == right
     if holds and not stem.is_proven:
         holds = False
-        got += "; its BatchNorm doesn't learn" if is_qat else "; its INT8 version differs"
-    what = f"the stem, fused for {'QAT' if is_qat else 'PTQ'}"
-    evidence.add(what, "conv1: conv bn relu", got, holds)
-    diagnosis = diagnose_fused([state], is_unfolded=not is_qat and stem.is_learning)
+        not_so = "BatchNorm doesn't learn" if is_qat else "INT8 version computes something else"
+        got += f", but its {not_so}"
+    if stem.is_folded:
+        got = RUNNING
+    what = f"the stem's conv1, fused for {'QAT' if is_qat else 'PTQ'}"
+    evidence.add(what, describe(right), got, holds)
+    diagnosis = diagnose_fused([(STEM[0], state)], is_unfolded=not is_qat and stem.is_learning)
     if is_qat and not diagnosis:
         is_frozen = state.has_inside("bn") and not stem.is_learning
-        diagnosis = FROZEN if is_frozen else FOLDED if stem.is_folded else ""
+        diagnosis = FROZEN if is_frozen else diagnose_folded([stem.is_learning] * stem.is_folded)
     evidence.judge("", diagnosis)
+
+
+def diagnose_folded(are_learning: Sequence[bool]) -> str:
+    """Return why BatchNorms compute with their statistics in QAT: by which are there to learn."""
+    if not are_learning or any(are_learning) != all(are_learning):
+        return ""
+    return IN_EVAL_MODE if are_learning[0] else FOLDED
 
 
 @about(NETWORK)
@@ -197,21 +207,29 @@ def check_every_block(client: Client, inputs: Inputs, evidence: Evidence, is_qat
         if is_qat
         else client.derive(fused_int8_layers, question)
     )
-    untouched = compared = 0
+    unfolded = [] if is_qat else client.derive(unfolded_layers, question)
+    folded = client.derive(folded_layers, question) if is_qat else {}
+    causes: set[str] = set()
+    compared = 0
     for layer, state in states.items():
         expected = alone.get((shape_of(layer), layer.within))
         if expected is None or not expected.is_known:
             continue  # the stem, or what costs the points of the block's own claims
         compared += expected.front != "conv"
-        holds, got = state == expected, describe(layer, state)
-        untouched += state.front == "conv" != expected.front
+        holds, got = state == expected, describe(state)
+        cause = NOBODY_CALLS if state.front == "conv" != expected.front else ""
         if holds and expected.has_inside("bn") and not computes[layer.conv]:
-            wrong = NOT_ROUNDED if is_qat else "its INT8 version has other weights"
-            holds, got = False, f"{got}; {wrong}"
+            wrong = NOT_ROUNDED if is_qat else "its INT8 version computes something else"
+            holds, got = False, f"{got}, but {wrong}"
+            cause = UNFOLDED if layer.conv in unfolded else ""
+        if not holds and layer.conv in folded:
+            got, cause = RUNNING, diagnose_folded([folded[layer.conv]])
+        if not holds:
+            causes.add(cause)
         what = f"{layer.conv} of the network, fused for {mode}"
-        evidence.add(what, describe(layer, expected), got, holds)
+        evidence.add(what, f"as by its block's fuse_model: {describe(expected)}", got, holds)
     evidence.add("layers that a block's own fuse_model fuses", "some", str(compared), compared > 0)
-    evidence.judge(text, NOBODY_CALLS if untouched else "")
+    evidence.judge(text, causes.pop() if len(causes) == 1 else "")
 
 
 def shape_of(layer: ConvLayer) -> str:
@@ -233,7 +251,7 @@ def states_alone(
     }
 
 
-@about(NETWORK)
+@about(NETWORK, follows=FUSION)
 def test_output_unchanged(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The output does not change."""
     question = fusion(inputs)
@@ -297,10 +315,11 @@ def observe_fused_for_qat(
         compare(evidence, what, expected, got)
 
 
-@about(BLOCK)
+@about(BLOCK, follows=BLOCK_FUSION)
 def test_modes(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """PTQ fuses in eval mode (``tq.fuse_modules``), QAT in train mode (``tq.fuse_modules_qat``)."""
     fused = 0
+    causes: set[str] = set()
     for which, question in block_fusions(inputs).items():
         states = client.derive(fused_layers, question).values()
         inside = sum(state.has_inside("bn") for state in states)
@@ -309,28 +328,32 @@ def test_modes(client: Client, inputs: Inputs, evidence: Evidence) -> None:
         got = f"still there in {', '.join(unfolded)}" if unfolded else "folded"
         what = f"BatchNorms inside a block {which}, fused for PTQ"
         evidence.add(what, "folded", got, not unfolded)
+        causes |= {UNFOLDED} if unfolded else set()
     for which, question in block_fusions(inputs, is_qat=True).items():
         rounded = rounding_layers(client, inputs, question)
+        folded = client.derive(folded_layers, question)
         for layer, state in client.derive(fused_layers, question).items():
-            holds, got = state.has_inside("bn") and not state.has_behind("bn"), state.front
+            holds, got = state.has_inside("bn") and not state.has_behind("bn"), describe(state)
             if state.rest == "bn" or state.front == "conv":
                 holds = True  # not fused at all, which costs the points of its own claim
             elif holds and not rounded[layer.conv]:
-                holds, got = False, f"{got}; {NOT_ROUNDED}"
+                holds, got = False, f"{got}, but {NOT_ROUNDED}"
             what = f"{layer.conv} of a block {which}, fused for QAT in train mode"
+            own = layer.conv in folded
+            got = RUNNING if own else got
             evidence.add(what, "BatchNorm with the batch's statistics", got, holds)
             fused += state.has_inside("bn")
+            if not holds:
+                causes.add(diagnose_folded([folded[layer.conv]] if own else []))
     evidence.add("convolutions with a BatchNorm inside", "some", str(fused), fused > 0)
-    for_qat = block_fusions(inputs, is_qat=True).values()
-    is_folded = any(client.derive(folded_layers, question) for question in for_qat)
-    diagnosis = UNFOLDED if is_unfolded(client, inputs) else FOLDED if is_folded else ""
-    evidence.judge("", diagnosis)
+    evidence.judge("", causes.pop() if len(causes) == 1 else "")
 
 
 @about(BLOCK, follows=("fusion.modes", *BLOCK_FUSION))
 def test_qat_layers(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """With ``is_qat`` the same layers are fused, and their BatchNorm learns until conversion."""
     fused = frozen = 0
+    broken: list[Fused] = []
     for (which, for_ptq), for_qat in zip(
         block_fusions(inputs).items(), block_fusions(inputs, is_qat=True).values(), strict=True
     ):
@@ -338,14 +361,15 @@ def test_qat_layers(client: Client, inputs: Inputs, evidence: Evidence) -> None:
         learns = client.derive(learning_layers, for_qat)
         rounded = rounding_layers(client, inputs, for_qat)
         for layer, state in client.derive(fused_layers, for_qat).items():
-            what = f"{layer.conv} of a block {which}, fused for QAT"
-            right, got = describe(layer, expected[layer]), describe(layer, state)
+            what, right = f"{layer.conv} of a block {which}, fused for QAT", expected[layer]
             # What only PTQ leaves out costs the points of its own claims.
             is_whole = state == FusionState("conv bn relu" if layer.relu else "conv bn", "")
-            holds = is_whole or state == expected[layer]
-            if holds and state.has_inside("bn") and not rounded[layer.conv]:
-                holds, got = False, f"{got}; {NOT_ROUNDED}"
-            evidence.add(what, right, got, holds)
+            holds, got = is_whole or state == right, describe(state)
+            if not holds:
+                broken.append((layer, state))
+            elif state.has_inside("bn") and not rounded[layer.conv]:
+                holds, got = False, f"{got}, but {NOT_ROUNDED}"
+            evidence.add(what, f"as for PTQ: {describe(right)}", got, holds)
             if state.has_inside("bn"):
                 fused += 1
                 frozen += not learns[layer.conv]
@@ -353,7 +377,9 @@ def test_qat_layers(client: Client, inputs: Inputs, evidence: Evidence) -> None:
                 what = f"the gradient of {layer.bn}'s weight and bias in a block {which}"
                 evidence.add(what, "reaches them", got, learns[layer.conv])
     evidence.add("convolutions with a BatchNorm inside", "some", str(fused), fused > 0)
-    evidence.judge(
-        "QAT trains BatchNorm: it has to stay inside the fused module until conversion.",
-        FROZEN if fused and frozen == fused else "",
-    )
+    if broken:
+        text, diagnosis = "", "" if frozen else diagnose_fused(broken, is_unfolded=False)
+    else:
+        text = "QAT trains BatchNorm: it has to stay inside the fused module until conversion."
+        diagnosis = FROZEN if frozen == fused else ""
+    evidence.judge(text, diagnosis)

@@ -1,12 +1,13 @@
 """Part 3: ``CusQuantObserver.scale_approximate``."""
 
+import contextlib
 import math
 import sys
 from collections.abc import Sequence
 
 from autograder.claims import Evidence, about
 from autograder.expected.contract import LONGEST_SHIFT, approximated, exponent_of, shift_of
-from autograder.expected.diagnoses import Call, diagnose_scales
+from autograder.expected.diagnoses import Call, diagnose_observers, diagnose_scales
 from autograder.expected.inputs import PUBLIC_CALLS, Inputs, Pairs
 from autograder.host.answers import NoAnswerError, place_of, raise_for
 from autograder.host.client import Client
@@ -31,7 +32,14 @@ def call_each(client: Client, pairs: Pairs) -> list[Call]:
 
 def results_of(client: Client, pairs: Pairs) -> list[ScaleResult]:
     """Return one result a call, or raise NoAnswerError for another number of them."""
-    results = client.ask(Scales(pairs)).results
+    try:
+        results = client.ask(Scales(pairs)).results
+    except NoAnswerError as error:
+        if error.outcome != "timed_out":
+            raise
+        asked = ", ".join(repr(scale) for scale, _ in pairs)
+        said = f"{error.said} for one of the scales {asked}"
+        raise NoAnswerError("timed_out", said) from None
     if len(results) != len(pairs):
         raise NoAnswerError("crashed", f"{len(results)} results came for {len(pairs)} calls")
     return results
@@ -41,10 +49,10 @@ def judge(client: Client, evidence: Evidence, calls: list[Call], text: str) -> N
     """Judge the observations; a mistake is only named when it explains all published calls, too."""
     diagnosis = ""
     if not evidence.holds:
-        try:
-            diagnosis = diagnose_scales([*calls, *call_each(client, PUBLIC_CALLS)])
-        except NoAnswerError:
-            diagnosis = ""
+        with contextlib.suppress(NoAnswerError):
+            published = call_each(client, PUBLIC_CALLS)
+            diagnosis = diagnose_scales([*calls, *published])
+            diagnosis = diagnosis or diagnose_observers([calls, published])
     evidence.judge(text, diagnosis)
 
 
@@ -130,7 +138,8 @@ def test_upper_clamp(client: Client, inputs: Inputs, evidence: Evidence) -> None
     """``S`` stays within ``0`` and ``max_shift_amount``: a scale above 1 gives ``1.0``."""
     calls = call_each(client, unlimited(inputs.huge()))
     observe_clamped(evidence, calls)
-    judge(client, evidence, calls, "S below 0 would be a shift to the left.")
+    text = "Above 1 the nearest S is below 0, a shift to the left: 0 is as far as it goes."
+    judge(client, evidence, calls, text)
 
 
 @about(APPROXIMATE, needs=FOLLOWS_ITS_INPUT)
@@ -179,4 +188,4 @@ def test_symmetric_range(client: Client, inputs: Inputs, evidence: Evidence) -> 
         holds = any(math.isclose(got, value, rel_tol=1e-6) for value in values)  # float32
         what = f"{dtype} values from {low:g} to {high:g}: scale"
         evidence.add(what, shown(approximated(scale)), shown(got), holds)
-    evidence.judge("This function was given: what it approximates is your scale_approximate's.")
+    evidence.judge("This function was given: it approximates 2*m/255 by your scale_approximate.")

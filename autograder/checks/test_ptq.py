@@ -38,7 +38,7 @@ def test_converts(client: Client, inputs: Inputs, evidence: Evidence, charged: C
     evidence.judge("", diagnosis, place=place)
 
 
-@about(OBSERVER, follows=SCALES + CONVERTED)
+@about(OBSERVER, follows=FUSION + SCALES + CONVERTED)
 def test_power_of_two_scales(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """Every scale of the INT8 network is a power of two that a right shift can apply.
 
@@ -50,7 +50,7 @@ def test_power_of_two_scales(client: Client, inputs: Inputs, evidence: Evidence)
     evidence.judge("A scale that is no power of two needs a multiplier.")
 
 
-@about("CusQuantObserver.calculate_qparams", follows=SCALES + CONVERTED)
+@about("CusQuantObserver.calculate_qparams", follows=FUSION + SCALES + CONVERTED)
 def test_zero_points(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The zero point is the integer that stands for 0.0: 128 for quint8, 0 for qint8."""
     qparams = client.ask(ptq(inputs)).qparams
@@ -67,7 +67,7 @@ def test_zero_points(client: Client, inputs: Inputs, evidence: Evidence) -> None
     evidence.judge("The quantization is symmetric.")
 
 
-@about(NETWORK, follows=SCALES + CONVERTED)
+@about(NETWORK, follows=FUSION + SCALES + CONVERTED)
 def test_per_tensor_weights(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """Each weight has one scale, so each layer has one shift."""
     qparams = client.ask(ptq(inputs)).qparams
@@ -92,11 +92,11 @@ def check_logits(client: Client, evidence: Evidence, what: str, question: Int8Lo
     if run.returns_integers:
         evidence.add(f"logits of {what}", "floats", "integers", holds=False)
     diagnosis = diagnose_int8_error(run.error) if run.error else ""
-    text = "Both networks have the same weights, scales and kernels."
+    text = "Both networks were given the same weights and scales, and have the same kernels."
     evidence.judge(text, diagnosis, place=place)
 
 
-@about(NETWORK, needs=FORWARD + FUSION)
+@about(NETWORK, needs=FORWARD + FUSION, follows=("fusion.output_unchanged",))
 def test_int8_logits(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The INT8 logits agree with the reference's to the bit, at the same scales."""
     shape = (SMALL, CLASSES, WIDTH, inputs.seed)

@@ -10,8 +10,8 @@ from torch import Tensor
 from autograder.checks.observing import (
     CLASSES,
     CONVERTED,
-    FORWARD,
     FP32_FORWARD,
+    INT8_FORWARD,
     QAT_FUSION,
     SCALES,
     exponent,
@@ -25,45 +25,62 @@ from autograder.claims import Charged, Evidence, about
 from autograder.expected import reference
 from autograder.expected.agreement import same
 from autograder.expected.contract import LONGEST_SHIFT, approximated
-from autograder.expected.examination import TOLERANCE, trained_layers
+from autograder.expected.examination import TOLERANCE, is_whole, trained_layers
 from autograder.expected.inputs import PUBLIC_CALLS, SMALL, SMALLEST, WIDTH, Inputs
 from autograder.host.answers import NoAnswerError
 from autograder.host.client import Client
 from autograder.inside.experiments import ConvLayer, conv_layers, input_of
-from autograder.inside.questions import Ranges, Scales
+from autograder.inside.questions import Qparams, Ranges, Scales, TrainedLayer
 
 # FakeQuantize rounds what a gradient is taken of: cosines of 0.73 to 0.94 with FP32's were seen on
 # the solution, and about 0 is what any other change of so many weights has.
 ALIGNED = 0.3
 FUSE = "QuantizableResNet.fuse_model"
 OBSERVER_CLAIMS = (*SCALES, "ptq.zero_points")
-FUNCTION_CLAIMS = (
-    *FP32_FORWARD,
-    "forward.block_modes",
-    "forward.network_modes",
-    "fusion.output_unchanged",
-    *QAT_FUSION,
-)
+MODES = ("forward.block_modes", "forward.network_modes")
+FUNCTION_CLAIMS = (*FP32_FORWARD, *MODES, "fusion.output_unchanged", *QAT_FUSION)
+RUNS = (*FP32_FORWARD, *SCALES, *QAT_FUSION)  # without these no step of training is as it should be
 
 
-@about(FUSE, follows=(*SCALES, *QAT_FUSION))
+@about(FUSE, follows=(*RUNS, "forward.network_gradients"))
 def test_fake_quantize(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """While QAT trains, FakeQuantize rounds the output of every convolution to its grid."""
-    convolutions = client.ask(qat(inputs)).convolutions
-    scales = {
-        name: convolution.fake_scale
-        for name, convolution in convolutions.items()
-        if convolution.fake_scale is not None
-    }
+    trained, is_any = client.ask(qat(inputs)), False
     for name, state in client.derive(trained_layers, qat(inputs)).items():
-        got = f"multiples of {exponent(scales[name])}" if name in scales else "no FakeQuantize"
-        got = f"no {got}" if name in scales and not state.is_fake else got
+        layer, known = trained.convolutions.get(name), trained.converted.qparams.get(name)
+        got = rounded_text(layer, known, state.is_fake)
         evidence.add(f"output of {name}", "multiples of its scale", got, state.is_fake)
+        is_any |= layer is not None and layer.fake_scale is not None
     diagnosis = "Plain observers watch but don't round: training is ordinary fine-tuning."
-    evidence.judge("", "" if scales else diagnosis)
+    evidence.judge("", "" if is_any else diagnosis)
 
 
-@about(FUSE, follows=(*OBSERVER_CLAIMS, "forward.gradients", *FUNCTION_CLAIMS))
+def rounded_text(layer: TrainedLayer | None, known: Qparams | None, is_fake: bool) -> str:
+    """Return what the output of a layer is rounded to while it trains, in words."""
+    if layer is None or layer.fake_scale is None:
+        return "no FakeQuantize"
+    scale = layer.fake_scale
+    if not 0 < scale < math.inf:
+        return f"a scale of {scale!r}"
+    if not is_fake and not bool(layer.output.any()):
+        return f"zeros alone, at the scale {exponent(scale)}"
+    if not is_fake and not is_whole(layer.output / scale):
+        return f"no multiples of {exponent(scale)}"
+    text = f"multiples of {exponent(scale)}"
+    if known is not None and known.scale != scale:
+        return f"{text}, but in INT8 the scale {exponent(known.scale)}"
+    return text if is_fake else f"{text}, but not those of its weight and BatchNorm"
+
+
+@about(
+    FUSE,
+    follows=(
+        *OBSERVER_CLAIMS,
+        "forward.gradients",
+        "forward.network_gradients",
+        *FUNCTION_CLAIMS,
+    ),
+)
 def test_weights_move(client: Client, inputs: Inputs, evidence: Evidence, charged: Charged) -> None:
     """A training step changes every convolution's weight, and its BatchNorm's statistics."""
     trained = client.ask(qat(inputs))
@@ -73,6 +90,7 @@ def test_weights_move(client: Client, inputs: Inputs, evidence: Evidence, charge
     # Another function has other gradients, and other scales bend them: both are charged elsewhere.
     is_right = not charged(*FUNCTION_CLAIMS) or is_function_right(client, inputs)
     is_right &= not charged(*OBSERVER_CLAIMS) or is_observer_right(client)
+    expected, is_still = "moved down its gradient" if is_right else "moved", False
     for layer in conv_layers(SMALLEST):
         name, convolution = layer.conv, trained.convolutions.get(layer.conv)
         before = network.get_submodule(name).weight.detach()
@@ -80,19 +98,21 @@ def test_weights_move(client: Client, inputs: Inputs, evidence: Evidence, charge
         if convolution is not None and convolution.weight.shape == before.shape:
             moved = float((convolution.weight - before).abs().max())
             holds, got = 0 < moved < math.inf, f"moved by up to {moved:.3g}"
+            if moved == 0:
+                is_still, got = True, "as before"
             if holds and is_right:
                 way = alignment(before - convolution.weight, gradients[name])
                 if way < ALIGNED:
                     holds, got = False, f"{got}, but not down its gradient (cosine {way:.2f})"
         if holds and not states[name].is_used:
-            holds, got = False, f"{got}; the INT8 layer computes with other weights"
-        evidence.add(f"weight of {name} after a step", "moved", got, holds)
+            holds, got = False, f"{got}, but the INT8 layer computes with other weights"
+        evidence.add(f"weight of {name} after a step", expected, got, holds)
         if convolution is not None and convolution.mean is not None:
             observe_statistics(evidence, layer, network, convolution.mean)
     losses = trained.losses
     are_finite = bool(losses) and all(map(math.isfinite, losses))
     evidence.add("losses", "finite", ", ".join(f"{loss:.4g}" for loss in losses), are_finite)
-    evidence.judge("A weight that never moves has no gradient.")
+    evidence.judge("A weight that stays as it was got no gradient." if is_still else "")
 
 
 def alignment(a: Tensor, b: Tensor) -> float:
@@ -131,11 +151,11 @@ def observe_statistics(evidence: Evidence, layer: ConvLayer, network: Any, mean:
     """Observe that a BatchNorm learned from the batches; a missing one costs other points."""
     before = network.get_submodule(layer.bn).running_mean
     holds = mean.shape == before.shape and bool((mean != before).any())
-    got = "moved" if holds else "as before: it was in eval mode"
+    got = "moved" if holds else "as before, as in eval mode"
     evidence.add(f"statistics of {layer.bn} after a step", "moved", got, holds)
 
 
-@about(FUSE, follows=(*SCALES, *FORWARD, *QAT_FUSION, "ptq.power_of_two_scales", *CONVERTED))
+@about(FUSE, follows=(*RUNS, *INT8_FORWARD, "ptq.power_of_two_scales", *CONVERTED))
 def test_converts(client: Client, inputs: Inputs, evidence: Evidence, charged: Charged) -> None:
     """The trained network converts, its scales are powers of two, and it computes."""
     question = qat(inputs)

@@ -12,6 +12,7 @@ from torch import Tensor
 from autograder.expected.agreement import same
 from autograder.expected.contract import LONGEST_SHIFT, approximated
 from autograder.expected.fusing import FusionState
+from autograder.inside.experiments import ConvLayer
 from autograder.inside.questions import RaisedError
 from lab3 import pytorch_errors
 
@@ -71,10 +72,18 @@ SCALE_MISTAKES: dict[str, ScaleRule] = {  # (-log2(scale), max_shift_amount) to 
     "The exponent's sign is turned round: the result is 2.0**S and not 2.0**-S.": (
         lambda e, most: -clamped(round(e), most)
     ),
+    "S is nearest to log2(scale) here: the minus sign in -log2(scale) is missing.": (
+        lambda e, most: clamped(round(-e), most)
+    ),
+    "S is nearest to the absolute value of log2(scale): above 1, -log2(scale) is negative.": (
+        lambda e, most: clamped(round(abs(e)), most)
+    ),
+    "S is kept at or above 1, but 0 is allowed.": lambda e, most: max(1, min(round(e), most)),
     "S is not kept at or above 0.": lambda e, most: min(round(e), most),
     "S is not kept at or below max_shift_amount.": lambda e, _most: max(0, round(e)),
     "No clamp is applied to S.": lambda e, _most: round(e),
     "The limit is always 8: max_shift_amount is not used.": lambda e, _most: clamped(round(e), 8),
+    "A max_shift_amount above 8 is taken for 8.": lambda e, most: clamped(round(e), min(most, 8)),
     "The limit is one too small: S may be max_shift_amount itself.": (
         lambda e, most: clamped(round(e), most - 1)
     ),
@@ -105,6 +114,37 @@ def diagnose_scales(calls: list[Call]) -> str:
         )
 
     return next((text for text, rule in SCALE_MISTAKES.items() if explains(rule)), "")
+
+
+def diagnose_observers(series: Sequence[Sequence[Call]]) -> str:
+    """Tell which observers' results are wrong; nothing when it is not one kind's alone.
+
+    In each series every other call asks a fresh observer for weights, and those between ask one
+    observer for activations.
+    """
+    wrong = [
+        (position % 2 == 1, position > 0)
+        for calls in series
+        for position, call in enumerate(calls)
+        if not math.isclose(call.got, call.expected, rel_tol=1e-6)
+    ]
+    if len(wrong) < sum(map(len, series)) / 4:  # a few may be of one kind by chance
+        return ""
+    if all(is_fresh for is_fresh, _ in wrong):
+        return WEIGHTS_ALONE
+    if all(is_later and not is_fresh for is_fresh, is_later in wrong):
+        return LATER_CALLS
+    return "" if any(is_fresh for is_fresh, _ in wrong) else ACTIVATIONS_ALONE
+
+
+WEIGHTS_ALONE = (
+    "Only observers for weights (dtype=torch.qint8) give wrong results; every other call is one's."
+)
+ACTIVATIONS_ALONE = (
+    "Only observers for activations (dtype=torch.quint8) give wrong results; every other call is "
+    "one's."
+)
+LATER_CALLS = "An observer's first call is right, and later calls of the same observer are not."
 
 
 @torch.no_grad()
@@ -179,15 +219,21 @@ BLOCK_MISTAKES: dict[str, BlockMistake] = {
 }
 
 
+PLAIN = (
+    "Plain arithmetic (+, *, torch.add) has no INT8 version: between the stubs the only addition "
+    "is add_relu of self.skip_add_relu."
+)
 INT8_ERRORS = (  # what PyTorch says in the INT8 network's forward pass, and what it means here
     (
         pytorch_errors.FLOATS_INTO_INT8_LAYER,
-        "quant is missing: an INT8 layer was given floats; forward begins with self.quant(x).",
+        "An INT8 layer was given floats: quant stands before the first layer, dequant behind the "
+        "last.",
     ),
+    (pytorch_errors.PLAIN_ADDITION, PLAIN),
+    (pytorch_errors.PLAIN_ARITHMETIC, PLAIN),
     (
-        pytorch_errors.PLAIN_ADDITION,
-        "The residual addition is not an INT8 operation: it has to be add_relu of "
-        "self.skip_add_relu.",
+        pytorch_errors.INTEGERS_RETURNED,
+        "Between the stubs tensors are quantized: float() and the like don't work on them.",
     ),
     (
         pytorch_errors.FLOAT_CONVOLUTION,
@@ -201,9 +247,10 @@ INT8_ERRORS = (  # what PyTorch says in the INT8 network's forward pass, and wha
 )
 
 
-def diagnose_int8_error(error: RaisedError) -> str:
-    """Return what an error of the INT8 network means, or nothing."""
-    return pytorch_errors.meaning(f"{error.type}: {error.message}", INT8_ERRORS) or ""
+def diagnose_int8_error(*errors: RaisedError) -> str:
+    """Return what errors of the INT8 network mean; nothing when they don't mean the same."""
+    texts = {pytorch_errors.meaning(f"{e.type}: {e.message}", INT8_ERRORS) for e in errors}
+    return (texts.pop() if len(texts) == 1 else "") or ""
 
 
 MODE_ERRORS = (
@@ -219,7 +266,7 @@ MODE_ERRORS = (
     (
         pytorch_errors.NOT_FUSIBLE,
         "These layers can't be fused in this order: each list names layers that directly follow "
-        "each other (conv, bn, relu), and each layer stands in one list only.",
+        "each other (conv, bn, relu), each layer stands in one list only, and is fused once.",
     ),
 )
 
@@ -229,33 +276,51 @@ def diagnose_fusion_error(error: RaisedError) -> str:
     return pytorch_errors.meaning(f"{error.type}: {error.message}", MODE_ERRORS) or ""
 
 
-NOT_FUSED = (
-    "These layers are as they were: they are not in any list of fuse_modules, or a fused copy was "
-    "thrown away (inplace=True changes the network itself)."
-)
-NOBODY_CALLS = "Nobody calls these blocks' own fuse_model."
+NOBODY_CALLS = "Nobody calls these blocks' own fuse_model, or only that of a copy."
 FROZEN = "BatchNorm is inside, but its parameters have requires_grad False."
-
-
 FOLDED = "BatchNorm was folded for good, as fuse_modules does; QAT needs fuse_modules_qat."
+IN_EVAL_MODE = "BatchNorm is inside, but in eval mode: fuse_model leaves the mode as it is."
 UNFOLDED = (
     "fuse_modules_qat was used for PTQ: it leaves BatchNorm inside, to be trained, where "
     "conversion does not fold it. PTQ fuses with tq.fuse_modules."
 )
+NOT_FUSED = (
+    "as before: not in any list of fuse_modules, or a fused copy was thrown away (inplace=True "
+    "changes the network itself)."
+)
+DROPPED = "A BatchNorm was dropped without being folded into its convolution."
+LEFT_OUT = "The ReLU that follows was left out of the list."
+LOST = "A ReLU was lost: it is neither in the convolution's module nor behind it."
+ADDED = "A ReLU was fused where none directly follows the convolution."
+MOVED = "A ReLU was fused behind a convolution that none directly follows, and is lost elsewhere."
 
 
-def diagnose_fused(states: Sequence[FusionState], is_unfolded: bool) -> str:
-    """Tell the ways in which BatchNorms and ReLUs stay apart; nothing when it is none of them."""
-    unfused = [state for state in states if not state.has_inside("bn")]
-    if any(state.is_known and not state.has_behind("bn") for state in unfused):
-        return "A BatchNorm was dropped without being folded into its convolution."
-    if any(state.has_behind("bn") for state in unfused):
-        return NOT_FUSED
-    if is_unfolded:
-        return UNFOLDED
-    if any(state.has_behind("relu") for state in states):
-        return "The ReLU that follows was left out of the list."
-    return ""
+Fused = tuple[ConvLayer, FusionState]
+
+
+def diagnose_fused(broken: Sequence[Fused], is_unfolded: bool) -> str:
+    """Return why layers are not fused as they should be; nothing when it is not one cause."""
+    causes = {fusion_cause(state, layer, is_unfolded) for layer, state in broken}
+    if causes == {NOT_FUSED}:
+        names = list(dict.fromkeys(layer.conv for layer, _ in broken))
+        return f"{', '.join(names)} {'are' if len(names) > 1 else 'is'} {NOT_FUSED}"
+    if causes == {ADDED, LOST}:
+        return MOVED
+    return causes.pop() if len(causes) == 1 else ""
+
+
+def fusion_cause(state: FusionState, layer: ConvLayer, is_unfolded: bool) -> str:
+    """Return why one layer is not fused as it should be, or nothing."""
+    if not state.is_known:
+        return ""
+    if state.has_behind("bn"):
+        return NOT_FUSED if state.front == "conv" else ""
+    if not state.has_inside("bn"):
+        return DROPPED
+    if state.has_inside("relu") != bool(layer.relu):
+        lost = LEFT_OUT if state.has_behind("relu") else LOST
+        return lost if layer.relu else ADDED
+    return UNFOLDED if is_unfolded else ""
 
 
 def diagnose_not_passed_on(error: RaisedError) -> str:
@@ -278,16 +343,17 @@ def diagnose_functionals(uses: Sequence[tuple[str, str]]) -> str:
 
 def diagnose_stubs(quants: int, dequants: int, quant: str, dequant: str) -> str:
     """Tell misplaced stubs apart, by their calls and places; nothing when these are right."""
+    texts = []
     if quants == 0:
-        return "quant is missing: forward begins with self.quant(x)."
-    if quant == "later":
-        return "quant comes too late: what stands before it is given floats in INT8."
-    if quants > 1:
-        return "quant is called twice: only floats can be quantized, and only the input is."
+        texts.append("quant is missing: forward begins with self.quant(x).")
+    elif quant == "later":
+        texts.append("quant comes too late: what stands before it is given floats in INT8.")
+    elif quants > 1:
+        texts.append("quant is called again: only floats can be quantized, and only the input is.")
     if dequants > 1:
-        return "dequant is called twice: what comes behind the first is given floats."
-    if dequant == "never":
-        return "dequant is missing: forward ends with self.dequant(x)."
-    if dequant == "earlier":
-        return "Something comes behind dequant: in INT8 it is given floats."
-    return ""
+        texts.append("dequant is called again: what comes behind the first is given floats.")
+    elif dequant == "never":
+        texts.append("dequant is missing: forward ends with self.dequant(x).")
+    elif dequant == "earlier":
+        texts.append("Something comes behind dequant: in INT8 it is given floats.")
+    return " ".join(texts)

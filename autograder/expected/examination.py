@@ -60,14 +60,17 @@ def is_folded(source: Source, layer: ConvLayer, tried: FusedLayer) -> bool:
     return "bn" in match(tried.front, fronts).split()
 
 
-def folded_layers(client: Client, question: BlockFusion) -> list[str]:
-    """Return the convolutions of a block fused for QAT whose BatchNorm was folded for good."""
+def folded_layers(client: Client, question: BlockFusion | Fusion) -> dict[str, bool]:
+    """Return the convolutions fused for QAT that use their BatchNorm's running statistics.
+
+    Tells of each whether its BatchNorm is still there to learn, or was folded for good.
+    """
     tried, source = tried_layers(client, question), source_of(question)
-    return [
-        layer.conv
+    return {
+        layer.conv: tried[layer.conv].gamma is not None
         for layer in layers_of(question)
         if layer.conv in tried and is_folded(source, layer, tried[layer.conv])
-    ]
+    }
 
 
 def is_learned(source: Source, layer: ConvLayer, state: FusionState, tried: FusedLayer) -> bool:
@@ -229,8 +232,8 @@ def changed_layers(client: Client, question: Fusion) -> list[str]:
     ]
 
 
-def unfolded_layers(client: Client, question: BlockFusion) -> list[str]:
-    """Return the convolutions of a block fused for PTQ whose BatchNorm is still there to learn."""
+def unfolded_layers(client: Client, question: BlockFusion | Fusion) -> list[str]:
+    """Return the convolutions fused for PTQ whose BatchNorm is still there to learn."""
     tried = tried_layers(client, question)
     states = client.derive(fused_layers, question)
     return [
