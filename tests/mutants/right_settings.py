@@ -18,7 +18,6 @@ SETTINGS: dict[str, tuple[Change, ...]] = {
         f"engine {name}": (below(RESNET, f"torch.backends.quantized.engine = {name!r}"),)
         for name in ("qnnpack", "fbgemm", "onednn")
     },
-    "engine set in forward": (first(NETWORK, "torch.backends.quantized.engine = 'qnnpack'"),),
     "deterministic algorithms": (
         below(
             RESNET,
