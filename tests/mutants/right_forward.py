@@ -184,7 +184,6 @@ FORWARD_IDIOMS: dict[str, tuple[Change, ...]] = {
     ),
     "average indexed": (inside(NETWORK, POOLED, "self.avgpool(x)[..., 0, 0]"),),
     "average squeezed": (inside(NETWORK, POOLED, "torch.squeeze(self.avgpool(x), (2, 3))"),),
-    "average by rows and columns": (inside(NETWORK, POOLED, "x.mean(-1).mean(-1)"),),
     "Flatten as a module": (
         text(
             RESNET,
