@@ -6,7 +6,7 @@ Each function is given a question, and compares its answer with what the referen
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -305,11 +305,13 @@ class TrainedState:
 def trained_layers(client: Client, question: Qat) -> dict[str, TrainedState]:
     """Return the state of each convolution after quantization-aware training.
 
-    Both are computed here from the trained weight and BatchNorm, at the scales that were named.
+    Both are computed here from the trained weight and BatchNorm, at the scales that were named. A
+    layer whose numbers tell nothing is believed where most of the others' do.
     """
     answer = client.ask(question)
     source = Source(question.width, question.seed, layers=question.layers)
     states: dict[str, TrainedState] = {}
+    silent: list[str] = []
     for layer in experiments.conv_layers(question.layers):
         name = layer.conv
         tried = trials.layer_of(source, layer)
@@ -331,10 +333,14 @@ def trained_layers(client: Client, question: Qat) -> dict[str, TrainedState]:
         is_fake = (
             trained.fake_scale == known.scale
             and is_whole(steps)
-            and is_one_of(steps + known.zero_point, convolved(tried.tried), grid)
+            and is_of_layer(steps + known.zero_point, convolved(tried.tried), grid)
         )
+        silent += [] if is_telling(steps) else [name]
         integers = answer.converted.layers.get(name)
-        states[name] = TrainedState(is_fake, is_one_of(integers, convolved(tried.integers), grid))
+        is_used = is_telling(integers) and is_of_layer(integers, convolved(tried.integers), grid)
+        states[name] = TrainedState(is_fake, is_used)
+    if 2 * len(silent) > len(states):
+        states |= {name: replace(states[name], is_fake=False) for name in silent}
     return states
 
 
@@ -354,19 +360,13 @@ def folded(trained: TrainedLayer) -> tuple[Tensor, Tensor | None]:
     return trials.fold(trained.weight, gamma, beta, mean, variance)
 
 
-def is_one_of(got: Tensor | None, real: Tensor, grid: tuple[float, int]) -> bool:
-    """Tell whether integers are a layer's, with its ReLU or without.
-
-    A ReLU that was not fused costs other points. On a grid so coarse that hardly anything differs,
-    all layers agree.
-    """
-    return is_telling(got) and any(
-        is_on_grid(got, values, *grid) for values in (torch.relu(real), real)
-    )
+def is_of_layer(got: Tensor | None, real: Tensor, grid: tuple[float, int]) -> bool:
+    """Tell whether integers are a layer's, with its ReLU or without, which costs other points."""
+    return any(is_on_grid(got, values, *grid) for values in (torch.relu(real), real))
 
 
 def is_telling(integers: Tensor | None) -> bool:
-    """Tell whether integers differ enough to prove a scale."""
+    """Tell whether integers differ enough to prove a scale: on a coarse grid all layers agree."""
     return integers is not None and len(integers.unique()) > FEW
 
 
