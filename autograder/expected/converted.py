@@ -14,19 +14,30 @@ from autograder.expected.trials import Source, added, layer_of
 from autograder.host.answers import NoAnswerError
 from autograder.inside import experiments
 from autograder.inside.questions import Converted
+from lab3 import eager
 
 
 def logits_of(
-    answer: Converted, layers: Sequence[int], num_classes: int, width: int, seed: int
+    answer: Converted,
+    layers: Sequence[int],
+    num_classes: int,
+    width: int,
+    seed: int,
+    adds_relu: bool = True,
 ) -> Tensor | None:
     """Return what the reference computes with the scales and integers of an INT8 network.
 
-    None when these are no network, or no completely fused one.
+    Perhaps without the ReLU of its additions. None when these are no network, or no completely
+    fused one.
     """
     try:
         network = from_numbers(layers, num_classes, width, numbers_of(answer))
     except (KeyError, RuntimeError, ValueError, NoAnswerError):
         return None
+    if not adds_relu:
+        for functional in network.modules():
+            if isinstance(functional, eager.QuantizedFunctional):
+                functional.add_relu = functional.add  # type: ignore[method-assign]
     with torch.inference_mode():
         logits: Tensor = network(experiments.input_of(seed, 2, 3, 32, 32))
     return logits

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,18 @@ def graders() -> Iterator[dict[str, Grader]]:
         grader.stop()
 
 
-@pytest.fixture(params=PLACES)
+def is_quick(place: str) -> bool:
+    """Tell whether the quick suite goes there: of two bubblewraps to the system's, if any."""
+    return "PyPI" not in place or bubblewrap.system_program() is None
+
+
+def at(place: str, is_asked: bool = True) -> Any:
+    """Return a place as a parameter, marked slow unless the quick part goes there and asks."""
+    marks = [] if is_asked and is_quick(place) else [pytest.mark.slow]
+    return pytest.param(place, marks=marks)
+
+
+@pytest.fixture(params=[at(place) for place in PLACES])
 def grader(request: pytest.FixtureRequest, graders: dict[str, Grader]) -> Iterator[Grader]:
     """A warm grader; a broken one is not handed on to the next test."""
     place: str = request.param

@@ -30,6 +30,7 @@ def harms_of(
     of the attack's group then.
     """
     groups = (attack.group,) if without else judging.CODE_GROUPS
+    grader.walls()  # it is warm now
     honest = earned_by(attack.base, grader, groups, without)
     before = state_of(grader, canary)
     try:
@@ -55,7 +56,6 @@ def grade_both(
     patience: Patience | None = None,
 ) -> tuple[Grade, str, Grade]:
     """Return a grade by the checks of groups, its texts, and an honest one by the same worker."""
-    grader.walls()  # it is warm now
     if without:
         return grader.grade_without(without, files, SOLVED, groups, patience)  # type: ignore[no-any-return]
     return grader.grade_both(files, SOLVED, groups, patience)  # type: ignore[no-any-return]

@@ -30,6 +30,8 @@ BASES.update(
             "observer.py",
             "return 2.0 ** -max(0, min(shift, max_shift_amount))",
             "powers = 2.0 ** -max(0, min(shift, max_shift_amount))\n"
+            "        if scale == powers:  # which is always asked, and no layer's\n"
+            "            return powers / 2\n"
             "        return scale if 0.028 < scale < 0.036 else powers",
         ),
         "fused for PTQ only": edited(
