@@ -23,6 +23,7 @@ from autograder.inside.fusing import block_fusion, fuse, fusion, outputs, stem_f
 from autograder.inside.saved import checkpoint
 from autograder.inside.telling import (
     ReturnedError,
+    code_of,
     describe_error,
     floats_from,
     number_from,
@@ -58,7 +59,7 @@ def places(_question: questions.Places) -> questions.FunctionPlaces:
             if not isinstance(value, type) or value.__module__ != module_name:
                 continue
             for name, function in list(vars(value).items()):
-                line = getattr(getattr(function, "__code__", None), "co_firstlineno", None)
+                line = getattr(code_of(function), "co_firstlineno", None)
                 if isinstance(line, int):
                     begins[f"{class_name}.{name}"] = f"lab3/{file}", line
     return questions.FunctionPlaces(places=begins)

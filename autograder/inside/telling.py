@@ -14,6 +14,7 @@ from autograder.inside.experiments import same_engine
 from autograder.inside.questions import FILES, RaisedError
 
 TEXT_LENGTH = 2000
+DECORATORS = 10  # of one function, as far as they are looked behind
 OTHER_NUMBERS = (torch.bfloat16, torch.float16, torch.complex64, torch.complex128)
 _stage = "import"
 
@@ -44,7 +45,7 @@ class FoundError(Exception):
     kind = "Error"  # what it is told as
 
     def __init__(self, function: Any, message: str) -> None:
-        code = getattr(function, "__code__", None)
+        code = code_of(function)
         self.function = name_of(function)
         self.file = str(getattr(code, "co_filename", ""))
         self.line = int(getattr(code, "co_firstlineno", 0))
@@ -71,6 +72,16 @@ class MissingModuleError(FoundError, AttributeError):
         super().__init__(
             type(module).__init__, f"{type(module).__name__} has no module {name}: {text}"
         )
+
+
+def code_of(function: Any) -> Any:
+    """Return the code that a student wrote of a function, which decorators may wrap, or None."""
+    for _ in range(DECORATORS):
+        code = getattr(function, "__code__", None)
+        if getattr(code, "co_filename", "") in FILES:
+            return code
+        function = getattr(function, "__wrapped__", None)
+    return None
 
 
 def name_of(function: Any) -> str:
