@@ -391,8 +391,10 @@ def cause_of(check: str, verdict: Mapping[str, Any], evidence: Evidence) -> tupl
         return ()
     if place := verdict.get("place"):  # what one line raises may be told with other sizes
         return (place,)
-    if verdict["outcome"] in ("crashed", "not_implemented") and evidence.holds:
-        return (verdict["said"],)
+    said = verdict["said"]
+    is_error = verdict["outcome"] in ("crashed", "not_implemented") and evidence.holds
+    if is_error or said in {seen.got for seen in evidence.observations} - {""}:
+        return (said,)
     diagnosis = verdict.get("diagnosis")
     return (about(check)[0], diagnosis) if diagnosis else ()
 

@@ -200,7 +200,8 @@ def check_every_block(client: Client, inputs: Inputs, evidence: Evidence, is_qat
             raise
         evidence.add(f"the network fused for {mode}", "fused", str(error), holds=False)
         place = caller_of(error.error, "fuse_model")
-        evidence.judge(text, diagnose_not_passed_on(error.error), place=place)
+        said = text if place else error.said
+        evidence.judge(said, diagnose_not_passed_on(error.error), place=place)
         return
     computes = (
         rounding_layers(client, inputs, question)
@@ -224,12 +225,20 @@ def check_every_block(client: Client, inputs: Inputs, evidence: Evidence, is_qat
             cause = UNFOLDED if layer.conv in unfolded else ""
         if not holds and layer.conv in folded:
             got, cause = RUNNING, diagnose_folded([folded[layer.conv]])
+        elif state == whole(layer) != expected:
+            got += ", but not by it"
         if not holds:
             causes.add(cause)
         what = f"{layer.conv} of the network, fused for {mode}"
-        evidence.add(what, f"as by its block's fuse_model: {describe(expected)}", got, holds)
+        right = f"{describe(whole(layer))} by its block's fuse_model"
+        evidence.add(what, right, got, holds)
     evidence.add("layers that a block's own fuse_model fuses", "some", str(compared), compared > 0)
     evidence.judge(text, causes.pop() if len(causes) == 1 else "")
+
+
+def whole(layer: ConvLayer) -> FusionState:
+    """Return what a layer of a block becomes when all that belongs to it is fused."""
+    return FusionState("conv bn relu" if layer.relu else "conv bn", "")
 
 
 def shape_of(layer: ConvLayer) -> str:
@@ -363,13 +372,12 @@ def test_qat_layers(client: Client, inputs: Inputs, evidence: Evidence) -> None:
         for layer, state in client.derive(fused_layers, for_qat).items():
             what, right = f"{layer.conv} of a block {which}, fused for QAT", expected[layer]
             # What only PTQ leaves out costs the points of its own claims.
-            is_whole = state == FusionState("conv bn relu" if layer.relu else "conv bn", "")
-            holds, got = is_whole or state == right, describe(state)
+            holds, got = state in (whole(layer), right), describe(state)
             if not holds:
                 broken.append((layer, state))
             elif state.has_inside("bn") and not rounded[layer.conv]:
                 holds, got = False, f"{got}, but {NOT_ROUNDED}"
-            evidence.add(what, f"as for PTQ: {describe(right)}", got, holds)
+            evidence.add(what, describe(whole(layer)), got, holds)
             if state.has_inside("bn"):
                 fused += 1
                 frozen += not learns[layer.conv]
