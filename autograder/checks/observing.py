@@ -74,8 +74,9 @@ def qat(inputs: Inputs) -> Qat:
 def numbers(values: Tensor, with_type: bool = False) -> str:
     """Return the first numbers of a tensor, with its shape, and perhaps with its type."""
     first = ", ".join(f"{value:.4f}" for value in values.flatten()[:3].tolist())
+    first += ", ..." * (values.numel() > 3)
     kind = f" and type {values.dtype}" if with_type else ""
-    return f"[{first}, ...] of shape {tuple(values.shape)}{kind}"
+    return f"[{first}] of shape {tuple(values.shape)}{kind}"
 
 
 def both(expected: Tensor, got: Tensor | None, allowed: float) -> tuple[str, str]:
@@ -214,12 +215,12 @@ def observe_output(
         additions = (True, False) if charged("forward.functional_addition") else (True,)
         computed = [logits_of(converted, *shape, adds_relu) for adds_relu in additions]
         known = [expected for expected in computed if expected is not None]
-        right, got = "those of its own numbers", "others"
+        right, got = "those that its integers and scales give", "others"
         if known:
             allowed = allowed_between(known[0], STEPS)
             right, got = both(known[0], converted.output, allowed)
         holds = any(agree(converted.output, expected, STEPS) for expected in known)
-        evidence.add(f"logits of {what}", right, got, holds)
+        evidence.add("logits of the INT8 network", right, got, holds)
     return place_of(error) if error else None
 
 

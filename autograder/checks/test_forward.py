@@ -129,7 +129,10 @@ def test_block_modes(client: Client, inputs: Inputs, evidence: Evidence) -> None
 def mode_text(wrong: Sequence[Case]) -> str:
     """Return what to know of the cases in which a module computes something else."""
     if all(case.batch == 1 for case in wrong):
-        return "A single image is a batch of one: the output's first dimension stays."
+        return (
+            "A single image is a batch of one: it is computed as in a larger batch, and the "
+            "output's first dimension stays."
+        )
     return "In train mode only BatchNorm computes something else: with the batch's values."
 
 
@@ -204,17 +207,17 @@ def test_functional_addition(client: Client, inputs: Inputs, evidence: Evidence)
     run = client.ask(Addition(channels, seed))
     holds = run.functionals == [("skip_add_relu", "add_relu")]
     uses = ", ".join(
-        f"{operation} of {name or 'one made in forward'}" for name, operation in run.functionals
+        f"{operation} of {name or 'one that is no module'}" for name, operation in run.functionals
     )
     a, b = experiments.summands(seed, 4 * channels)
     is_sum = any(same(run.output, sum_, TOLERANCE) for sum_ in (torch.relu(a + b), a + b))
-    none = "a plain addition" if is_sum else "no addition of a FloatFunctional"
+    none = "an addition by something else" if is_sum else "no addition of a FloatFunctional"
     evidence.add("add_relu", "add_relu of skip_add_relu", uses or none, holds)
     compare(evidence, "add_relu(out, identity)", torch.relu(a + b), run.output)
     scale = trials.activation_scale(torch.relu(a + b))
     real_a, real_b = (experiments.integers(value).dequantize() for value in (a, b))
     holds = is_on_grid(run.integers, torch.relu(real_a + real_b), scale, zero_point=128)
-    got = str(run.error) if run.error else "those of another scale"
+    got = str(run.error) if run.error else "others"
     expected = f"the integers at the scale of the sum behind its ReLU, {scale:.4g}"
     if holds and run.int8_functionals != run.functionals:
         holds, got = False, "the same integers without skip_add_relu"

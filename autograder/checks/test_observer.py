@@ -21,12 +21,13 @@ FOLLOWS_ITS_INPUT = ("observer.follows_the_scale",)
 def call_each(client: Client, pairs: Pairs) -> list[Call]:
     """Return the calls with their results; raise for the first that raised."""
     calls = []
-    for (scale, most), result in zip(pairs, results_of(client, pairs), strict=True):
+    results = results_of(client, pairs)
+    for position, ((scale, most), result) in enumerate(zip(pairs, results, strict=True)):
         if result.error:
             raise_for(result.error)
         if result.value is None:
             raise NoAnswerError("crashed", "a call came back without a result")
-        calls.append(Call(scale, most, result.value))
+        calls.append(Call(scale, most, result.value, position))
     return calls
 
 
@@ -50,9 +51,8 @@ def judge(client: Client, evidence: Evidence, calls: list[Call], text: str) -> N
     diagnosis = ""
     if not evidence.holds:
         with contextlib.suppress(NoAnswerError):
-            published = call_each(client, PUBLIC_CALLS)
-            diagnosis = diagnose_scales([*calls, *published])
-            diagnosis = diagnosis or diagnose_observers([calls, published])
+            known = [*calls, *call_each(client, PUBLIC_CALLS)]
+            diagnosis = diagnose_scales(known) or diagnose_observers(known)
     evidence.judge(text, diagnosis)
 
 

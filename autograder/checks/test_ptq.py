@@ -93,6 +93,7 @@ def check_logits(client: Client, evidence: Evidence, what: str, question: Int8Lo
         evidence.add(f"logits of {what}", "floats", "integers", holds=False)
     diagnosis = diagnose_int8_error(run.error) if run.error else ""
     text = "Both networks were given the same weights and scales, and have the same kernels."
+    text = "Logits are floats: dequant comes last." if run.returns_integers else text
     evidence.judge(text, diagnosis, place=place)
 
 

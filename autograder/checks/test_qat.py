@@ -151,7 +151,7 @@ def observe_statistics(evidence: Evidence, layer: ConvLayer, network: Any, mean:
     """Observe that a BatchNorm learned from the batches; a missing one costs other points."""
     before = network.get_submodule(layer.bn).running_mean
     holds = mean.shape == before.shape and bool((mean != before).any())
-    got = "moved" if holds else "as before, as in eval mode"
+    got = "moved" if holds else "as before"
     evidence.add(f"statistics of {layer.bn} after a step", "moved", got, holds)
 
 

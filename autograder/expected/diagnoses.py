@@ -19,11 +19,12 @@ from lab3 import pytorch_errors
 
 @dataclass(frozen=True)
 class Call:
-    """One call of ``scale_approximate``: its arguments and its result."""
+    """One call of ``scale_approximate``: its arguments, its result, its place in the question."""
 
     scale: float
     most: int | None
     got: float
+    position: int = 0
 
     @property
     def limit(self) -> int:
@@ -116,33 +117,30 @@ def diagnose_scales(calls: list[Call]) -> str:
     return next((text for text, rule in SCALE_MISTAKES.items() if explains(rule)), "")
 
 
-def diagnose_observers(series: Sequence[Sequence[Call]]) -> str:
+def diagnose_observers(calls: Sequence[Call]) -> str:
     """Tell which observers' results are wrong; nothing when it is not one kind's alone.
 
-    In each series every other call asks a fresh observer for weights, and those between ask one
+    Every second call of a question asks a fresh observer for weights, and those between ask one
     observer for activations.
     """
-    wrong = [
-        (position % 2 == 1, position > 0)
-        for calls in series
-        for position, call in enumerate(calls)
-        if not math.isclose(call.got, call.expected, rel_tol=1e-6)
-    ]
-    if len(wrong) < sum(map(len, series)) / 4:  # a few may be of one kind by chance
+    wrong = [c.position for c in calls if not math.isclose(c.got, c.expected, rel_tol=1e-6)]
+    if len(wrong) < len(calls) / 4:  # a few may be of one kind by chance
         return ""
-    if all(is_fresh for is_fresh, _ in wrong):
+    are_fresh = {position % 2 == 1 for position in wrong}
+    if len(are_fresh) > 1:
+        return ""
+    if True in are_fresh:
         return WEIGHTS_ALONE
-    if all(is_later and not is_fresh for is_fresh, is_later in wrong):
-        return LATER_CALLS
-    return "" if any(is_fresh for is_fresh, _ in wrong) else ACTIVATIONS_ALONE
+    return LATER_CALLS if all(wrong) else ACTIVATIONS_ALONE
 
 
 WEIGHTS_ALONE = (
-    "Only observers for weights (dtype=torch.qint8) give wrong results; every other call is one's."
+    "Only observers for weights (dtype=torch.qint8) give wrong results; every second call goes to "
+    "one."
 )
 ACTIVATIONS_ALONE = (
-    "Only observers for activations (dtype=torch.quint8) give wrong results; every other call is "
-    "one's."
+    "Only observers for activations (dtype=torch.quint8) give wrong results; every second call "
+    "goes to one."
 )
 LATER_CALLS = "An observer's first call is right, and later calls of the same observer are not."
 
@@ -237,8 +235,8 @@ INT8_ERRORS = (  # what PyTorch says in the INT8 network's forward pass, and wha
     ),
     (
         pytorch_errors.FLOAT_CONVOLUTION,
-        "A convolution was not converted: is_qat decides between fuse_modules and "
-        "fuse_modules_qat, and False means fuse_modules.",
+        "A convolution of floats was given integers: conversion puts INT8 layers in the places of "
+        "the others, so forward calls layers by their names, such as self.conv1.",
     ),
     (
         pytorch_errors.NO_INT8_VERSION,
@@ -277,7 +275,10 @@ def diagnose_fusion_error(error: RaisedError) -> str:
 
 
 NOBODY_CALLS = "Nobody calls these blocks' own fuse_model, or only that of a copy."
-FROZEN = "BatchNorm is inside, but its parameters have requires_grad False."
+FROZEN = (
+    "BatchNorm is inside, but its weight and bias get no gradient: requires_grad is False, or "
+    "gradients are switched off."
+)
 FOLDED = "BatchNorm was folded for good, as fuse_modules does; QAT needs fuse_modules_qat."
 IN_EVAL_MODE = "BatchNorm is inside, but in eval mode: fuse_model leaves the mode as it is."
 UNFOLDED = (
@@ -333,9 +334,15 @@ def diagnose_not_passed_on(error: RaisedError) -> str:
 def diagnose_functionals(uses: Sequence[tuple[str, str]]) -> str:
     """Tell the ways to add without ``skip_add_relu`` apart; ``uses`` are (name, operation)."""
     if not uses:
-        return "The tensors are added with + or torch.add, which no observer sees."
+        return (
+            "The tensors are not added by self.skip_add_relu, but for example with + or torch.add, "
+            "which no observer sees."
+        )
     if any(not name for name, _ in uses):
-        return "A FloatFunctional is made in forward: it has no observer, and stays in FP32."
+        return (
+            "A FloatFunctional that is no module of the block (made in forward, for example) has "
+            "no observer, and stays in FP32."
+        )
     if all(operation == "add" for _, operation in uses):
         return "add is used without its ReLU: add_relu is one operation, so it has one scale."
     return ""
