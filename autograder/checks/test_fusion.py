@@ -5,8 +5,15 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor
 
 from autograder.checks import observing
-from autograder.checks.observing import BLOCK_FUSION, CLASSES, FUSION, compare, fusion
-from autograder.claims import Evidence, about
+from autograder.checks.observing import (
+    BLOCK_FUSION,
+    CLASSES,
+    FP32_FORWARD,
+    FUSION,
+    compare,
+    fusion,
+)
+from autograder.claims import Charged, Evidence, about
 from autograder.expected import grids, reference
 from autograder.expected.agreement import same
 from autograder.expected.diagnoses import (
@@ -261,8 +268,13 @@ def states_alone(
 
 
 @about(NETWORK, follows=FUSION)
-def test_output_unchanged(client: Client, inputs: Inputs, evidence: Evidence) -> None:
-    """The output does not change."""
+def test_output_unchanged(
+    client: Client, inputs: Inputs, evidence: Evidence, charged: Charged
+) -> None:
+    """The output does not change.
+
+    Of a network fused for QAT it is the whole network's: what forward does costs other points.
+    """
     question = fusion(inputs)
     what, got = "the fused network on 2 random images", client.ask(question).output
     states = client.derive(fused_layers, question)
@@ -277,7 +289,7 @@ def test_output_unchanged(client: Client, inputs: Inputs, evidence: Evidence) ->
         others = client.ask(Outputs(SMALL, CLASSES, WIDTH, inputs.seed))
         if not same(others.before, expected, TOLERANCE):  # which costs other points
             what, got = "the fused layers, in the handout's order", others.layers
-    else:
+    elif not charged(*FP32_FORWARD):
         observe_fused_for_qat(client, inputs, evidence, expected)
     compare(evidence, what, expected, got)
     evidence.judge("Fusing only moves computations: the output before is the output after.")

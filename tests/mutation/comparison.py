@@ -46,7 +46,7 @@ ALSO = {"block.int8": ("ptq",), "network.int8": ("ptq",), "add.int8": ("ptq",)}
 # that it is about, else by its group. A name ends with a dot where it stands for all behind it.
 BY_CHECK = {
     "observer.whole_power_of_two": ("scale.power",),
-    "observer.nearest_exponent": ("scale.nearest", "scale.power"),
+    "observer.nearest_exponent": ("scale.nearest", "scale.power", "scale.clamped"),
     "observer.lower_clamp": ("scale.lower", "scale.clamped"),
     "observer.upper_clamp": ("scale.upper", "scale.clamped"),
     "observer.max_shift_amount": ("scale.limit", "scale.clamped"),

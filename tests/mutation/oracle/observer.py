@@ -70,7 +70,8 @@ def scale_power() -> None:
 @bullet("scale.nearest", SCALE)
 def scale_nearest() -> None:
     """S is the integer nearest to -log2(scale)."""
-    for index, exponent in exponents(-0.49, DEFAULT_LIMIT - 0.51, 2000):
+    # Next to the limits it is the subject of the clamp as well, which is another bullet.
+    for index, exponent in exponents(0.51, DEFAULT_LIMIT - 0.51, 2000):
         got = approximated(2.0**-exponent, index=index)
         demand(got == 2.0 ** -round(exponent), f"2**-{exponent:.4f} gives {got!r}")
 
@@ -94,7 +95,7 @@ def scale_upper() -> None:
 @bullet("scale.limit", SCALE)
 def scale_limit() -> None:
     """S stays within 0 and max_shift_amount: the limit is the argument."""
-    for limit in LIMITS:
+    for limit in filter(None, LIMITS):  # 0 is only reached where 1.0 is
         for index, exponent in exponents(-10, 40, 60):
             got = approximated(2.0**-exponent, limit, index)
             is_within = 2.0**-limit <= got <= 1
@@ -106,7 +107,7 @@ def scale_clamped() -> None:
     """Beyond a limit S is that limit, and before it the nearest integer, whatever the limit is."""
     for limit in (None, *LIMITS):
         most = DEFAULT_LIMIT if limit is None else limit
-        bounds = ((-40, -0.51), (most - 0.49, 60)) if limit is None else ((-40, 60),)
+        bounds = ((-40, 0.49), (most - 0.49, 60)) if limit is None else ((-40, 60),)
         for low, high in bounds:
             for index, exponent in exponents(low, high, 300):
                 expected = 2.0 ** -min(max(round(exponent), 0), most)
