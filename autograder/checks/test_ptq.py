@@ -19,9 +19,10 @@ from autograder.expected import grids
 from autograder.expected.diagnoses import diagnose_int8_error
 from autograder.expected.examination import int8_layers
 from autograder.expected.inputs import FULL, FULL_WIDTH, SMALL, WIDTH, Inputs
+from autograder.expected.origins import RANGE_ERROR, shifts
 from autograder.host.client import Client
 from autograder.inside import experiments
-from autograder.inside.questions import Int8Logits
+from autograder.inside.questions import Converted, Int8Logits, Ptq
 
 NETWORK, OBSERVER = "QuantizableResNet.forward", "CusQuantObserver.scale_approximate"
 
@@ -34,8 +35,24 @@ def test_converts(client: Client, inputs: Inputs, evidence: Evidence, charged: C
     what = "prepare, calibrate, convert, INT8 forward"
     place = observe_output(evidence, what, question, converted, charged)
     observe_layers(evidence, client.derive(int8_layers, question))
+    if not charged(
+        *FORWARD, *FUSION, "fusion.output_unchanged", *SCALES, "observer.symmetric_range"
+    ):
+        observe_calibrated(evidence, question, converted)
     diagnosis = diagnose_int8_error(converted.error) if converted.error else ""
     evidence.judge("", diagnosis, place=place)
+
+
+def observe_calibrated(evidence: Evidence, question: Ptq, converted: Converted) -> None:
+    """Observe that each activation has the scale of the range that calibration shows."""
+    shape = question.layers, question.num_classes, question.width, question.seed
+    wrong = []
+    for name, largest in grids.calibrated(*shape).items():
+        known = converted.qparams.get(name)
+        allowed = {2.0**-shift for shift in shifts(largest, RANGE_ERROR)}
+        wrong += [name] if known is None or known.scale not in allowed else []
+    got = f"not that of {', '.join(wrong[:3])}" if wrong else "each"
+    evidence.add("scales of activations after calibration", "each its range's", got, not wrong)
 
 
 @about(OBSERVER, follows=FUSION + SCALES + CONVERTED)

@@ -22,19 +22,26 @@ from lab3 import eager
 ZERO_POINTS = range(120, 137, 2)  # odd ones move the halves on some engines
 
 
-@torch.no_grad()
 def draw(prepared: nn.Module, inputs: Tensor, seed: int) -> Grids:
     """Return a grid for each module of a prepared network that watches its output."""
-    prepared(inputs)
     source = random.Random(f"{seed} grids")
     grids = []
+    for name, largest in watched(prepared, inputs).items():
+        scale = 2 * largest / 255 * source.uniform(0.8, 1.2)
+        grids.append((name, scale, source.choice(ZERO_POINTS)))
+    return tuple(grids)
+
+
+@torch.no_grad()
+def watched(prepared: nn.Module, inputs: Tensor) -> dict[str, float]:
+    """Return the largest magnitude of what each module of a prepared network gives."""
+    prepared(inputs)
+    largest: dict[str, float] = {}
     for name, module in prepared.named_modules():
         watcher: Any = getattr(module, "activation_post_process", None)
         if isinstance(watcher, eager.MinMaxObserver):
-            largest = max(abs(float(watcher.min_val)), abs(float(watcher.max_val)))
-            scale = 2 * largest / 255 * source.uniform(0.8, 1.2)
-            grids.append((name, scale, source.choice(ZERO_POINTS)))
-    return tuple(grids)
+            largest[name] = max(abs(float(watcher.min_val)), abs(float(watcher.max_val)))
+    return largest
 
 
 def drawn_for(module: nn.Module, inputs: Tensor, seed: int) -> Grids:
@@ -130,11 +137,25 @@ def plain_logits(num_classes: int, width: int, seed: int, batch: int) -> Tensor:
 @lru_cache(maxsize=8)
 def network_grids(layers: tuple[int, ...], num_classes: int, width: int, seed: int) -> Grids:
     """Return grids for the fused network."""
+    prepared = fused_and_prepared(layers, num_classes, width, seed)
+    return draw(prepared, experiments.input_of(seed, 1, 3, 32, 32), seed)
+
+
+@lru_cache(maxsize=8)
+def calibrated(
+    layers: tuple[int, ...], num_classes: int, width: int, seed: int
+) -> dict[str, float]:
+    """Return the largest magnitude that calibration shows to each observer of the fused network."""
+    prepared = fused_and_prepared(layers, num_classes, width, seed)
+    return watched(prepared, experiments.input_of(seed, 2, 3, 32, 32))
+
+
+def fused_and_prepared(layers: tuple[int, ...], num_classes: int, width: int, seed: int) -> Any:
+    """Return the fused network with an observer behind each of its modules."""
     network = copy.deepcopy(reference.filled(layers, num_classes, width, seed))
     network.fuse_model()
     network.qconfig = eager.per_tensor_qconfig
-    prepared = eager.prepare(network, inplace=True)
-    return draw(prepared, experiments.input_of(seed, 1, 3, 32, 32), seed)
+    return eager.prepare(network, inplace=True)
 
 
 @lru_cache(maxsize=8)
