@@ -4,8 +4,10 @@ from tests.mutants.edits import (
     ADD,
     BLOCK,
     FUSE_BLOCK,
+    FUSE_NETWORK,
     NETWORK,
     RESNET,
+    SCALE,
     Change,
     below,
     body,
@@ -21,6 +23,148 @@ STAGES = "x = self.layer4(self.layer3(self.layer2(self.layer1(x))))"
 POOLED = "torch.flatten(self.avgpool(x), 1)"
 
 FORWARD_IDIOMS: dict[str, tuple[Change, ...]] = {
+    "forward in single steps": (
+        body(
+            BLOCK,
+            """
+            residual = x
+            y = self.conv1(x)
+            y = self.bn1(y)
+            y = self.relu1(y)
+            y = self.conv2(y)
+            y = self.bn2(y)
+            y = self.relu2(y)
+            y = self.conv3(y)
+            y = self.bn3(y)
+            if self.downsample is not None:
+                residual = self.downsample(x)
+            return self.add_relu(y, residual)
+            """,
+        ),
+    ),
+    "shortcut first": (
+        body(
+            BLOCK,
+            """
+            identity = self.downsample(x) if self.downsample is not None else x
+            for n in (1, 2, 3):
+                x = getattr(self, f"bn{n}")(getattr(self, f"conv{n}")(x))
+                if n < 3:
+                    x = getattr(self, f"relu{n}")(x)
+            return self.add_relu(x, identity)
+            """,
+        ),
+    ),
+    "if self.downsample": (
+        inside(
+            BLOCK,
+            "x if self.downsample is None else self.downsample(x)",
+            "self.downsample(x) if self.downsample else x",
+        ),
+        inside(FUSE_BLOCK, "if self.downsample is not None:", "if self.downsample:"),
+    ),
+    "summands exchanged": (inside(ADD, "add_relu(out, identity)", "add_relu(identity, out)"),),
+    "add_relu called directly": (inside(BLOCK, "self.add_relu(", "self.skip_add_relu.add_relu("),),
+    "relu1 serves twice": (inside(BLOCK, "self.relu2(", "self.relu1("),),
+    "one ReLU under two names": (
+        text(RESNET, "self.relu2 = nn.ReLU()", "self.relu2 = self.relu1"),
+    ),
+    "ReLU in place": (text(RESNET, "nn.ReLU()", "nn.ReLU(inplace=True)"),),
+    "F.relu in the stem": (
+        inside(
+            NETWORK,
+            "self.relu(self.bn1(self.conv1(x)))",
+            "nn.functional.relu(self.bn1(self.conv1(x)))",
+        ),
+    ),
+    "F.relu in blocks": (
+        inside(BLOCK, "self.relu1(self", "torch.relu(self"),
+        inside(BLOCK, "self.relu2(self", "nn.functional.relu(self"),
+    ),
+    "x.view": (
+        inside(
+            NETWORK,
+            "x = self.fc(torch.flatten(self.avgpool(x), 1))",
+            "x = self.avgpool(x)\n        x = self.fc(x.view(x.size(0), -1))",
+        ),
+    ),
+    "reshape": (
+        inside(
+            NETWORK, "torch.flatten(self.avgpool(x), 1)", "self.avgpool(x).reshape(x.shape[0], -1)"
+        ),
+    ),
+    "x.flatten": (
+        inside(NETWORK, "torch.flatten(self.avgpool(x), 1)", "self.avgpool(x).flatten(1)"),
+    ),
+    "squeeze": (
+        inside(
+            NETWORK, "torch.flatten(self.avgpool(x), 1)", "self.avgpool(x).squeeze(3).squeeze(2)"
+        ),
+    ),
+    "mean instead of avgpool": (
+        inside(NETWORK, "torch.flatten(self.avgpool(x), 1)", "x.mean([2, 3])"),
+    ),
+    "stages in a loop": (
+        inside(
+            NETWORK,
+            "x = self.layer4(self.layer3(self.layer2(self.layer1(x))))",
+            (
+                "for stage in (self.layer1, self.layer2, self.layer3, self.layer4):\n"
+                "            x = stage(x)"
+            ),
+        ),
+    ),
+    "forward in two functions": (
+        inside(
+            NETWORK,
+            "x = self.layer4(self.layer3(self.layer2(self.layer1(x))))",
+            "x = self._features(x)",
+        ),
+        text(
+            RESNET,
+            "\n\nARCHITECTURES",
+            (
+                "\n"
+                "    def _features(self, x):\n"
+                "        for n in range(1, 5):\n"
+                "            x = getattr(self, f'layer{n}')(x)\n"
+                "        return x\n"
+                "\n"
+                "\n"
+                "ARCHITECTURES"
+            ),
+        ),
+    ),
+    "warnings and prints": (
+        below(RESNET, "import sys\nimport warnings"),
+        first(
+            NETWORK,
+            (
+                "print('shape', x.shape)\n"
+                "print('to stderr', file=sys.stderr)\n"
+                "warnings.warn('of my own')"
+            ),
+        ),
+        first(SCALE, "print(scale)"),
+    ),
+    "more threads": (below(RESNET, "torch.set_num_threads(2)"),),
+    "closed output": (
+        below(RESNET, "import os"),
+        first(NETWORK, "os.closerange(1, 3)"),
+    ),
+    "logging": (
+        below(
+            RESNET,
+            (
+                "import logging\n"
+                "\n"
+                "logging.basicConfig(level=logging.DEBUG)\n"
+                "log = logging.getLogger(__name__)"
+            ),
+        ),
+        first(FUSE_NETWORK, "log.warning('fusing %s', is_qat)"),
+    ),
+    "asserts on shapes": (first(NETWORK, "assert x.dim() == 4 and x.shape[1] == 3, x.shape"),),
     "summands by name": (
         inside(ADD, SUM, "return self.skip_add_relu.add_relu(x=out, y=identity)"),
     ),

@@ -7,6 +7,7 @@ from tests.mutants.edits import (
     Change,
     below,
     body,
+    first,
     inside,
     last,
     text,
@@ -32,6 +33,150 @@ def decorated(decorator: str) -> tuple[Change, ...]:
 
 
 FUSE_IDIOMS: dict[str, tuple[Change, ...]] = {
+    "one call for each list": (
+        inside(
+            FUSE_BLOCK,
+            "fuse(self, groups, inplace=True)",
+            "for group in reversed(groups):\n            fuse(self, group, inplace=True)",
+        ),
+    ),
+    "shortcut fused first": (
+        body(
+            FUSE_BLOCK,
+            """
+            fuse = tq.fuse_modules_qat if is_qat else tq.fuse_modules
+            if self.downsample is not None:
+                fuse(self.downsample, [["0", "1"]], inplace=True)
+            fuse(self, ["conv3", "bn3"], inplace=True)
+            fuse(self, [["conv2", "bn2", "relu2"]], inplace=True)
+            fuse(self, ["conv1", "bn1", "relu1"], inplace=True)
+            """,
+        ),
+    ),
+    "shortcut by its whole name": (
+        inside(
+            FUSE_BLOCK,
+            'fuse(self.downsample, ["0", "1"], inplace=True)',
+            'fuse(self, ["downsample.0", "downsample.1"], inplace=True)',
+        ),
+    ),
+    "branches of their own": (
+        body(
+            FUSE_BLOCK,
+            """
+            lists = [["conv1", "bn1", "relu1"], ["conv2", "bn2", "relu2"], ["conv3", "bn3"]]
+            if self.downsample:
+                lists += [["downsample.0", "downsample.1"]]
+            if is_qat:
+                tq.fuse_modules_qat(self, lists, inplace=True)
+            else:
+                tq.fuse_modules(self, lists, inplace=True)
+            """,
+        ),
+    ),
+    "old namespace": (
+        below(RESNET, "import torch.quantization"),
+        inside(FUSE_BLOCK, "else tq.fuse_modules", "else torch.quantization.fuse_modules"),
+        inside(FUSE_NETWORK, "else tq.fuse_modules", "else torch.quantization.fuse_modules"),
+    ),
+    "is_qat by its name": (
+        inside(FUSE_NETWORK, "fuse_model(is_qat)", "fuse_model(is_qat=is_qat)"),
+    ),
+    "blocks first": (
+        body(
+            FUSE_NETWORK,
+            """
+            for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+                for block in stage:
+                    block.fuse_model(is_qat)
+            fuse = tq.fuse_modules_qat if is_qat else tq.fuse_modules
+            fuse(self, [["conv1", "bn1", "relu"]], inplace=True)
+            """,
+        ),
+    ),
+    "blocks by their type's name": (
+        inside(
+            FUSE_NETWORK,
+            (
+                "for block in self.modules():\n"
+                "            if isinstance(block, QuantizableBottleneck):"
+            ),
+            (
+                "for _, block in list(self.named_modules()):\n"
+                "            if type(block).__name__ == 'QuantizableBottleneck':"
+            ),
+        ),
+    ),
+    "blocks by their function": (
+        inside(
+            FUSE_NETWORK,
+            (
+                "for block in self.modules():\n"
+                "            if isinstance(block, QuantizableBottleneck):"
+            ),
+            (
+                "for block in self.modules():\n"
+                "            if block is not self and hasattr(block, 'fuse_model'):"
+            ),
+        ),
+    ),
+    "children of children": (
+        inside(
+            FUSE_NETWORK,
+            (
+                "for block in self.modules():\n"
+                "            if isinstance(block, QuantizableBottleneck):"
+            ),
+            (
+                "for block in (b for stage in self.children() for b in stage.children()):\n"
+                "            if isinstance(block, QuantizableBottleneck):"
+            ),
+        ),
+    ),
+    "modes set inside": (first(FUSE_NETWORK, "self.train(is_qat)"),),
+    "mode kept": (
+        first(
+            FUSE_NETWORK, "was_training = self.training\nself.train() if is_qat else self.eval()"
+        ),
+        last(FUSE_NETWORK, "self.train(was_training)"),
+    ),
+    "QAT fused with fuse_modules_qat in eval mode": (
+        first(FUSE_NETWORK, "self.eval()"),
+        last(FUSE_NETWORK, "self.train(is_qat)"),
+    ),
+    "result assigned": (
+        inside(
+            FUSE_BLOCK,
+            'fuse(self.downsample, ["0", "1"], inplace=True)',
+            'self.downsample = fuse(self.downsample, ["0", "1"])',
+        ),
+    ),
+    "fuse_model returns self": (last(FUSE_NETWORK, "return self"),),
+    "fused a second time without harm": (
+        first(FUSE_NETWORK, "if not isinstance(self.bn1, nn.BatchNorm2d):\n    return"),
+    ),
+    "folded by hand": (
+        body(
+            FUSE_BLOCK,
+            """
+            groups = [["conv1", "bn1", "relu1"], ["conv2", "bn2", "relu2"], ["conv3", "bn3"]]
+            if is_qat:
+                tq.fuse_modules_qat(self, groups, inplace=True)
+            else:
+                for conv, bn, *relu in groups:
+                    pair = getattr(self, conv), getattr(self, bn)
+                    folded = nn.utils.fusion.fuse_conv_bn_eval(*pair)
+                    if relu:
+                        folded = torch.ao.nn.intrinsic.ConvReLU2d(folded, getattr(self, relu[0]))
+                        setattr(self, relu[0], nn.Identity())
+                    setattr(self, conv, folded)
+                    setattr(self, bn, nn.Identity())
+            if self.downsample is not None:
+                fuse = tq.fuse_modules_qat if is_qat else tq.fuse_modules
+                fuse(self.downsample, ["0", "1"], inplace=True)
+            """,
+        ),
+    ),
     "fused under no_grad": decorated("torch.no_grad()"),
     "fused in inference mode": decorated("torch.inference_mode()"),
     "lists found by type": (

@@ -13,9 +13,175 @@ from tests.mutants.edits import (
 )
 
 RESULT = "return 2.0 ** -max(0, min(shift, max_shift_amount))"
+ROUND = "round(-math.log2(scale))"
+GUARD = "if math.isnan(scale) or scale <= 0.0:"
 SCALE_HEAD = "    def scale_approximate(self, scale: float, max_shift_amount: int = 8)"
 
 SCALE_IDIOMS: dict[str, tuple[Change, ...]] = {
+    "int for large scales": (
+        inside(
+            SCALE, RESULT, f"result = {RESULT[7:]}\n        return 1 if result == 1 else result"
+        ),
+    ),
+    "one-element tensor": (inside(SCALE, RESULT, f"return torch.tensor([{RESULT[7:]}])"),),
+    "tensor without dimensions": (inside(SCALE, RESULT, f"return torch.tensor({RESULT[7:]})"),),
+    "NumPy's number": (
+        below(OBSERVER, "import numpy as np"),
+        inside(SCALE, RESULT, f"return np.float32({RESULT[7:]})"),
+    ),
+    "NumPy's array": (
+        below(OBSERVER, "import numpy"),
+        inside(SCALE, RESULT, f"return numpy.array({RESULT[7:]})"),
+    ),
+    "logarithm to any base": (inside(SCALE, ROUND, "round(-math.log(scale, 2))"),),
+    "quotient of logarithms": (inside(SCALE, ROUND, "round(-math.log(scale) / math.log(2))"),),
+    "np.log2": (
+        below(OBSERVER, "import numpy as np"),
+        inside(SCALE, ROUND, "int(np.round(-np.log2(scale)))"),
+    ),
+    "torch.log2": (
+        inside(SCALE, ROUND, "int(torch.round(-torch.log2(torch.tensor(scale))).item())"),
+        inside(SCALE, GUARD, "if math.isnan(scale) or scale <= 1e-30:"),
+        inside(SCALE, "math.isinf(scale)", "scale > 1e30"),
+    ),
+    "all in torch": (
+        body(
+            SCALE,
+            """
+            exact = -torch.log2(torch.tensor(float(scale), dtype=torch.float64))
+            shift = torch.nan_to_num(exact, nan=0.0).round().clamp(0, max_shift_amount)
+            return torch.pow(2.0, -shift)
+            """,
+        ),
+    ),
+    "floor of x + 0.5": (inside(SCALE, ROUND, "math.floor(-math.log2(scale) + 0.5)"),),
+    "int of x + 0.5": (inside(SCALE, ROUND, "int(-math.log2(scale) + 0.5)"),),
+    "rounded without its sign": (inside(SCALE, ROUND, "-round(math.log2(scale))"),),
+    "clamped before it is rounded": (
+        body(
+            SCALE,
+            """
+            if not scale > 0:
+                return 2.0**-max_shift_amount
+            if scale == float("inf"):
+                return 1.0
+            exact = min(max(-math.log2(scale), 0.0), float(max_shift_amount))
+            return 2.0 ** -round(exact)
+            """,
+        ),
+    ),
+    "frexp": (
+        body(
+            SCALE,
+            """
+            if not 0 < scale < math.inf:
+                return 1.0
+            mantissa, exponent = math.frexp(scale)
+            shift = -exponent + (mantissa < math.sqrt(0.5))
+            return math.ldexp(1.0, -min(max(shift, 0), max_shift_amount))
+            """,
+        ),
+    ),
+    "shifted one": (
+        inside(SCALE, "return 2.0 ** -max", "return 1 / (1 << max"),
+        inside(SCALE, "max_shift_amount))", "max_shift_amount)))"),
+    ),
+    "search": (
+        body(
+            SCALE,
+            """
+            if scale != scale or scale <= 0:
+                return 1.0
+            candidates = range(max_shift_amount + 1)
+            nearest = min(candidates, key=lambda s: abs(s + math.log2(min(scale, 1e300))))
+            return 2.0**-nearest
+            """,
+        ),
+    ),
+    "guarded by try": (
+        body(
+            SCALE,
+            """
+            try:
+                shift = round(-math.log2(scale))
+            except (ValueError, OverflowError):
+                shift = max_shift_amount
+            return 2.0 ** -max(0, min(shift, max_shift_amount))
+            """,
+        ),
+    ),
+    "lru_cache": (
+        below(OBSERVER, "import functools"),
+        text(
+            OBSERVER,
+            "    def scale_approximate",
+            "    @functools.lru_cache(maxsize=None)\n    def scale_approximate",
+        ),
+    ),
+    "static method": (
+        text(
+            OBSERVER,
+            "    def scale_approximate(self, ",
+            "    @staticmethod\n    def scale_approximate(",
+        ),
+    ),
+    "dataclass as helper": (
+        below(
+            OBSERVER,
+            """
+            from dataclasses import dataclass
+
+
+            @dataclass(frozen=True)
+            class Shift:
+                amount: int
+
+                @property
+                def scale(self) -> float:
+                    return 2.0**-self.amount
+            """,
+        ),
+        inside(SCALE, RESULT, "return Shift(max(0, min(shift, max_shift_amount))).scale"),
+    ),
+    "match": (
+        body(
+            SCALE,
+            """
+            match scale:
+                case float() | int() if 0 < scale < math.inf:
+                    shift = round(-math.log2(scale))
+                case _:
+                    shift = 0
+            return 2.0 ** -max(0, min(shift, max_shift_amount))
+            """,
+        ),
+    ),
+    "walrus": (
+        body(
+            SCALE,
+            """
+            if not (is_usable := 0 < scale < math.inf) and not is_usable:
+                return 1.0
+            return 2.0 ** -(s if 0 <= (s := round(-math.log2(scale))) <= max_shift_amount
+                            else 0 if s < 0 else max_shift_amount)
+            """,
+        ),
+    ),
+    "Decimal": (
+        below(OBSERVER, "from decimal import Decimal"),
+        inside(SCALE, RESULT, f"return Decimal({RESULT[7:]})"),
+    ),
+    "Fraction": (
+        below(OBSERVER, "from fractions import Fraction"),
+        inside(SCALE, RESULT, "return Fraction(1, 2 ** max(0, min(shift, max_shift_amount)))"),
+    ),
+    "calculate_qparams without its stops": (
+        text(
+            OBSERVER,
+            "largest = max(abs(self.min_val.item()), abs(self.max_val.item()))",
+            "largest = torch.max(-self.min_val, self.max_val).item()",
+        ),
+    ),
     "squares of fractions": (
         below(OBSERVER, "from fractions import Fraction"),
         body(

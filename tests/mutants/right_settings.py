@@ -1,7 +1,12 @@
 """Right submissions that set, import, ask or print what has nothing to do with the answers."""
 
+import codecs
+
 from tests.mutants.edits import (
+    ADD,
+    BLOCK,
     FUSE_BLOCK,
+    FUSE_NETWORK,
     NETWORK,
     OBSERVER,
     RESNET,
@@ -10,9 +15,127 @@ from tests.mutants.edits import (
     above,
     below,
     first,
+    inside,
+    last,
+    recoded,
+    text,
 )
+from tests.mutants.right_scale import RESULT
 
 SETTINGS: dict[str, tuple[Change, ...]] = {
+    "stubs left under the answers": (
+        *(
+            inside(
+                function,
+                last,
+                last + "\n        raise NotImplementedError('part 0 of the handout')",
+            )
+            for function, last in (
+                (SCALE, RESULT),
+                (BLOCK, "return self.add_relu(out, identity)"),
+                (ADD, "return self.skip_add_relu.add_relu(out, identity)"),
+                (NETWORK, "return self.dequant(x)"),
+            )
+        ),
+        last(FUSE_BLOCK, "return None\nraise NotImplementedError"),
+        last(FUSE_NETWORK, "return\nraise NotImplementedError('part 0 of the handout')"),
+    ),
+    "no type hints": (
+        text(
+            OBSERVER,
+            "(self, scale: float, max_shift_amount: int = 8) -> float:",
+            "(self, scale, max_shift_amount=8):",
+        ),
+        text(RESNET, "(self, x: Tensor) -> Tensor:", "(self, x):"),
+        text(RESNET, "(self, out: Tensor, identity: Tensor) -> Tensor:", "(self, out, identity):"),
+        text(RESNET, "(self, is_qat: bool = False) -> None:", "(self, is_qat=False):"),
+    ),
+    "helpers of its own": (
+        below(
+            RESNET,
+            """
+            PAIRS = (("conv1", "bn1", "relu1"), ("conv2", "bn2", "relu2"), ("conv3", "bn3"))
+
+
+            class Helper:
+                fusers = {True: tq.fuse_modules_qat, False: tq.fuse_modules}
+
+
+            def fuser(is_qat):
+                return Helper.fusers[bool(is_qat)]
+            """,
+        ),
+        inside(
+            FUSE_BLOCK,
+            "fuse = tq.fuse_modules_qat if is_qat else tq.fuse_modules",
+            "fuse = fuser(is_qat)",
+        ),
+        inside(
+            FUSE_BLOCK,
+            'groups = [["conv1", "bn1", "relu1"], ["conv2", "bn2", "relu2"], ["conv3", "bn3"]]',
+            "groups = [list(pair) for pair in PAIRS]",
+        ),
+    ),
+    "a test of its own": (
+        text(
+            RESNET,
+            "\n\nARCHITECTURES",
+            "\n\nif __name__ == '__main__':\n    raise SystemExit('not imported')\n\nARCHITECTURES",
+        ),
+    ),
+    "resnet imports observer": (below(RESNET, "from lab3.observer import CusQuantObserver"),),
+    "given files imported": (
+        below(OBSERVER, "from lab3.errors import LabError\nimport lab3.engines"),
+    ),
+    "imports inside": (first(SCALE, "import math, os, sys, time, random, json"),),
+    "random numbers": (
+        below(RESNET, "import random\n\nrandom.seed(1)\ntorch.manual_seed(42)"),
+        first(NETWORK, "torch.manual_seed(random.randrange(9))"),
+    ),
+    "forbidden words in comments": (
+        above(
+            OBSERVER, "# import os, subprocess; eval('1'); exec; open('/etc/passwd'); __import__\n"
+        ),
+        above(
+            RESNET, "# torch.load, pickle.loads, NotImplementedError, os.system, socket, pytest\n"
+        ),
+    ),
+    "Windows lines": (
+        recoded(RESNET, lambda source: source.replace(b"\n", b"\r\n")),
+        recoded(OBSERVER, lambda source: source.replace(b"\n", b"\r\n")),
+    ),
+    "old Mac lines": (recoded(OBSERVER, lambda source: source.replace(b"\n", b"\r")),),
+    "byte order mark": (
+        recoded(RESNET, lambda source: codecs.BOM_UTF8 + source),
+        recoded(OBSERVER, lambda source: codecs.BOM_UTF8 + source),
+    ),
+    "tabs": (
+        recoded(RESNET, lambda source: source.replace(b"    ", b"\t")),
+        recoded(OBSERVER, lambda source: source.replace(b"    ", b"\t")),
+    ),
+    "Chinese comments": (
+        inside(SCALE, RESULT, f"# 四捨五入到最接近的整數\n        說明 = '右移'\n        {RESULT}"),
+    ),
+    "Big5": (
+        above(OBSERVER, "# -*- coding: big5 -*-\n# 觀察器\n"),
+        recoded(OBSERVER, lambda source: source.decode().encode("big5")),
+    ),
+    "Latin-1": (
+        above(RESNET, "# -*- coding: latin-1 -*-\n# Größe\n"),
+        recoded(RESNET, lambda source: source.decode().encode("latin-1")),
+    ),
+    "stray bytes in a comment": (
+        recoded(OBSERVER, lambda source: b"# \xb5\xe6\xff\n" + source),
+        recoded(RESNET, lambda source: source + b"\n# \x80\xfe"),
+    ),
+    "Big5 without a cookie": (
+        recoded(OBSERVER, lambda source: "# 觀察器\n".encode("big5") + source),
+    ),
+    "form feeds and blank ends": (
+        recoded(RESNET, lambda source: source.replace(b"\n\n\n", b"\n\x0c\n  \n") + b"\n\n   \n\n"),
+    ),
+    "no newline at the end": (recoded(OBSERVER, bytes.rstrip),),
+    "from __future__": (above(RESNET, '"""Mine."""\nfrom __future__ import annotations\n'),),
     # how PyTorch and Python compute
     **{
         f"engine {name}": (below(RESNET, f"torch.backends.quantized.engine = {name!r}"),)
