@@ -16,7 +16,7 @@ from autograder.checks.observing import (
 )
 from autograder.claims import Charged, Evidence, about
 from autograder.expected import grids
-from autograder.expected.diagnoses import diagnose_int8_error
+from autograder.expected.diagnoses import FUSED_FOR_QAT, OUT_OF_PLACE, diagnose_int8_error
 from autograder.expected.examination import int8_layers
 from autograder.expected.inputs import FULL, FULL_WIDTH, SMALL, WIDTH, Inputs
 from autograder.expected.origins import RANGE_ERROR, shifts
@@ -40,6 +40,8 @@ def test_converts(client: Client, inputs: Inputs, evidence: Evidence, charged: C
     ):
         observe_calibrated(evidence, question, converted)
     diagnosis = diagnose_int8_error(converted.error) if converted.error else ""
+    if diagnosis == OUT_OF_PLACE and charged(*FUSION, "fusion.modes"):
+        diagnosis = FUSED_FOR_QAT
     evidence.judge("", diagnosis, place=place)
 
 

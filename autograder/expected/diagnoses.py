@@ -221,6 +221,14 @@ PLAIN = (
     "Plain arithmetic (+, *, torch.add) has no INT8 version: between the stubs the only addition "
     "is add_relu of self.skip_add_relu."
 )
+OUT_OF_PLACE = (
+    "A convolution of floats was given integers: conversion puts INT8 layers in the places of the "
+    "others, so forward calls layers by their names, such as self.conv1."
+)
+FUSED_FOR_QAT = (
+    "A convolution was not converted: is_qat decides between fuse_modules and fuse_modules_qat, "
+    "and False means fuse_modules."
+)
 INT8_ERRORS = (  # what PyTorch says in the INT8 network's forward pass, and what it means here
     (
         pytorch_errors.FLOATS_INTO_INT8_LAYER,
@@ -233,11 +241,7 @@ INT8_ERRORS = (  # what PyTorch says in the INT8 network's forward pass, and wha
         pytorch_errors.INTEGERS_RETURNED,
         "Between the stubs tensors are quantized: float() and the like don't work on them.",
     ),
-    (
-        pytorch_errors.FLOAT_CONVOLUTION,
-        "A convolution of floats was given integers: conversion puts INT8 layers in the places of "
-        "the others, so forward calls layers by their names, such as self.conv1.",
-    ),
+    (pytorch_errors.FLOAT_CONVOLUTION, OUT_OF_PLACE),
     (
         pytorch_errors.NO_INT8_VERSION,
         "An operation has no INT8 version: layers made in __init__ have one, most functions don't.",

@@ -293,7 +293,7 @@ FUSION_FAULTS: dict[str, Wrong] = {
         last(FUSE_NETWORK, "self.requires_grad_(False)"),
         crashes="qat: *",
         fails="fusion: stem_for_qat",
-        says={"fusion.stem_for_qat": "requires_grad False"},
+        says={"fusion.stem_for_qat": "requires_grad is False"},
     ),
     "returns a fused copy": wrong(
         inside(
