@@ -1,10 +1,7 @@
 """Graders at several places, replaced when an attack broke one; an alarm for what hangs."""
 
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -13,28 +10,11 @@ from autograder.host import bubblewrap
 from autograder.host import sandbox as sandboxes
 from tests.hostile.attacks.making import SECRET_PREFIX
 from tests.making import machines
+from tests.making.alarms import no_longer_than
 from tests.making.graders import PLACES, Grader, GraderGoneError
 from tests.making.open_graders import OpenGrader
 
 SECRET = f"{SECRET_PREFIX}5a1f0c77"  # in the environment of the grader, and in a file
-
-
-@contextmanager
-def no_longer_than(seconds: float) -> Iterator[None]:
-    """Fail a test that hangs; the alarm goes on ringing, for what hangs once hangs again."""
-
-    def ring(_signal: int, _frame: FrameType | None) -> None:
-        raise pytest.exit.Exception("the grader hangs")  # what a grading's own pytest lets through
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1)
-    try:
-        yield
-    except pytest.exit.Exception as hang:
-        pytest.fail(str(hang))
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 @cache

@@ -21,7 +21,7 @@ from autograder.host.client import Client
 from autograder.host.sandbox import Sandbox
 from autograder.inside.questions import Scales
 from tests.conftest import SOLVED
-from tests.hostile.conftest import no_longer_than
+from tests.making.alarms import no_longer_than
 from tests.making.open_graders import OpenGrader
 
 

@@ -23,8 +23,9 @@ from tests.hostile.attacks.claims import CLAIMS
 from tests.hostile.attacks.forgeries import FORGERIES, KNOWING, REFUSED
 from tests.hostile.attacks.making import Attack, both
 from tests.hostile.attacks.reaches import SNOOPS
-from tests.hostile.conftest import SECRET, at, is_quick, no_longer_than, why_not
+from tests.hostile.conftest import SECRET, at, is_quick, why_not
 from tests.hostile.harms import HURRIED, harms_of, processes
+from tests.making.alarms import no_longer_than
 from tests.making.graders import PLACES, Grader, grader_at
 from tests.making.open_graders import OpenGrader
 

@@ -12,9 +12,10 @@ from tests.hostile.attacks import ATTACKS
 from tests.hostile.attacks.answers import ONLY_WRONG
 from tests.hostile.attacks.making import Attack
 from tests.hostile.attacks.patches import ONLY_ANSWERS
-from tests.hostile.conftest import SECRET, no_longer_than
+from tests.hostile.conftest import SECRET
 from tests.hostile.harms import harms_of
 from tests.making import open_walls, switches
+from tests.making.alarms import no_longer_than
 from tests.making.open_graders import OpenGrader
 
 QUICK = {  # an attack on each wall

@@ -20,8 +20,8 @@ from autograder.host.child import Limits
 from autograder.host.sandbox import ENVIRONMENT, WorkerProcess, why_no_landlock
 from autograder.inside import attempts, landlock, system_calls
 from tests.conftest import SOLVED
-from tests.hostile.conftest import no_longer_than
 from tests.hostile.kernel import ASKED, NONE, PROLOGUE, REFUSED
+from tests.making.alarms import no_longer_than
 from tests.making.graders import Grader
 from tests.making.open_graders import OpenGrader
 

@@ -16,8 +16,8 @@ from autograder.host.answers import NoAnswerError
 from autograder.host.child import Child, Ending, Limits
 from autograder.host.client import Client
 from autograder.inside import questions, wire
-from tests.hostile.conftest import no_longer_than
 from tests.making import switches
+from tests.making.alarms import no_longer_than
 
 SHAPE = ((1, 1, 1, 1), 10, 8, 1)
 CASES = (questions.Case(2, 8, False),)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lab3.log.records import Baseline, Hyperparameters
 from lab3.log.runlog import append, begin
 from tests.conftest import Command
-from tests.hostile.conftest import no_longer_than
+from tests.making.alarms import no_longer_than
 from tests.making.logs.records import SHA, end, epoch, latency, result, start
 from tests.reports.bases import BASES, CHINESE, ENGLISH, SIMPLIFIED
 from tests.reports.cases import FILES
