@@ -1,8 +1,9 @@
 # Every target installs what it needs into .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
-# Two processes with one thread each: two that share both cores slow each other down.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
+# One thread each, since threads that share cores slow each other down; a process more than two
+# cores, since tests of graders wait for other processes.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist worksteal
 # Versions other than those of requirements.lock are tried in an environment of their own.
 OTHER := build/$(notdir $(PYTHON))$(TORCH:%=-torch-%)$(RICH:%=-rich-%)$(PSUTIL:%=-psutil-%)
 

@@ -46,6 +46,7 @@ def canary(tmp_path: Path) -> Path:
 
 
 FORGERS = {attack.name for attack in (*CLAIMS, *FORGERIES)}
+QUICK_FORGERS = {attack.name for attack in (*CLAIMS, *FORGERIES)[::3]}  # a third of each kind
 FRAMES = {f"frame: {what}" for what in ("forged answers", "wrong id")}
 ENDLESS_ONES = {"loop in fuse_model"}
 OTHER_PLACES = tuple(f" in {name}" for name in ("calculate_qparams", "block", "network"))
@@ -74,7 +75,7 @@ def at_its_pace(attack: Attack) -> bool:
     """Tell whether an attack is one of the quick ones: one of each kind."""
     return not (
         attack.name in LONG
-        or (attack.name.startswith("report: ") and attack.name not in FORGERS)
+        or (attack.name.startswith("report: ") and attack.name not in QUICK_FORGERS)
         or (attack.name.startswith("frame: ") and attack.name not in FRAMES)
         or (attack.is_endless and attack.name not in ENDLESS_ONES)
         or (not attack.is_endless and attack.name.endswith(OTHER_PLACES))
@@ -203,7 +204,7 @@ def test_a_hoard_and_a_flood_stand_in_the_grade(grader: Grader) -> None:
     assert used.output_bytes >= 99_999
 
 
-@mostly("namespaces", "Landlock, root")
+@mostly("namespaces")
 def test_two_graders_at_once_do_not_disturb_each_other(grader: Grader) -> None:
     """One worker serves one submission after the other, and others have workers of their own."""
     worse = both("die", "import os; os.kill(os.getppid(), 0)\nos._exit(0)", "skeleton").files
@@ -281,7 +282,7 @@ def test_everything_dies_with_a_grader_that_is_killed(place: str, is_warm: bool)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
-@mostly("namespaces", "Landlock, root")
+@mostly("Landlock, root")
 def test_nothing_is_left_behind_where_init_does_not_reap(grader: Grader) -> None:
     """Neither by gradings, nor by crashes and hangs, nor by a worker that is replaced or gone."""
     with no_longer_than(120):

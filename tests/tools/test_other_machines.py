@@ -50,7 +50,7 @@ def lab3_at(machine: str, *arguments: object, cwd: Path) -> subprocess.Completed
 @pytest.mark.parametrize(
     ("machine", "stands", "told"),
     [
-        ("", {"namespaces", "landlock"}, ""),
+        pytest.param("", {"namespaces", "landlock"}, "", marks=pytest.mark.slow),
         pytest.param("no-namespaces", {"landlock"}, "namespace", marks=pytest.mark.slow),
         ("no-namespaces,ordinary-user", {"landlock"}, "namespace"),
         ("no-namespaces,no-landlock", set(), "Landlock can't be used: Function not implemented"),

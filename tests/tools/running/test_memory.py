@@ -76,6 +76,7 @@ def test_a_run_that_cannot_fit_is_warned_of_with_a_batch_size_that_does(
     assert "--batch-size 32 would fit" in said
 
 
+@pytest.mark.slow
 def test_images_of_224_pixels_are_warned_of(student: Path) -> None:
     write_fashion_mnist(student / "files")
     larger = "F.interpolate(images.view(-1, 1, 28, 28), size=224)"
