@@ -19,9 +19,10 @@ from tests.mutants.edits import (
     inside,
     text,
 )
+from tests.mutants.pieces import ROUND
 from tests.mutants.right_forward import FORWARD_IDIOMS, QUICK_FORWARD
 from tests.mutants.right_fuse import FUSE_IDIOMS, QUICK_FUSE
-from tests.mutants.right_scale import QUICK_SCALE, ROUND, SCALE_IDIOMS
+from tests.mutants.right_scale import QUICK_SCALE, SCALE_IDIOMS
 from tests.mutants.right_settings import QUICK_SETTINGS, SETTINGS
 
 RIGHT: dict[str, tuple[Change, ...]] = {

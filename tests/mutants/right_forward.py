@@ -15,11 +15,9 @@ from tests.mutants.edits import (
     inside,
     text,
 )
+from tests.mutants.pieces import IDENTITY, STAGES, SUM
 
-SUM = "return self.skip_add_relu.add_relu(out, identity)"
-IDENTITY = "identity = x if self.downsample is None else self.downsample(x)"
 STEM = "self.relu(self.bn1(self.conv1(x)))"
-STAGES = "x = self.layer4(self.layer3(self.layer2(self.layer1(x))))"
 POOLED = "torch.flatten(self.avgpool(x), 1)"
 
 FORWARD_IDIOMS: dict[str, tuple[Change, ...]] = {

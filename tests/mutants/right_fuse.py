@@ -12,12 +12,9 @@ from tests.mutants.edits import (
     last,
     text,
 )
+from tests.mutants.pieces import CHOICE, LOOP
 
-CHOICE = "fuse = tq.fuse_modules_qat if is_qat else tq.fuse_modules"
 FUSED = "fuse(self, groups, inplace=True)"
-LOOP = """for block in self.modules():
-            if isinstance(block, QuantizableBottleneck):
-                block.fuse_model(is_qat)"""
 FUSE_BLOCK_HEAD = (
     '    def fuse_model(self, is_qat: bool = False) -> None:\n        """Fuse this block'
 )

@@ -11,9 +11,8 @@ from tests.mutants.edits import (
     inside,
     text,
 )
+from tests.mutants.pieces import RESULT, ROUND
 
-RESULT = "return 2.0 ** -max(0, min(shift, max_shift_amount))"
-ROUND = "round(-math.log2(scale))"
 GUARD = "if math.isnan(scale) or scale <= 0.0:"
 SCALE_HEAD = "    def scale_approximate(self, scale: float, max_shift_amount: int = 8)"
 

@@ -20,7 +20,7 @@ from tests.mutants.edits import (
     recoded,
     text,
 )
-from tests.mutants.right_scale import RESULT
+from tests.mutants.pieces import RESULT
 
 SETTINGS: dict[str, tuple[Change, ...]] = {
     "stubs left under the answers": (

@@ -17,21 +17,10 @@ from tests.mutants.edits import (
     text,
 )
 from tests.mutants.faults import Wrong, wrong
+from tests.mutants.pieces import EACH, GROUPS, HEAD, IDENTITY, LOOP, PATH3, RESULT, STEM_FUSED, SUM
 
-RESULT = "return 2.0 ** -max(0, min(shift, max_shift_amount))"
-IDENTITY = "identity = x if self.downsample is None else self.downsample(x)"
-PATH3 = "out = self.bn3(self.conv3(out))"
 MEETING = "return self.add_relu(out, identity)"
-SUM = "return self.skip_add_relu.add_relu(out, identity)"
-STAGES = "x = self.layer4(self.layer3(self.layer2(self.layer1(x))))"
-HEAD = "x = self.fc(torch.flatten(self.avgpool(x), 1))"
-GROUPS = 'groups = [["conv1", "bn1", "relu1"], ["conv2", "bn2", "relu2"], ["conv3", "bn3"]]'
 SHORTCUT = "if self.downsample is not None:"
-STEM_FUSED = 'fuse(self, ["conv1", "bn1", "relu"], inplace=True)'
-EACH = "block.fuse_model(is_qat)"
-LOOP = f"""for block in self.modules():
-            if isinstance(block, QuantizableBottleneck):
-                {EACH}"""
 BATCHNORMS = "for m in self.modules():\n    if isinstance(m, nn.BatchNorm2d):\n        "
 NOTHING_IN_INT8 = "ptq: converts int8_logits; qat: converts"
 HERE = 8 * " "  # a body's own margin

@@ -10,18 +10,11 @@ from tests.mutants.edits import (
     text,
 )
 from tests.mutants.faults import (
-    HEAD,
-    IDENTITY,
-    PATH1,
-    PATH2,
-    PATH3,
-    STAGES,
-    STEM,
     STUBS,
-    SUM,
     Wrong,
     wrong,
 )
+from tests.mutants.pieces import HEAD, IDENTITY, PATH1, PATH2, PATH3, STAGES, STEM, SUM
 
 FORWARD_FAULTS: dict[str, Wrong] = {
     # forward of a block

@@ -16,15 +16,11 @@ from tests.mutants.edits import (
 )
 from tests.mutants.faults import (
     AFTER_OBSERVER,
-    CHOICE,
-    EACH,
-    GROUPS,
-    LOOP,
-    STEM_FUSED,
     STUB,
     Wrong,
     wrong,
 )
+from tests.mutants.pieces import CHOICE, EACH, GROUPS, LOOP, STEM_FUSED
 
 FUSION_FAULTS: dict[str, Wrong] = {
     # fusion

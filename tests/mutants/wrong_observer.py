@@ -10,11 +10,10 @@ from tests.mutants.edits import (
 )
 from tests.mutants.faults import (
     AFTER_OBSERVER,
-    RESULT,
-    ROUND,
     Wrong,
     wrong,
 )
+from tests.mutants.pieces import RESULT, ROUND
 
 OBSERVER_FAULTS: dict[str, Wrong] = {
     # observer: the clamp

@@ -21,10 +21,10 @@ from tests.mutants.edits import (
 )
 from tests.mutants.faults import (
     AFTER_OBSERVER,
-    RESULT,
     Wrong,
     wrong,
 )
+from tests.mutants.pieces import RESULT
 
 OUTSIDE_FAULTS: dict[str, Wrong] = {
     # files
