@@ -1,9 +1,10 @@
-"""An alarm for what hangs."""
+"""What hangs, and an alarm for it."""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 import pytest
 
@@ -24,3 +25,9 @@ def no_longer_than(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def forever() -> NoReturn:
+    """Use up whatever time there is."""
+    while True:
+        pass

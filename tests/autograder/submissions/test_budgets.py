@@ -23,6 +23,7 @@ from autograder.submissions.runs import Runs, read_logs
 from lab3.errors import LabError
 from lab3.log.runlog import RunLog, parse_log
 from lab3.selection import select
+from tests.making.alarms import forever
 from tests.making.counting import calls
 from tests.making.logs.records import end, epoch, result, resume, start
 from tests.making.submissions import PLAIN, as_folder, as_zip, read, refusal
@@ -39,11 +40,6 @@ def children() -> set[int]:
 
 
 # One reading
-
-
-def forever() -> bytes:
-    while True:
-        pass
 
 
 def greedy() -> bytes:

@@ -5,8 +5,8 @@ import pytest
 from autograder.submissions import sources
 from autograder.submissions.budgets import Budget
 from autograder.submissions.sources import foreign_modules
-from tests.autograder.submissions.test_budgets import forever
 from tests.conftest import SOLVED
+from tests.making.alarms import forever
 
 LARGEST = 1_000_000  # bytes of a source file
 SHORT = Budget(cpu_s=1, memory_bytes=3 * 10**8, answer_bytes=10**7, deadline_s=60)
