@@ -1,10 +1,13 @@
 """Source files that are made to take long, or to say much, where their imports are looked for."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autograder.submissions import sources
 from autograder.submissions.budgets import Budget
-from autograder.submissions.sources import foreign_modules
+from autograder.submissions.sources import foreign_modules, is_ordinary
+from lab3.imports import foreign_imports
 from tests.conftest import SOLVED
 from tests.making.alarms import forever
 
@@ -40,7 +43,7 @@ def test_a_file_made_to_take_long_costs_a_sentence(name: str) -> None:
 
 def test_what_uses_up_its_budget_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "foreign_imports", lambda _: forever())
-    assert foreign_modules({"resnet.py": b""}, SHORT) == (
+    assert foreign_modules({"resnet.py": b"import pandas"}, SHORT) == (
         "lab3/resnet.py takes more than 1 s of CPU time to read",
     )
 
@@ -64,3 +67,29 @@ def test_a_grade_tells_of_foreign_modules_as_before() -> None:
     files = {**SOLVED, "resnet.py": b"\n\nimport scipy.special\n"}
     (said,) = foreign_modules(files)
     assert said.startswith("lab3/resnet.py:3 imports scipy.special: this file may import Python's")
+
+
+PIECES = [
+    *("import", "from", "as", "torch", "numpy", "pandas", "lab3", "lab3.data", "os.path", "x"),
+    *(" ", " ", " ", "\n", "\r", "\f", ",", ", ", ";", "; ", "#", "\\\n", "(", ")", '"', "."),
+    *('"""', "if 1:", "\ufeff", "# coding: utf-7\n", "+AGkAbQBwAG8AcgB0- pandas", "\x0b", "é"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+def test_what_needs_no_parser_imports_nothing_foreign(text: str) -> None:
+    content = text.encode()
+    if is_ordinary(content):
+        assert foreign_imports(content) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        SOLVED["resnet.py"],
+        SOLVED["observer.py"],
+        b"import torch as t, numpy\nfrom lab3.data import load  # what it imports\n",
+    ],
+)
+def test_ordinary_files_need_no_parser(content: bytes) -> None:
+    assert is_ordinary(content)
