@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from autograder import judging
+from autograder import catalog, judging
 from autograder import rubric as rubrics
 from autograder.host.sandbox import WALLED, Sandbox, Tier
 from autograder.measuring import Counting
@@ -171,7 +171,7 @@ def grade_path(
 
 def load_rubric(path: Path | None = None) -> Rubric:
     """Return a rubric, the kit's own by default; raise RubricError when it is not right."""
-    return rubrics.load(path or rubrics.RUBRIC, list(judging.all_checks()))
+    return rubrics.load(path or rubrics.RUBRIC, list(catalog.all_checks()))
 
 
 def reference() -> Submission | None:

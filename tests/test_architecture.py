@@ -36,9 +36,19 @@ ALLOWED: dict[str, set[str]] = {
     A + "expected": LAB3 | below(A, "host inside results"),
     A + "measuring": LAB3 | below(A, "expected host rubric submissions"),
     A + "checks": LAB3 | below(A, "claims expected host inside measuring results submissions"),
-    A + "judging": below(A, "claims expected host inside measuring results rubric submissions"),
-    A + "workers": below(A, "host judging messages rubric submissions"),
-    A + "grading": LAB3 | below(A, "host judging measuring results rubric submissions workers"),
+    A + "catalog": below(A, "results"),
+    A + "trial": below(
+        A, "catalog claims expected host inside measuring results rubric submissions"
+    ),
+    A + "plugin": below(
+        A, "catalog claims expected host measuring results rubric submissions trial"
+    ),
+    A + "judging": below(
+        A, "catalog host inside measuring plugin results rubric submissions trial"
+    ),
+    A + "workers": below(A, "catalog host judging messages rubric submissions"),
+    A + "grading": LAB3
+    | below(A, "catalog host judging measuring results rubric submissions workers"),
     T + "shared": LAB3 | below(A, "plain_text"),
     T + "report": LAB3 | below(T, "shared"),
     T + "review": LAB3 | below(T, "report"),
@@ -52,7 +62,7 @@ ALLOWED: dict[str, set[str]] = {
     | below(A, "exports grading host messages plain_text results submissions")
     | below(T, "grades shared"),
     T + "course": LAB3
-    | below(A, "exports grading host judging messages rubric")
+    | below(A, "catalog exports grading host messages rubric")
     | below(T, "grades report running shared"),
     T + "cli": LAB3 | below(T, "course running shared staff student"),
     T + "__main__": below(T, "cli"),

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autograder.expected.reference import ARCHITECTURES, build, quantized
+from autograder.expected.reference import ARCHITECTURES, build, converted
 from autograder.host.answers import NoAnswerError
-from autograder.inside.questions import Checkpoint, Qparams, StoredTensor
+from autograder.inside.questions import Checkpoint, StoredTensor
 from lab3 import eager
 from lab3.data import IMAGE_SIZE
 from lab3.engines import engine, exact_engines
@@ -98,38 +98,44 @@ def from_numbers(layers: Sequence[int], num_classes: int, width: int, numbers: I
 
     Raises KeyError or ValueError when a layer is missing or unknown or has another shape.
     """
-    network = build(layers, num_classes, width)
-    for parameter in network.parameters():
-        parameter.data.zero_()
-    qparams = {
-        name: Qparams(scale=scale, zero_point=zero_point)
-        for name, (scale, zero_point) in numbers.activations.items()
-    } | {
-        name: Qparams(scale=n.scale, zero_point=n.zero_point, weight_scale=1.0, weight_zero_point=0)
-        for name, n in numbers.layers.items()
-    }
-    quantized(network, qparams)
-    modules = {
-        n: m
-        for n, m in network.named_modules()
-        if isinstance(m, eager.QuantizedConv2d | eager.QuantizedLinear)
-    }
-    rest = {
-        n
-        for n, m in network.named_modules()
-        if isinstance(m, eager.Quantize | eager.QuantizedFunctional)
-    }
-    if unknown := sorted({*numbers.layers} - {*modules} | {*numbers.activations} - rest):
+    network = converted(layers, num_classes, width)
+    modules = of_kind(network, eager.QuantizedConv2d, eager.QuantizedLinear)
+    rest = of_kind(network, eager.Quantize, eager.QuantizedFunctional)
+    if unknown := sorted({*numbers.layers} - {*modules} | {*numbers.activations} - {*rest}):
         raise ValueError(f"{unknown[0][:60]} is no layer of the fused network")
+    for name, module in rest.items():
+        set_scale(module, *numbers.activations[name])
     for name, module in modules.items():
         of = numbers.layers[name]
-        if of.weight.dtype != torch.int8 or of.weight.shape != module.weight().shape:
+        if of.weight.dtype != torch.int8 or of.weight.shape != weight_shape(module):
             raise ValueError(f"the weight of {name} has the shape {tuple(of.weight.shape)}")
         if of.bias is None or of.bias.shape != (of.weight.shape[0],):
             raise ValueError(f"{name} has no bias of {of.weight.shape[0]} numbers: was it fused?")
         weight = eager.tensor_of_integers(of.weight, of.weight_scale, of.weight_zero_point)
         module.set_weight_bias(weight, of.bias.to(torch.float32))
+        set_scale(module, of.scale, of.zero_point)
     return network.eval()
+
+
+def of_kind(network: Any, *kinds: type[nn.Module]) -> dict[str, Any]:
+    """Return the modules of some kinds by name."""
+    return {name: module for name, module in network.named_modules() if isinstance(module, kinds)}
+
+
+def set_scale(module: Any, scale: float, zero_point: int) -> None:
+    """Give an INT8 module the grid of its output, whose scale is a float32."""
+    scales, zero_points = torch.tensor([scale]), torch.tensor([zero_point])
+    if isinstance(module, eager.Quantize):
+        module.scale, module.zero_point = scales, zero_points
+    else:
+        module.scale, module.zero_point = float(scales), int(zero_points)
+
+
+def weight_shape(module: Any) -> tuple[int, ...]:
+    """Return the shape of an INT8 layer's weight, which unpacking it would take longer to tell."""
+    if isinstance(module, eager.QuantizedLinear):
+        return module.out_features, module.in_features
+    return module.out_channels, module.in_channels // module.groups, *module.kernel_size
 
 
 @torch.inference_mode()

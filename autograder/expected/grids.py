@@ -4,7 +4,6 @@ The scales fit what the reference's modules give, so that integers use their ran
 submission has a say in them.
 """
 
-import copy
 import random
 from functools import lru_cache
 from typing import Any
@@ -46,8 +45,8 @@ def watched(prepared: nn.Module, inputs: Tensor) -> dict[str, float]:
 
 def drawn_for(module: nn.Module, inputs: Tensor, seed: int) -> Grids:
     """Return grids for the modules of a network that is left as it is."""
-    prepared = copy.deepcopy(module)
-    prepared.qconfig = eager.per_tensor_qconfig  # type: ignore[assignment]
+    prepared = reference.copied(module)
+    prepared.qconfig = eager.per_tensor_qconfig
     return draw(eager.prepare(prepared, inplace=True), inputs, seed)
 
 
@@ -152,7 +151,7 @@ def calibrated(
 
 def fused_and_prepared(layers: tuple[int, ...], num_classes: int, width: int, seed: int) -> Any:
     """Return the fused network with an observer behind each of its modules."""
-    network = copy.deepcopy(reference.filled(layers, num_classes, width, seed))
+    network = reference.copied(reference.filled(layers, num_classes, width, seed))
     network.fuse_model()
     network.qconfig = eager.per_tensor_qconfig
     return eager.prepare(network, inplace=True)
@@ -164,6 +163,6 @@ def network_logits(
 ) -> Tensor:
     """Return the INT8 logits of the fused network, (B, num_classes)."""
     grids = network_grids(layers, num_classes, width, seed)
-    network = copy.deepcopy(reference.filled(layers, num_classes, width, seed))
+    network = reference.copied(reference.filled(layers, num_classes, width, seed))
     network.fuse_model()
     return compute(network, experiments.input_of(seed, batch, 3, 32, 32), grids)

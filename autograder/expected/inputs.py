@@ -11,9 +11,9 @@ from autograder.results import Visibility
 
 SMALL = (2, 1, 1, 1)  # blocks of each stage: with and without shortcut
 SMALLEST = (1, 1, 1, 1)  # enough where each block alone is not in question
+DEEP = (3, 4, 6, 3)  # ResNet-50
 WIDTH = 8
 PUBLIC_SEED = 2024
-FULL, FULL_WIDTH = (3, 4, 6, 3), 64
 # Of a scale's exponent, between the integers and away from what is a tie for anybody.
 FRACTIONS = (
     (0.03, 0.22),

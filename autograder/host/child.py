@@ -1,6 +1,7 @@
 """One submission's process, seen from outside: asked within time, its output collected."""
 
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from lab3.errors import LabError
 GRACE_S = 0.5
 COMPUTES = 0.05  # of the clock's time is what a child that computes gets, also beside twenty others
 WORTH_WAITING_S = 0.2
+UNCOUNTED_S = 0.05  # of the clock's time may pass before a child's own is counted again
 LONGEST = 20  # times its limit is what a question may take by the clock
 OUT_OF_TIME = f"was ended by signal {signal.SIGXCPU.value}"  # its limit on CPU time
 
@@ -71,12 +73,13 @@ class Watch:
     """The time of one question: the child's own while it computes, the clock's while it waits.
 
     On a loaded machine a child gets little of the clock's time. As long as it computes, it may
-    use all of its ``limit_s``; only one that waits, for whatever, is held to the clock.
+    use all of its ``limit_s``; only one that waits, for whatever, is held to the clock. ``used_s``
+    is what it had used before, at most.
     """
 
-    def __init__(self, warden: Warden, pid: int, limit_s: float) -> None:
+    def __init__(self, warden: Warden, pid: int, limit_s: float, used_s: float | None) -> None:
         self._warden, self._pid, self._limit_s = warden, pid, limit_s
-        self._used_s = warden.used_s(pid)
+        self._used_s = used_s
         self._began = time.monotonic()
         self.deadline = self._began + limit_s
         self.spent_s = 0.0
@@ -119,10 +122,12 @@ class Child:
         self.is_alive = True
         self.ending: Ending | None = None
         self.spent_s = 0.0  # of its time, by all questions so far
+        self._counted_s: float | None = None  # of CPU, when it was last asked for
+        self._since_s = math.inf  # spent since then
 
     def send(self, header: dict[str, Any], body: bytes = b"") -> None:
         """Send a frame that asks for no answer."""
-        watch = Watch(self._warden, self._pid, self._limits.probe_s)
+        watch = Watch(self._warden, self._pid, self._limits.probe_s, self._used_s())
         self._exchange(wire.pack(header, body), None, watch)
 
     def converse(
@@ -133,12 +138,24 @@ class Child:
         ``answer_bytes`` limits the body. Raises WorkerError, and the child is gone then.
         """
         reader = wire.FrameReader(body_bytes=answer_bytes)
-        watch = Watch(self._warden, self._pid, min(self._limits.probe_s, timeout_s))
+        limit_s = min(self._limits.probe_s, timeout_s)
+        watch = Watch(self._warden, self._pid, limit_s, self._used_s())
         try:
             self._exchange(wire.pack(header, body), reader, watch)
         finally:
             self.spent_s += watch.spent_s
+            self._since_s += watch.spent_s
         return reader.frame
+
+    def _used_s(self) -> float | None:
+        """Return the CPU that it has used, at most; None where nobody counts it.
+
+        What it has spent since the last count stands for it while that is little: asking takes as
+        long as a short question.
+        """
+        if self._since_s > UNCOUNTED_S:
+            self._counted_s, self._since_s = self._warden.used_s(self._pid), 0.0
+        return None if self._counted_s is None else self._counted_s + self._since_s
 
     def _exchange(
         self, pieces: list[memoryview], reader: wire.FrameReader | None, watch: "Watch"

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from lab3 import eager
 from lab3.engines import engine, listed_engines
 
-ENGINES = ("x86", "fbgemm", "onednn", "qnnpack")  # in this order, as far as PyTorch has them
-BLOCK_VALUES = 1 << 16  # large tensors repeat this many random values: drawing more takes long
+ENGINES = ("fbgemm", "x86", "onednn", "qnnpack")  # the one that packs weights fastest first
 
 
 class ConvLayer(NamedTuple):
@@ -150,14 +149,9 @@ def fill(network: nn.Module, seed: int) -> None:
         if not tensor.is_floating_point():
             continue
         if tensor.dim() > 1:
-            block = normal(drawn, min(tensor.numel(), BLOCK_VALUES))
-            block *= (2 / tensor[0].numel()) ** 0.5  # He et al., arXiv:1502.01852
-            is_flat, whole = tensor.is_contiguous(), tensor.numel() // len(block)
-            flat = tensor.view(-1) if is_flat else torch.empty(tensor.numel())
-            flat[: whole * len(block)].view(whole, -1).copy_(block)
-            flat[whole * len(block) :] = block[: tensor.numel() % len(block)]
-            if not is_flat:  # channels last
-                tensor.copy_(flat.view(tensor.shape))
+            values = normal(drawn, *tensor.shape)
+            values *= (2 / tensor[0].numel()) ** 0.5  # He et al., arXiv:1502.01852
+            tensor.copy_(values)
             continue
         if name.endswith(("running_var", "weight")):
             values = 0.5 + uniform(drawn, *tensor.shape)
@@ -184,27 +178,6 @@ def without_initialisation() -> Iterator[None]:
     finally:
         for name, original in originals.items():
             setattr(nn.init, name, original)
-
-
-@contextmanager
-def shared_copies() -> Iterator[None]:
-    """Let copied parameters share their numbers.
-
-    PyTorch copies a convolution, weight and all, before it computes the fused weight: of a large
-    network that is a tenth of the time.
-    """
-    original = nn.Parameter.__deepcopy__
-
-    def share(parameter: nn.Parameter, memo: dict[int, Any]) -> nn.Parameter:
-        memo[id(parameter)] = nn.Parameter(parameter.data, parameter.requires_grad)
-        shared: nn.Parameter = memo[id(parameter)]
-        return shared
-
-    nn.Parameter.__deepcopy__ = share  # type: ignore[assignment,method-assign]
-    try:
-        yield
-    finally:
-        nn.Parameter.__deepcopy__ = original  # type: ignore[method-assign]
 
 
 def walk(network: Any, x: Tensor) -> Tensor:
@@ -285,12 +258,47 @@ class FixedObserver(eager.ObserverBase):
         return torch.tensor([self.scale]), torch.tensor([self.zero_point])
 
 
+UNSEEN = partial(FixedObserver, eager.QUINT8, 1.0, 0)  # as an observer that has seen nothing says
+
+
+class WeightObserver(eager.ObserverBase):
+    """PyTorch's observer for a weight with one scale, without what only training needs."""
+
+    qscheme = eager.PER_TENSOR_SYMMETRIC
+    quant_min, quant_max = -128, 127
+
+    def __init__(self) -> None:
+        super().__init__(eager.QINT8)
+        self.scale = torch.ones(1)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        self.scale = scale_of(weight)
+        return weight
+
+    def calculate_qparams(self, **_: Any) -> tuple[Tensor, Tensor]:
+        return self.scale, torch.tensor([0])
+
+
+def scale_of(weight: Tensor) -> Tensor:
+    """Return the scale that puts a weight's range on integers up to 127.5, as PyTorch does."""
+    largest = weight.detach().abs().max().reshape(1)
+    return (largest / 127.5).clamp(min=torch.finfo(torch.float32).eps)
+
+
+class Rounding(nn.Module):
+    """FakeQuantize of a weight by its own range: no observer, no buffers, so quickly made."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return torch.fake_quantize_per_tensor_affine(weight, float(scale_of(weight)), 0, -128, 127)
+
+
 def prepare_at(module: nn.Module, grids: Sequence[tuple[str, float, int]]) -> None:
     """Prepare a module for conversion with activations on these grids, in place.
 
-    Weights get PyTorch's own observer. A module without a grid would have to be calibrated.
+    A module without a grid would have to be calibrated.
     """
-    module.qconfig = eager.per_tensor_qconfig  # type: ignore[assignment]
+    config = eager.QConfig(activation=UNSEEN, weight=lambda **_: WeightObserver())
+    module.qconfig = config  # type: ignore[assignment]
     eager.prepare(module, inplace=True)
     modules = dict(module.named_modules())
     for name, scale, zero_point in grids:
@@ -303,16 +311,9 @@ def prepare_at(module: nn.Module, grids: Sequence[tuple[str, float, int]]) -> No
 
 def prepare_qat_weights(module: nn.Module) -> None:
     """Put each weight behind FakeQuantize, as QAT does, and leave activations as they are."""
-    passing = partial(FixedObserver, eager.QUINT8, 1.0, 128)
-    weight = eager.FakeQuantize.with_args(
-        observer=eager.MinMaxObserver,
-        dtype=eager.QINT8,
-        qscheme=eager.PER_TENSOR_SYMMETRIC,
-        quant_min=-128,
-        quant_max=127,
-    )
+    config = eager.QConfig(activation=UNSEEN, weight=lambda **_: Rounding())
     for inner in module.modules():  # whatever configuration one of them was given before
-        inner.qconfig = eager.QConfig(activation=passing, weight=weight)  # type: ignore[assignment]
+        inner.qconfig = config  # type: ignore[assignment]
     eager.prepare_qat(module.train(), inplace=True)
 
 
@@ -325,6 +326,6 @@ def one_grid(seed: int) -> tuple[float, int]:
 def prepare_at_one(network: nn.Module, seed: int) -> None:
     """Prepare a network for conversion with all activations on the same grid, in place."""
     grid = partial(FixedObserver, eager.QUINT8, *one_grid(seed))
-    weight = eager.per_tensor_qconfig.weight
-    network.qconfig = eager.QConfig(activation=grid, weight=weight)  # type: ignore[assignment]
+    config = eager.QConfig(activation=grid, weight=lambda **_: WeightObserver())
+    network.qconfig = config  # type: ignore[assignment]
     eager.prepare(network, inplace=True)

@@ -231,7 +231,7 @@ def int8_network(question: questions.Int8Network) -> questions.Int8NetworkRun:
 
 def int8_logits(question: questions.Int8Logits) -> questions.Int8Run:
     module = build(question.layers, question.num_classes, question.width, question.seed)
-    with stage("fuse_model"), experiments.shared_copies():
+    with stage("fuse_model"):
         module.fuse_model()
     return run_int8(module, network_images(question.seed, question.batch), question.grids)
 

@@ -213,11 +213,13 @@ def preload() -> None:
     import autograder.inside.torchvision_models  # noqa: F401
     import lab3.engines
     import lab3.log.records  # noqa: F401
+    from autograder.inside import warming
 
     torch.set_num_threads(1)
     torch.set_num_threads = ignore_threads  # a child can't start any: more would end it
     torch.use_deterministic_algorithms = ignore_determinism  # no INT8 network could be made
     torch.backends.nnpack.set_flags(False)  # it complains about each convolution in here
+    warming.warm_up()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)  # a child lives for a second or two

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.judging import all_checks, claim_of
+from autograder.catalog import all_checks, claim_of
 from autograder.rubric import RUBRIC, RubricError, line_of, load
 from tests.conftest import ROOT
 

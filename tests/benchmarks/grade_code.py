@@ -1,6 +1,6 @@
 """How long one warm grading of code takes on one core, sandbox included.
 
-The reference solution is graded by every code check, public and hidden, with the full ResNet-50.
+The reference solution is graded by every code check, public and hidden, with all blocks of ResNet-50.
 The worker is warm; the first gradings, in which the reference network is built, don't count.
 """
 
@@ -38,7 +38,7 @@ def main() -> None:
             assert grade.earned == grade.points, [r for r in grade.results if r.outcome != "passed"]
     counted = sorted(seconds[WARMUP:])
     print(
-        f"{len(grade.results)} code checks, full ResNet-50, one core: median "
+        f"{len(grade.results)} code checks, one core: median "
         f"{statistics.median(counted):.2f} s ({counted[0]:.2f} to {counted[-1]:.2f} s, "
         f"{RUNS} gradings)"
     )

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import psutil
 
-from autograder import judging
+from autograder import catalog
 from autograder.results import Grade, Outcome
 from tests.conftest import ROOT, SOLVED
 from tests.hostile.attacks.making import BASES, Attack
@@ -29,7 +29,7 @@ def harms_of(
     ``without`` are walls to take down for this, on a grader that can; it is graded by the checks
     of the attack's group then.
     """
-    groups = (attack.group,) if without else judging.CODE_GROUPS
+    groups = (attack.group,) if without else catalog.CODE_GROUPS
     grader.walls()  # it is warm now
     honest = earned_by(attack.base, grader, groups, without)
     before = state_of(grader, canary)

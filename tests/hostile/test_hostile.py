@@ -15,7 +15,7 @@ from zlib import crc32
 import psutil
 import pytest
 
-from autograder import judging
+from autograder import catalog
 from autograder.results import Grade
 from tests.conftest import ROOT, SOLVED
 from tests.hostile.attacks import ATTACKS
@@ -116,7 +116,7 @@ def test_an_attack_earns_nothing_and_harms_nothing(
 @pytest.mark.parametrize("attack", SNOOPS, ids=lambda attack: attack.name)
 def test_a_snoop_finds_nothing(attack: Attack, grader: Grader, canary: Path) -> None:
     with no_longer_than(120):
-        grade = grader.grade(attack.files, judging.CODE_GROUPS)
+        grade = grader.grade(attack.files, catalog.CODE_GROUPS)
         output = "".join(r.output for r in grade.results)
         assert "FOUND" not in output
         assert str(ROOT) not in all_text(grade)
@@ -167,7 +167,7 @@ def listening(path: Path) -> Iterator[tuple[Attack, Callable[[], list[str]]]]:
 def test_no_connection_reaches_this_computer(grader: Grader, tmp_path: Path) -> None:
     with listening(tmp_path / "listener") as (attack, reached):
         with no_longer_than(120):
-            grade = grader.grade(attack.files, judging.CODE_GROUPS)
+            grade = grader.grade(attack.files, catalog.CODE_GROUPS)
         assert not reached()
     output = "".join(r.output for r in grade.results)
     assert "CONNECTED" not in output

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from autograder import judging
+from autograder import catalog, judging, plugin
 from autograder.host.client import Client
 from autograder.host.sandbox import Sandbox
 from autograder.inside.experiments import same_engine
@@ -14,6 +14,7 @@ from autograder.measuring import Counting
 from autograder.results import CheckResult, Grade
 from autograder.rubric import Entry, Rubric, Thresholds, Tier
 from autograder.submissions.reading import open_submission
+from autograder.trial import Trial
 from tests.making.grading import KEY, RUBRIC
 
 Log = list[dict[str, Any]]
@@ -42,10 +43,11 @@ def grade_runs(
     with open_submission(path) as opened, same_engine():
         client = Client(dict(opened.files), sandbox, judging.limits_of(rubric))
         with client:
-            clients = dict.fromkeys(judging.VISIBILITIES, client)
-            session = judging.Session(opened, rubric, clients, client, lambda _: None, counting)
-            session.run([entry for entry in rubric.entries if is_of_runs(entry)])
-    return {result.check: result for result in session.results}
+            clients = dict.fromkeys(catalog.VISIBILITIES, client)
+            trial = Trial(opened, rubric, clients, client, lambda _: None, counting)
+            entries = [entry for entry in rubric.entries if is_of_runs(entry)]
+            plugin.collected().run(trial, entries)
+    return {result.check: result for result in trial.results}
 
 
 def grade_with_code(

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 
-from autograder import judging, rubric
+from autograder import catalog, judging, rubric
 from autograder.host.sandbox import Sandbox
 from autograder.results import Grade
 from autograder.submissions.reading import Submission
@@ -13,7 +13,7 @@ KEY = "5f0c3d9be7a1428660aa91d7c3e4b825"  # without one, hidden inputs would dif
 
 def keyed() -> rubric.Rubric:
     """Return the kit's rubric as a course has it, with a key of its own."""
-    own = rubric.load(rubric.RUBRIC, list(judging.all_checks()))
+    own = rubric.load(rubric.RUBRIC, list(catalog.all_checks()))
     return replace(own, document=own.document.model_copy(update={"key": KEY}))
 
 
@@ -38,13 +38,13 @@ def grade_code(
     full_size: bool = False,
     by: rubric.Rubric = RUBRIC,
 ) -> Grade:
-    """Grade two source files by all code checks, perhaps without the full ResNet-50."""
+    """Grade two source files by all code checks, perhaps without the whole ResNet-50."""
     return judging.grade(
         handed_in(files),
         by,
         sandbox,
         lambda entry: (
-            entry.check.split(".")[0] in judging.CODE_GROUPS
-            and (full_size or entry.check != "ptq.full_size")
+            entry.check.split(".")[0] in catalog.CODE_GROUPS
+            and (full_size or entry.check != "ptq.full_depth")
         ),
     )

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder import claims, judging, plain_text
+from autograder import claims, plain_text, trial
 from autograder.expected import agreement, trials
 from autograder.host import answers, child, client
 from autograder.host.answers import NoAnswerError
@@ -121,10 +121,10 @@ def faults_of_the_grader(patch: Patch) -> None:
             return {"outcome": "grader_error", "said": str(error)}
         return tell(error)
 
-    tell = judging.verdict_on
+    tell = trial.verdict_on
     patch.setattr(client, "WorkerError", NeverRaisedError)
     patch.setattr(answers, "brief", escape)
-    patch.setattr(judging, "verdict_on", verdict_on)
+    patch.setattr(trial, "verdict_on", verdict_on)
 
 
 def numbers_believed(patch: Patch) -> None:

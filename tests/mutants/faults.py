@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from autograder import judging
+from autograder import catalog
 from autograder.results import Outcome
 from tests.mutants.edits import Change
 
 CHECKS = [
     check
-    for check in judging.all_checks()
-    if check.split(".")[0] in judging.CODE_GROUPS and check != "ptq.full_size"
+    for check in catalog.all_checks()
+    if check.split(".")[0] in catalog.CODE_GROUPS and check != "ptq.full_depth"
 ]
 
 

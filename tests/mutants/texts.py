@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from autograder import judging
+from autograder import catalog
 from autograder.host.sandbox import Sandbox
 from autograder.messages import clip, describe, summary
 from autograder.plain_text import harmless
@@ -71,7 +71,7 @@ def change_of(name: str) -> str:
 def place_of(name: str) -> str:
     """Return the function that the first check that fails is about."""
     outcomes = WRONG[name].outcomes
-    return judging.about(next(check for check in CHECKS if check in outcomes))[0]
+    return catalog.about(next(check for check in CHECKS if check in outcomes))[0]
 
 
 def kept() -> dict[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from autograder import judging
+from autograder import catalog
 from autograder.results import Grade, Observation
 from tests.mutation.judges import Verdict
 from tests.mutation.oracle.bullets import (
@@ -36,8 +36,8 @@ GROUPS_OF = {
     "network": ("forward",),
     "fuse_block": ("fusion",),
     "fuse_network": ("fusion",),
-    "ptq": judging.CODE_GROUPS[:4],
-    "qat": judging.CODE_GROUPS,
+    "ptq": catalog.CODE_GROUPS[:4],
+    "qat": catalog.CODE_GROUPS,
 }
 # What INT8 alone shows may also cost the points of quantization.
 ALSO = {"block.int8": ("ptq",), "network.int8": ("ptq",), "add.int8": ("ptq",)}
@@ -135,7 +135,7 @@ def first_fault(observations: tuple[Observation, ...]) -> str:
 
 def is_charged(name: str, lost: set[str]) -> bool:
     """Tell whether a bullet's fault costs points where it should, by a check that is about it."""
-    if checks := set(CHECKS_OF.get(name, ())) & set(judging.all_checks()):
+    if checks := set(CHECKS_OF.get(name, ())) & set(catalog.all_checks()):
         return bool(checks & lost)
     groups = GROUPS_OF[name.split(".")[0]]
     own = {check for check in lost if check.split(".")[0] in groups}
@@ -166,5 +166,5 @@ def explains(excuses: tuple[str, ...], faults: Set[str]) -> bool:
 
 def function_of(check: str) -> str:
     """Return the student's function that a check is about."""
-    marks = getattr(judging.all_checks()[check], "pytestmark", [])
+    marks = getattr(catalog.all_checks()[check], "pytestmark", [])
     return str(next(mark.args[0] for mark in marks if mark.name == "about"))

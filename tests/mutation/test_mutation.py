@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder import judging
+from autograder import catalog
 from autograder.host.sandbox import Sandbox
 from tests.conftest import ROOT, SOLVED
 from tests.making.grades import grade, result
@@ -152,7 +152,7 @@ def test_a_fault_of_the_grader_is_told() -> None:
 def test_every_bullet_has_a_group_and_every_excuse_is_a_bullet() -> None:
     assert {name.split(".")[0] for name in BULLETS} == set(comparison.GROUPS_OF)
     assert set(comparison.CHECKS_OF) <= set(BULLETS)
-    assert set(comparison.BY_GROUP) == set(judging.CODE_GROUPS)
+    assert set(comparison.BY_GROUP) == set(catalog.CODE_GROUPS)
     listed = (*comparison.BY_CHECK.values(), *comparison.BY_FUNCTION.values())
     for excuse in {name for names in (*listed, *comparison.BY_GROUP.values()) for name in names}:
         assert any(name == excuse or name.startswith(excuse) for name in BULLETS)

@@ -14,9 +14,9 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
+from autograder.catalog import CHECKS, CODE_GROUPS, all_checks
 from autograder.host import contents
 from autograder.host.sandbox import Sandbox
-from autograder.judging import CHECKS, CODE_GROUPS, all_checks
 from autograder.results import Grade
 from tests.conftest import ROOT, SOLVED, Command, change
 from tests.making.grading import KEY, RUBRIC, grade_code

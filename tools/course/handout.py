@@ -35,7 +35,7 @@ def with_points(path: Path, rubric: Rubric) -> str:
 
 def points_table(rubric: Rubric) -> Table:
     """One row a check: its claim, its name for ``lab3 check -k``, and its points."""
-    from autograder.judging import all_checks, claim_of
+    from autograder.catalog import all_checks, claim_of
     from autograder.messages import number
 
     checks = all_checks()

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from autograder.catalog import all_checks
 from autograder.expected.accuracy import draw_of, is_far_above, order_of
-from autograder.judging import all_checks
 from autograder.rubric import RUBRIC, Rubric, RubricError, load
 
 KEY = "5f0c3d9be7a1428660aa91d7c3e4b825"

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from autograder import measuring
+from autograder.catalog import all_checks
 from autograder.expected.origins import CALIBRATED, RANGE_ERROR, correlation, moved, shifts
 from autograder.exports.files import write_files
 from autograder.host.sandbox import Sandbox
-from autograder.judging import all_checks
 from autograder.measuring import Counting
 from autograder.submissions.runs import Runs
 from lab3.data import ImageData

@@ -25,7 +25,7 @@ class Computer:
 def lasted(monkeypatch: pytest.MonkeyPatch, computer: Computer, limit_s: float) -> Watch:
     """Let a child go on until its time is over."""
     monkeypatch.setattr(child.time, "monotonic", computer.monotonic)
-    watch = Watch(computer, 1, limit_s)
+    watch = Watch(computer, 1, limit_s, computer.used_s(1))
     computer.now = watch.deadline
     while watch.goes_on():
         assert watch.deadline > computer.now

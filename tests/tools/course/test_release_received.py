@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from autograder.judging import all_checks
+from autograder.catalog import all_checks
 from autograder.rubric import RUBRIC, load
 from lab3 import STUDENT_FILES
 from tests.conftest import ROOT, SOLUTION
