@@ -61,7 +61,7 @@ def test_the_reference_gets_full_points_after_hostile_submissions() -> None:
         _, grade = serve(made, "eve", SOLVED)
     assert grade.earned == grade.points
     assert [verdict.submissions for verdict in verdicts] == [("ada", "bob"), ("eve",)]
-    assert all(v.is_well and str(v) == "the reference got 70 of 70 points" for v in verdicts)
+    assert all(v.is_well and str(v) == "the reference got 74 of 74 points" for v in verdicts)
 
 
 def test_staff_is_told_when_the_reference_loses_points() -> None:
@@ -129,7 +129,7 @@ def test_a_grade_is_a_library_call(student: Path, capfd: pytest.CaptureFixture[s
     ]
     assert pickle.loads(pickle.dumps(grade)) == grade
     assert grade.earned == grade.points > 0
-    assert grade.canary == "the reference got 70 of 70 points"
+    assert grade.canary == "the reference got 74 of 74 points"
     assert len(grade.sources_sha256) == 64
     assert [event.kind for event in events] == [
         "warming",

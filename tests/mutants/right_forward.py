@@ -409,8 +409,6 @@ QUICK_FORWARD = {
     "summands by name",
     "add_relu as a property",
     "Identity instead of None",
-    "the network's children in a row",
     "channels last from the beginning",
-    "images as float32",
     "a scripted helper",
 }

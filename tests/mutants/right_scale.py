@@ -440,7 +440,5 @@ SCALE_IDIOMS: dict[str, tuple[Change, ...]] = {
 
 QUICK_SCALE = {
     "bisected borders",
-    "float32 throughout",
-    "class method",
     "half precision as result",
 }

@@ -365,6 +365,5 @@ QUICK_SETTINGS = {
     "warnings are errors",
     "a file looked for",
     "logged with time and place",
-    "its own source",
     "much of PyTorch",
 }

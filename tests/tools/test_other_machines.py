@@ -101,7 +101,7 @@ def test_stronger_walls_can_be_demanded_and_no_weaker_ones(shared: Path) -> None
 def test_a_submission_is_graded_behind_landlock(machine: str, shared: Path) -> None:
     done = lab3_at(machine, "grade", ROOT / "solution", "--out", shared / "g", cwd=shared)
     assert "walls: Landlock" in done.stdout
-    assert "canary: the reference got 70 of 70 points" in done.stdout
+    assert "canary: the reference got 74 of 74 points" in done.stdout
     grade = json.loads((shared / "g" / "grade.json").read_text())
     assert grade["tier"] == "landlock"
     code = [r for r in grade["results"] if not r["check"].startswith(("runs", "accuracy"))]

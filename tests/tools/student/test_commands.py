@@ -76,10 +76,14 @@ def test_evaluate_compares_all_runs_and_remembers(copied: Path, lab3: Command) -
 
 
 @pytest.mark.parametrize(
-    "augmentation", ["none", pytest.param("autoaugment", marks=pytest.mark.slow)]
+    ("augmentation", "kills"),
+    [
+        ("none", 1),
+        *(pytest.param(name, 4, marks=pytest.mark.slow) for name in ("none", "autoaugment")),
+    ],
 )
 def test_a_run_killed_at_random_moments_ends_like_an_unbroken_one(
-    tmp_path: Path, augmentation: str
+    tmp_path: Path, augmentation: str, kills: int
 ) -> None:
     options = ("--augmentation", augmentation, "--name", "run", "--save-every", 0.1)
     command = ("train", *SMALL, "--epochs", 3, *options)
@@ -89,7 +93,7 @@ def test_a_run_killed_at_random_moments_ends_like_an_unbroken_one(
     unbroken, killed = tmp_path / "a/runs/run", tmp_path / "b/runs/run"
     seed = random.randrange(10**6)
     moments = random.Random(seed)
-    for _ in range(2):
+    for _ in range(kills):
         process = start(*command, cwd=tmp_path / "b")
         begun = time.time()
         state = killed / STATE_NAME
