@@ -20,9 +20,9 @@ from autograder.trial import Trial
 
 # What checks don't use; every plugin takes part in each of them and takes its time.
 UNUSED = (
-    "cacheprovider capture debugging doctest faulthandler junitxml legacypath logging monkeypatch pastebin "
-    "recwarn setuponly setupplan skipping stepwise terminal threadexception tmpdir unittest "
-    "unraisableexception warnings"
+    "cacheprovider capture debugging doctest faulthandler junitxml legacypath logging monkeypatch "
+    "pastebin recwarn setuponly setupplan skipping stepwise terminal threadexception tmpdir "
+    "unittest unraisableexception warnings"
 ).split()
 OPTIONS = (
     *(f"-pno:{plugin}" for plugin in UNUSED),

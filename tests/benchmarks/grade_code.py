@@ -1,6 +1,6 @@
 """How long one warm grading of code takes on one core, sandbox included.
 
-The reference solution is graded by every code check, public and hidden, with all blocks of ResNet-50.
+The reference solution is graded by every code check, public and hidden.
 The worker is warm; the first gradings, in which the reference network is built, don't count.
 """
 
