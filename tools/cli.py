@@ -8,6 +8,7 @@ import typer
 
 from lab3.errors import LabError
 from tools.course.demo import demo
+from tools.course.folder import course
 from tools.course.release import release
 from tools.running.loop import RunInterruptedError
 from tools.shared import remedies
@@ -41,6 +42,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
 for audience, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=audience)(command)
+app.add_typer(course, name="course", rich_help_panel="For teaching assistants")
 
 
 def main() -> None:
