@@ -50,7 +50,7 @@ ALLOWED: dict[str, set[str]] = {
     | below(A, "exports grading host inside messages plain_text results rubric")
     | below(T, "grades report review running shared"),
     T + "staff": LAB3
-    | below(A, "exports grading host messages plain_text results submissions")
+    | below(A, "course exports grading host messages plain_text results submissions")
     | below(T, "grades shared"),
     T + "course": LAB3
     | below(A, "course exports grading host judging messages rubric")

@@ -13,6 +13,7 @@ from tools.course.release import release
 from tools.running.loop import RunInterruptedError
 from tools.shared import remedies
 from tools.shared.console import IS_FIRST_PROCESS, err
+from tools.staff.collect import collect
 from tools.staff.grade import explain, grade
 from tools.student.check import check
 from tools.student.doctor import doctor
@@ -36,7 +37,7 @@ app = typer.Typer(
 TRAINING = (train, ptq, qat, evaluate, sweep, hardware)
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "For students": (*TRAINING, check, report, review, runs, doctor),
-    "For teaching assistants": (grade, explain),
+    "For teaching assistants": (collect, grade, explain),
     "For instructors": (release, demo),
 }
 for audience, commands in COMMANDS.items():

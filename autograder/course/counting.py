@@ -16,6 +16,7 @@ from autograder.course.settings import Settings
 
 Points = Callable[[Attempt], Decimal | None]
 T = TypeVar("T")
+ELSEWHERE = "is in the LMS, but not in what was collected from it: ask your instructor"
 ON_TIME, DAY = timedelta(), timedelta(days=1)
 
 
@@ -150,18 +151,21 @@ def by_rule(settings: Settings, timings: list[Timing], points: Points | None) ->
         late = f"more than {last_day} days after the deadline: it doesn't count"
         return Pick(newest, f"all attempts came {late}", f"was handed in {late}")
     why = "the only attempt" if len(timings) == 1 else f"{settings.rule} of {len(timings)} attempts"
-    if readable := [t for t in pool if not t.attempt.problem]:
-        if readable[-1] is not pool[-1]:
-            why += "; a newer one can't be graded"
-        pool = readable
+    readable = [t for t in pool if t.attempt.file is not None]
+    if readable and readable[-1] is not pool[-1]:
+        why += "; a newer one can't be graded"
     if settings.rule == "best":
-        return best(settings, pool, points, why)
-    on_time = [t for t in pool if t.is_late is False]
-    if settings.rule == "latest on time" and on_time:
-        unsure = [t for t in pool if t.is_late is None and is_newer(t, on_time[-1])]
+        return best(settings, readable or pool, points, why)
+    if settings.rule == "latest":
+        return one_of_equals(readable or pool, why, "")
+    on_time = [t for t in readable if t.is_late is False]
+    if on_time:
+        unsure = [t for t in readable if t.is_late is None and is_newer(t, on_time[-1])]
         ask = f"nothing tells when attempt {unsure[0].attempt.id} came" if unsure else ""
         return one_of_equals(on_time, why, ask)
-    return one_of_equals(pool, why, "")
+    lost = [t.attempt for t in pool if t.is_late is False and readable]
+    ask = f"attempt {lost[-1].id} was on time, and there are no files of it" if lost else ""
+    return one_of_equals(readable or pool, why, ask)
 
 
 def is_newer(timing: Timing, other: Timing) -> bool:
@@ -209,7 +213,7 @@ def of_student(
 ) -> Counted:
     """Return what counts for a student."""
     attempt = pick.timing.attempt
-    problem = pick.problem or attempt.problem
+    problem = pick.problem or attempt.problem or (ELSEWHERE if attempt.is_elsewhere else None)
     return Counted(
         student=student,
         attempt=attempt,

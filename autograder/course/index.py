@@ -54,7 +54,9 @@ class Attempt(Record):
 
     ``received`` is None where nothing tells when; ``collected`` is when we first had it. ``file``
     is our copy, below ``submissions/``, and None where there is nothing to grade: ``problem`` says
-    why, to the student. ``fingerprint`` tells a later ``lab3 collect`` that it has this already.
+    why, to the student; without a problem, the LMS has files that its export has not. ``others``
+    are copies of what doesn't count beside it. ``content`` identifies what was handed in, and
+    ``fingerprint`` tells a later ``lab3 collect`` so without reading it.
     """
 
     id: str
@@ -68,9 +70,16 @@ class Attempt(Record):
     file: str | None = None
     sha256: Sha256 | None = None
     bytes: NonNegativeInt | None = None
+    others: tuple[str, ...] = ()
+    content: str = ""
     fingerprint: str = ""
     problem: str | None = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Tell whether only the LMS has its files."""
+        return self.file is None and self.problem is None
 
     @property
     def newest_at(self) -> datetime:
