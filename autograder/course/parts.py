@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from autograder.submissions.choosing import LAB, REPORT_NAME, RUNS, choose, find_root
 from autograder.submissions.clutter import LeftOut, without_clutter
@@ -15,6 +15,7 @@ from lab3.log.runlog import CHECKPOINT_NAME
 
 LIMITS = Limits()
 NESTED = 8  # archives in an archive that are opened
+SUFFIX = re.compile(r"(\.tar)?\.\w{1,4}$")
 NUMBER = re.compile(r"-(\d{1,3})$")  # which Canvas puts behind the name of what is handed in again
 
 
@@ -139,9 +140,8 @@ def is_newer(part: Part, other: Part) -> bool:
 
 
 def numbered(name: str) -> tuple[str, int]:
-    """Return a name without its suffixes and its number, and the number."""
-    path = PurePosixPath(name)
-    stem = name.removesuffix("".join(path.suffixes)) or name
+    """Return a name without the suffix of an archive and its number, and the number."""
+    stem = SUFFIX.sub("", name)
     match = NUMBER.search(stem)
     return (stem[: match.start()], int(match[1])) if match else (stem, 0)
 

@@ -8,12 +8,14 @@ from autograder.submissions.lms.listing import Listing, with_parts
 
 KIND = "canvas"
 LOOKED_FOR = "files such as lovelaceada_LATE_4711_98765_lab3.zip"
-REST = r"(?:(?P<att>\d+)_(?P<file>.+)|(?P<kind>text|link)\.html)"
+REST = r"(?:(?P<att>[0-9]+)_(?P<file>.+)|(?P<kind>text|link)\.html)"
 ANONYMOUS = re.compile(
-    rf"(?:(?P<late>LATE)_)?(?P<id>anon_(?=\d*[A-Za-z])[A-Za-z0-9]+)_{REST}", re.DOTALL
+    rf"(?:(?P<late>LATE)_)?(?P<id>anon_(?=[0-9]*[A-Za-z])[A-Za-z0-9]+)_{REST}", re.DOTALL
 )
 # As Canvas reads them: the first number between two "_" is that of the student.
-NAMED = re.compile(rf"(?:(?P<name>.*?)_)?(?:(?P<late>LATE)_)?(?P<id>\d+)_{REST}", re.DOTALL)
+NAMED = re.compile(
+    rf"(?:(?!LATE_)(?P<name>.*?)_)?(?:(?P<late>LATE)_)?(?P<id>[0-9]+)_{REST}", re.DOTALL
+)
 OTHERS = re.compile(r"_(assignsubmission|attempt)_")  # who write such numbers elsewhere
 LATE = "LATE"
 

@@ -10,7 +10,7 @@ KIND = "moodle"
 LOOKED_FOR = "names such as Ada Lovelace_657693_assignsubmission_file_..."
 # A name holds no "_": Moodle writes a space for it. The team of those in no team has no number.
 PREFIX = re.compile(
-    r"(?P<name>[^_]*)(?:_(?P<id>\d+))?_assignsubmission_(?P<plugin>file|onlinetext)(?:_(?P<rest>.*))?",
+    r"(?P<name>[^_]*)(?:_(?P<id>[0-9]+))?_assignsubmission_(?P<plugin>file|onlinetext)(?:_(?P<rest>.*))?",
     re.DOTALL,
 )
 

@@ -25,7 +25,7 @@ ID_NUMBERS = {
 }
 COLUMNS = 5  # at least
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-IDENTIFIER = re.compile(r"\D*(\d+)")
+IDENTIFIER = re.compile(r"[^0-9]*([0-9]+)")
 
 
 def rows_of(listing: Listing) -> list[list[str]]:
@@ -43,9 +43,9 @@ def rows_of(listing: Listing) -> list[list[str]]:
 
 
 def share(listing: Listing) -> float:
-    """Tell whether a source is a worksheet: all rows begin with a word and a number."""
+    """Tell whether a source is a worksheet, with when grades were "last modified (...)"."""
     headers, *rows = rows_of(listing) or [[]]
-    is_whole = len(headers) >= COLUMNS and bool(rows)
+    is_whole = len(headers) >= COLUMNS and bool(rows) and any(map(is_in_brackets, headers))
     return float(is_whole and all(IDENTIFIER.fullmatch(row[0]) for row in rows))
 
 
@@ -54,11 +54,15 @@ def submission_column(headers: list[str]) -> int | None:
 
     It is the first of two "last modified (...)": the other is that of grades.
     """
-    starts = [header.partition("(")[0].strip() for header in headers]
+    starts = [re.split(r"[(（]", header)[0].strip() for header in headers]
     for index, header in enumerate(headers):
-        if header.rstrip().endswith(")") and starts.count(starts[index]) == 2:
+        if is_in_brackets(header) and starts.count(starts[index]) == 2:
             return index
     return None
+
+
+def is_in_brackets(header: str) -> bool:
+    return header.rstrip().endswith((")", "）"))
 
 
 def parse(listing: Listing, context: Context) -> Parsed:

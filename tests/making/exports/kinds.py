@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -108,6 +109,7 @@ def canvas(handed_in: Sequence[HandedIn], anonymous: bool = False, first: int = 
     for one in handed_in:
         late = ["LATE"] if one.is_late else []
         plain = "".join(c for c in one.name.lower() if c == "_" or c.isalnum())
+        plain = re.sub("_([0-9]+)_", r"\1", plain)
         who = [*late, f"anon_{one.id}"] if anonymous else [*filter(None, [plain]), *late, one.id]
         for path, content in one.files.items():
             files["_".join([*who, str(number), path])] = content
