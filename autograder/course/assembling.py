@@ -77,6 +77,7 @@ class Assembly:
         self.copies = [piece for piece in archives if self.archives[piece.sha256] is not piece]
         self.loose = loose
         self.pieces = {piece.path: piece for piece in self.archives.values()}
+        self.left = LIMITS.total  # bytes of archives in archives
         self.warnings: list[str] = []
         self.problems: list[str] = []
 
@@ -137,7 +138,8 @@ class Assembly:
     def nested(self, entry: Entry, name: str, outer: Part, number: int) -> list[Part]:
         """Return an archive that lies in another one, unless both have the same files."""
         path = self.scratch / f"inner-{outer.path.name if outer.path else ''}-{number}"
-        sha256, size = copy(entry.chunks(), path)
+        sha256, size = copy(entry.chunks(), path, self.left)
+        self.left -= size
         piece = Piece(parts=entry.parts, path=path, sha256=sha256, bytes=size)
         with path.open("rb") as file:
             kind = kind_of(name, file.read(HEAD_BYTES))

@@ -200,7 +200,7 @@ class Copying:
                 raise SubmissionError(f"{NOT_HERE}: {HAND_IN} as a .zip")
             self.convert(piece.path, path)
         except LabError as error:
-            self.problems.append(f"{visible(piece.name)} is a {kind} archive and {error}")
+            self.problems.append(f"{visible(piece.name)} is packed as {kind} and {error}")
             return None
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()

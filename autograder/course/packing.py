@@ -11,13 +11,15 @@ from autograder.submissions.entries import (
     FILE,
     Entry,
     LeftOutError,
+    Limits,
     SubmissionError,
     megabytes,
     visible,
 )
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
-MOST_BYTES = 2 * 10**9  # of one attempt, far above what a student needs
+MOST_BYTES = 2 * 10**9  # of one attempt as it was handed in, far above what a student needs
+LIMITS = Limits()  # of what is graded: no more is packed
 
 
 class HashedFile:
@@ -38,19 +40,20 @@ class HashedFile:
 
 def bounded(pieces: Iterable[bytes], most: int = MOST_BYTES) -> Iterator[bytes]:
     """Yield pieces; raise SubmissionError when they are more than what anybody hands in."""
+    left = most
     for piece in pieces:
-        most -= len(piece)
-        if most < 0:
-            raise SubmissionError(f"holds more than {megabytes(MOST_BYTES)}")
+        left -= len(piece)
+        if left < 0:
+            raise SubmissionError(f"holds more than {megabytes(most)}")
         yield piece
 
 
-def copy(pieces: Iterable[bytes], path: Path) -> tuple[str, int]:
+def copy(pieces: Iterable[bytes], path: Path, most: int = MOST_BYTES) -> tuple[str, int]:
     """Write a new file that only we may read; return its digest and its bytes."""
     with path.open("xb") as file:
         path.chmod(0o600)
         hashed = HashedFile(file)
-        for piece in bounded(pieces):
+        for piece in bounded(pieces, most):
             hashed.write(piece)
     return hashed.sha256(), hashed.bytes
 
@@ -61,16 +64,18 @@ def pack(entries: Mapping[str, Entry], path: Path) -> tuple[str, int, list[str]]
     Raises SubmissionError where a file is damaged, or changes while it is read.
     """
     problems: list[str] = []
-    left = MOST_BYTES
+    left = LIMITS.total
     with path.open("xb") as file:
         path.chmod(0o600)
         hashed = HashedFile(file)
         with zipfile.ZipFile(cast("BinaryIO", hashed), "w") as archive:
             for name, entry in sorted(entries.items()):
-                pieces = bounded(entry.chunks(), left)
+                pieces = bounded(entry.chunks(), min(left, LIMITS.checkpoint))
                 try:
                     if entry.kind != FILE:
                         raise LeftOutError(entry.kind)
+                    if entry.size > LIMITS.checkpoint:
+                        raise LeftOutError(f"is larger than {megabytes(LIMITS.checkpoint)}")
                     first = next(pieces, b"")
                 except LeftOutError as error:
                     problems.append(f"{name} {error}")

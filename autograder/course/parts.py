@@ -65,7 +65,7 @@ def part_of(name: str, entries: Iterable[Entry], path: Path | None = None) -> Pa
     for slot, entry in slots.items():
         files.pop("/".join(entry.parts[len(root) :]), None)
         files[slot] = entry
-    alone = len(files) == 1  # whatever it is called
+    alone = len(files) == 1 and not slots  # whatever it is called
     inside = tuple(e for e in files.values() if alone or is_named_archive(e.parts[-1]))
     return Part(name, path, slots, files, left_out, tuple(problems), inside)
 
@@ -131,7 +131,7 @@ def is_newer(part: Part, other: Part) -> bool:
     if stem == other_stem and number != other_number:
         return number > other_number
     if part.newest == other.newest or not (part.newest and other.newest):
-        both = f"{visible(part.name)} and {visible(other.name)}"
+        both = " and ".join(sorted(visible(one.name) for one in (part, other)))
         raise SubmissionError(
             f"{both} differ in {conflict(part, other)}, and nothing tells which is newer: hand in "
             "one of them"

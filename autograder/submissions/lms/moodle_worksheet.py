@@ -6,6 +6,7 @@ Its titles are in the language of whoever fetched it: columns are told by place 
 import csv
 import io
 import re
+import unicodedata
 
 from autograder.submissions.lms.handed_in import Context, Fact, Parsed, content_of
 from autograder.submissions.lms.listing import Listing
@@ -54,7 +55,7 @@ def submission_column(headers: list[str]) -> int | None:
 
     It is the first of two "last modified (...)": the other is that of grades.
     """
-    starts = [re.split(r"[(（]", header)[0].strip() for header in headers]
+    starts = [plain(header).partition("(")[0].strip() for header in headers]
     for index, header in enumerate(headers):
         if is_in_brackets(header) and starts.count(starts[index]) == 2:
             return index
@@ -62,7 +63,12 @@ def submission_column(headers: list[str]) -> int | None:
 
 
 def is_in_brackets(header: str) -> bool:
-    return header.rstrip().endswith((")", "）"))
+    return plain(header).rstrip().endswith(")")
+
+
+def plain(header: str) -> str:
+    """Return a title with the brackets of Chinese and Japanese made those of ASCII."""
+    return unicodedata.normalize("NFKC", header)
 
 
 def parse(listing: Listing, context: Context) -> Parsed:

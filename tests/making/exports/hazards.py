@@ -17,6 +17,7 @@ class Raw:
     flags: int = 0
     mode: int = 0o100644
     deflated: bool = False
+    date: int = 0x5C21  # in DOS's way: the first of January 2026
 
 
 def raw_zip(entries: Sequence[Raw]) -> bytes:
@@ -26,7 +27,7 @@ def raw_zip(entries: Sequence[Raw]) -> bytes:
         data = zlib.compress(entry.content, 9)[2:-4] if entry.deflated else entry.content
         fields = struct.pack(
             "<HHHHHLLLHH",
-            *(20, entry.flags, 8 * entry.deflated, 0, 0x5C21, zlib.crc32(entry.content)),
+            *(20, entry.flags, 8 * entry.deflated, 0, entry.date, zlib.crc32(entry.content)),
             *(len(data), len(entry.content), len(entry.name), 0),
         )
         more = struct.pack("<HHHLL", 0, 0, 0, entry.mode << 16, len(body))
