@@ -138,22 +138,20 @@ class Assembly:
     def nested(self, entry: Entry, name: str, outer: Part, number: int) -> list[Part]:
         """Return an archive that lies in another one, unless both have the same files."""
         path = self.scratch / f"inner-{outer.path.name if outer.path else ''}-{number}"
-        sha256, size = copy(entry.chunks(), path, self.left)
-        self.left -= size
-        piece = Piece(parts=entry.parts, path=path, sha256=sha256, bytes=size)
-        with path.open("rb") as file:
-            kind = kind_of(name, file.read(HEAD_BYTES))
-        if kind not in ARCHIVES:
-            self.warnings.append(f"{name} inside was not opened: it is no .zip, .tar or .tar.gz")
-            return []
         try:
+            sha256, size = copy(entry.chunks(), path, self.left)
+            self.left -= size
+            with path.open("rb") as file:
+                kind = kind_of(name, file.read(HEAD_BYTES))
+            if kind not in ARCHIVES:
+                raise SubmissionError("was not opened: it is no .zip, .tar or .tar.gz")
+            piece = Piece(parts=entry.parts, path=path, sha256=sha256, bytes=size)
             part = self.listed(piece)
             verify(part)
+            if part.slots.keys() & outer.slots.keys():
+                raise SubmissionError("was left out: its files are there without it")
         except SubmissionError as error:
             self.warnings.append(f"{name} inside {error}")
-            return []
-        if part.slots.keys() & outer.slots.keys():
-            self.warnings.append(f"{name} inside was left out: its files are there without it")
             return []
         self.pieces[path] = piece
         return [part]

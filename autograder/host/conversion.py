@@ -49,10 +49,16 @@ class Budget:
     deadline_s: float = 600
 
 
+def found(name: str) -> Path | None:
+    """Return where a program is, or None."""
+    path = shutil.which(name)
+    return None if path is None else Path(path)
+
+
 @cache
 def program() -> str | None:
     """Return the program that converts, or None where there is none."""
-    return next((name for name in COMMANDS if shutil.which(name)), None)
+    return next((name for name in COMMANDS if found(name)), None)
 
 
 @cache
@@ -72,7 +78,7 @@ def why_not() -> str:
 def walls(archive: Path, budget: Budget) -> list[str]:
     """Return the command line that shuts a program in with an archive; its own follows."""
     shown = [path for path in (*map(Path, LIBRARIES), Path("/bin/sh")) if os.path.lexists(path)]
-    shown += [Path(found) for name in COMMANDS if (found := shutil.which(name))]
+    shown += [path for name in COMMANDS if (path := found(name))]
     command = [bubblewrap.program(), "--unshare-all", "--unshare-user", "--die-with-parent"]
     command += ["--new-session", "--cap-drop", "ALL", "--clearenv", "--setenv", "LC_ALL", "C.UTF-8"]
     command += ["--setenv", "PATH", "/usr/bin:/bin", "--hostname", "converter"]

@@ -17,6 +17,7 @@ class Raw:
     flags: int = 0
     mode: int = 0o100644
     deflated: bool = False
+    extra: bytes = b""  # behind the name, before the content alone
     date: int = 0x5C21  # in DOS's way: the first of January 2026
 
 
@@ -32,7 +33,8 @@ def raw_zip(entries: Sequence[Raw]) -> bytes:
         )
         more = struct.pack("<HHHLL", 0, 0, 0, entry.mode << 16, len(body))
         contents += b"PK\1\2" + struct.pack("<H", 0x031E) + fields + more + entry.name
-        body += b"PK\3\4" + fields + entry.name + data
+        local = fields[:-2] + struct.pack("<H", len(entry.extra))
+        body += b"PK\3\4" + local + entry.name + entry.extra + data
     count = len(entries)
     end = struct.pack("<HHHHLLH", 0, 0, count, count, len(contents), len(body), 0)
     return body + contents + b"PK\5\6" + end
