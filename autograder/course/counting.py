@@ -148,8 +148,9 @@ def by_rule(settings: Settings, timings: list[Timing], points: Points | None) ->
     last = None if last_day is None else last_day * DAY
     pool = [t for t in timings if last is None or t.late_by is None or t.late_by <= last]
     if not pool:
-        late = f"more than {last_day} days after the deadline: it doesn't count"
-        return Pick(newest, f"all attempts came {late}", f"was handed in {late}")
+        late = f"more than {last_day} day{'s' * (last_day != 1)} after the deadline"
+        text = f"was handed in {late}: it doesn't count"
+        return Pick(newest, f"all attempts came {late}", text)
     why = "the only attempt" if len(timings) == 1 else f"{settings.rule} of {len(timings)} attempts"
     readable = [t for t in pool if t.attempt.file is not None]
     if readable and readable[-1] is not pool[-1]:

@@ -154,7 +154,7 @@ def print_results(results: list[FromSource], result: Summary) -> None:
 def to_look_at(result: Summary) -> dict[str, list[str]]:
     """Return what staff has to look at, a line each, by what it is."""
     return {
-        "time unknown": [f"{one.student.id}: {one.asks_staff}" for one in result.asks_staff],
+        "to be decided": [f"{one.student.id}: {one.asks_staff}" for one in result.asks_staff],
         "unreadable": [f"{', '.join(a.students)}: {a.problem}" for a in result.unreadable],
         "missing": [f"{row.id} {row.name}".strip() for row in result.missing],
         "not in the class list": [f"{s.id} {s.name}".strip() for s in result.strangers],

@@ -99,5 +99,7 @@ def notes(context: Context, unread: int) -> tuple[str, ...]:
     if not unread:
         return ()
     if context.zone is None:
-        return (f'{unread} times are on a clock of Moodle\'s: set timezone = "Europe/Berlin"',)
-    return (f"{unread} times are written in a way that is not understood",)
+        why = 'they are on Moodle\'s clock, set timezone = "Europe/Berlin"'
+    else:
+        why = "they are written in a way that is not understood"
+    return (f"times that were not taken: {unread}: {why}",)

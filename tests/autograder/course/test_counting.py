@@ -72,7 +72,7 @@ def test_what_comes_after_the_last_day_does_not_count() -> None:
     assert of_ada(strict, LATE, LATER).attempt.id == "c"
     one = of_ada(strict, LATER)
     assert one.path is None
-    assert one.problem == "was handed in more than 1 days after the deadline: it doesn't count"
+    assert one.problem == "was handed in more than 1 day after the deadline: it doesn't count"
 
 
 def test_staff_may_choose_with_a_reason() -> None:

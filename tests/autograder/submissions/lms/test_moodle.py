@@ -134,7 +134,9 @@ def test_times_on_an_unknown_clock_are_told() -> None:
     (content,) = tree("moodle-worksheet", [ADA]).values()
     found = sheet(content, Context())
     assert found.facts[0].received is None
-    assert found.notes == ('1 times are on a clock of Moodle\'s: set timezone = "Europe/Berlin"',)
-    assert sheet(content.replace(b"November", b"Brumaire")).notes == (
-        "1 times are written in a way that is not understood",
+    (note,) = found.notes
+    assert note == (
+        "times that were not taken: 1: they are on Moodle's clock, set timezone = \"Europe/Berlin\""
     )
+    (note,) = sheet(content.replace(b"November", b"Brumaire")).notes
+    assert note.endswith("1: they are written in a way that is not understood")
