@@ -136,7 +136,7 @@ def test_times_on_an_unknown_clock_are_told() -> None:
     assert found.facts[0].received is None
     (note,) = found.notes
     assert note == (
-        "times that were not taken: 1: they are on Moodle's clock, set timezone = \"Europe/Berlin\""
+        'times that were not taken: 1: they are on Moodle\'s clock, set timezone = "Europe/Berlin"'
     )
     (note,) = sheet(content.replace(b"November", b"Brumaire")).notes
     assert note.endswith("1: they are written in a way that is not understood")
