@@ -123,8 +123,6 @@ class Assembly:
         part = self.listed(piece)
         if part.slots:
             verify(part)
-        if part.left_out.files:
-            self.warnings.append(f"{visible(piece.name)}: left out {part.left_out}")
         self.warnings += part.problems
         parts = [part]
         for number, entry in enumerate(part.inside if not part.is_whole else ()):
@@ -172,6 +170,8 @@ class Assembly:
         path = self.scratch / "packed.zip"
         sha256, size, problems = pack(files, path)
         self.warnings += [*left_out, *problems]
+        without = (part for part in parts if part.left_out.files)
+        self.warnings += (f"{visible(part.name)}: left out {part.left_out}" for part in without)
         return Piece(parts=("packed.zip",), path=path, sha256=sha256, bytes=size)
 
 

@@ -96,8 +96,9 @@ class Copying:
     ) -> None:
         self.hand_in, self.store, self.work = hand_in, store, work
         self.convert, self.on_bytes = convert, on_bytes
-        self.entries, self.left_out = without_clutter(map(self.guarded, hand_in.files))
-        self.files = [entry for entry in self.entries if entry.kind == FILE]
+        self.entries = [self.guarded(entry) for entry in hand_in.files]
+        self.meant, _ = without_clutter(self.entries)
+        self.files = [entry for entry in self.meant if entry.kind == FILE]
         self.problems: list[str] = []
         self.content = digest_of(repr((e.parts, e.kind, e.size)) for e in hand_in.files)
 
@@ -129,7 +130,7 @@ class Copying:
 
     def refuse_what_is_empty_or_huge(self) -> None:
         if not self.files:
-            odd = (entry for entry in self.entries if entry.kind != FOLDER)
+            odd = (entry for entry in self.meant if entry.kind != FOLDER)
             said = [f"{visible('/'.join(entry.parts))} {entry.kind}" for entry in odd]
             only = f"holds only {self.hand_in.text}: {HAND_IN}" if self.hand_in.text else NOTHING
             raise SubmissionError("; ".join(said[:SAID]) or only)
@@ -162,7 +163,8 @@ class Copying:
         path = self.work / "packed.zip"
         sha256, size, problems = pack(part.files, path)
         piece = Piece(parts=(path.name,), path=path, sha256=sha256, bytes=size)
-        return self.kept(piece, (), [*part.problems, *problems], content=sha256)
+        said = [f"left out {part.left_out}"] if part.left_out.files else []
+        return self.kept(piece, (), [*part.problems, *problems, *said], content=sha256)
 
     def assembled(self, found: list[Entry], kinds: dict[Entry, FileKind]) -> Stored:
         """Keep one archive of those that were handed in, and of what lies beside them."""
@@ -211,8 +213,6 @@ class Copying:
         self, archive: Piece, others: tuple[Piece, ...], warnings: list[str], content: str
     ) -> Stored:
         """Put the copies in their place."""
-        if self.left_out.files:
-            warnings = [*warnings, f"left out {self.left_out}"]
         return Stored(
             content,
             self.store.put(archive),

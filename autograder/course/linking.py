@@ -1,13 +1,13 @@
 """Who is who: the ids of LMSs beside those of the class list, and groups beside their members."""
 
 from autograder.course.index import Attempt, Index, Student
-from autograder.course.naming import LMS
 from autograder.course.roster import Roster, Row
+from autograder.submissions.lms.handed_in import LMS
 
 # Which columns of the class list may hold an id of each kind, the surest first.
 COLUMNS = {
     **{lms: (lms,) for lms in LMS},
-    "id": ("id", "login", "email"),
+    "id": ("id", "login", "email", "github"),
     "login": ("login", "id"),
     "email": ("email", "login"),
 }

@@ -3,8 +3,8 @@
 import hashlib
 import re
 
-# Whose numbers are ids of their own: "moodle:12" and "canvas:12" are different people.
-LMS = ("moodle", "canvas", "gradescope", "blackboard", "brightspace", "github")
+from autograder.submissions.lms.handed_in import LMS
+
 PREFIXED = re.compile(rf"({'|'.join(LMS)})[:-](.*)", re.DOTALL)
 PLAIN = re.compile(r"[a-z0-9]([a-z0-9._-]{0,58}[a-z0-9_])?")
 ENDS_LIKE_ODD = re.compile(r"-[0-9a-f]{12}$")

@@ -14,6 +14,8 @@ from autograder.submissions.magic import is_named_archive
 from lab3.log.runlog import CHECKPOINT_NAME
 
 LIMITS = Limits()
+MOST_FILES = 200_000  # of one attempt
+OTHERS, OTHERS_BYTES = 1000, 50_000_000  # files that don't count, such as figures of the report
 NESTED = 8  # archives in an archive that are opened
 SUFFIX = re.compile(r"(\.tar)?\.\w{1,4}$")
 NUMBER = re.compile(r"-(\d{1,3})$")  # which Canvas puts behind the name of what is handed in again
@@ -52,8 +54,8 @@ def part_of(name: str, entries: Iterable[Entry], path: Path | None = None) -> Pa
     for entry in kept:
         if isinstance(entry.parts, Unsafe):
             raise SubmissionError(f"holds the unsafe name {visible('/'.join(entry.parts))!r}")
-    if len(kept) > LIMITS.entries:
-        raise SubmissionError(f"holds more than {LIMITS.entries:,} files: hand in only what counts")
+    if len(kept) > MOST_FILES:
+        raise SubmissionError(f"holds more than {MOST_FILES:,} files: hand in only what counts")
     problems: list[str] = []
     slots, _ = choose(kept, LIMITS, problems)
     root = find_root([entry for entry in kept if entry.parts])
@@ -62,9 +64,12 @@ def part_of(name: str, entries: Iterable[Entry], path: Path | None = None) -> Pa
         for entry in kept
         if entry.kind == FILE and entry.parts[: len(root)] == root
     }
-    for slot, entry in slots.items():
+    for entry in slots.values():
         files.pop("/".join(entry.parts[len(root) :]), None)
-        files[slot] = entry
+    if len(files) > OTHERS or sum(entry.size for entry in files.values()) > OTHERS_BYTES:
+        left_out = left_out.and_also("what doesn't count", files.values())
+        files = {}
+    files |= slots
     alone = len(files) == 1 and not slots  # whatever it is called
     inside = tuple(e for e in files.values() if alone or is_named_archive(e.parts[-1]))
     return Part(name, path, slots, files, left_out, tuple(problems), inside)

@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.course.naming import LMS
 from autograder.course.settings import CourseError
 from autograder.plain_text import one_line
+from autograder.submissions.lms.handed_in import LMS, own_id
 
 MOST_BYTES = 20_000_000
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -126,7 +126,7 @@ def rows_of(path: Path, text: str) -> Iterator[Row]:
         kind = next(iter(ids))
         parts = (values.get("first"), values.get("last"))
         yield Row(
-            f"{kind}:{ids[kind]}" if kind in LMS else ids[kind],
+            f"{kind}:{ids[kind]}" if kind in LMS else own_id(ids[kind]),
             ids,
             values.get("name") or " ".join(part for part in parts if part),
             values.get("section", ""),

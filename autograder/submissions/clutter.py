@@ -1,6 +1,6 @@
 """What programs and people leave among a student's files, and what nobody has to hand in."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from autograder.submissions.entries import CLUTTER, FOLDER, Entry
@@ -36,8 +36,13 @@ class LeftOut:
     files: int = 0
     bytes: int = 0
 
+    def and_also(self, name: str, entries: Collection[Entry]) -> "LeftOut":
+        """Return the same with further files."""
+        size = sum(entry.size for entry in entries)
+        return LeftOut((*self.names, name), self.files + len(entries), self.bytes + size)
+
     def __str__(self) -> str:
-        return f"{self.files:,} files of {', '.join(self.names)} ({self.bytes:,} bytes)"
+        return f"{self.files:,} files, {self.bytes:,} bytes: {', '.join(self.names)}"
 
 
 def without_clutter(entries: Iterable[Entry]) -> tuple[list[Entry], LeftOut]:

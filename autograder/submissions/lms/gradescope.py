@@ -48,13 +48,32 @@ def parse(listing: Listing, _context: Context) -> Parsed:
 def metadata_of(entry: Entry) -> Mapping[Any, Any]:
     """Return what the file says, by the names of the folders."""
     try:
-        document = yaml.load(content_of(entry), Loader)
+        document = yaml.load(without_results(content_of(entry)), Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0] if str(error) else "too deep"
         raise SourceError(f"{METADATA} is damaged: {reason}: export it again") from None
     if not isinstance(document, Mapping):
         raise SourceError(f"{METADATA} names no submissions: export it again")
     return document
+
+
+def without_results(content: bytes) -> bytes:
+    """Return the text without results, which are nearly all of it and long to read.
+
+    They are blocks: what belongs to them stands further to the right.
+    """
+    kept: list[bytes] = []
+    block: int | None = None
+    for line in content.splitlines(keepends=True):
+        bare = line.lstrip(b" ")
+        depth = len(line) - len(bare)
+        if block is not None and (depth > block or not bare.strip()):
+            continue
+        is_results = bare.startswith((b":results:", b"results:"))
+        block = depth if is_results else None
+        if not is_results:
+            kept.append(line)
+    return b"".join(kept)
 
 
 def field_of(entry: Mapping[Any, Any], name: str) -> Any:

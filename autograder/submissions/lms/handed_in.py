@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 from autograder.submissions.entries import FILE, Entry, SubmissionError
 from autograder.submissions.lms.listing import SourceError, below
 
-MOST_TEXT_BYTES = 64_000_000  # of a file that an LMS wrote
+# Whose numbers are ids of their own: "moodle:12" and "canvas:12" are different people.
+LMS = ("moodle", "canvas", "gradescope", "blackboard", "brightspace", "github")
+MOST_TEXT_BYTES = 500_000_000  # of a file that an LMS wrote
 LISTED = 20  # names
 
 
@@ -113,7 +115,12 @@ def person(lms: str, number: str, **known: str) -> Person:
 def member(number: str) -> Person:
     """Return somebody whom the course itself knows by an id."""
     number = unicodedata.normalize("NFC", number)  # as macOS takes names apart
-    return Person(number, {"id": number})
+    return Person(own_id(number), {"id": number})
+
+
+def own_id(number: str) -> str:
+    """Return the id of somebody by the course's own number, which is never that of an LMS."""
+    return f"course:{number}" if number.partition(":")[0] in LMS else number
 
 
 def content_of(entry: Entry) -> bytes:

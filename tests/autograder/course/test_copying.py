@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.course import assembling, packing
+from autograder.course import assembling, packing, parts
 from autograder.course.copying import Stored, store
 from autograder.course.storing import open_store
 from autograder.host import conversion
@@ -84,12 +84,23 @@ def test_loose_files_become_one_archive_without_clutter(keep: Keep, read: Read) 
     assert (submission.files, submission.report) == (BOTH, PLAIN["report.md"])
     assert submission.ignored == ("figures/a.png",)
     assert stored.warnings == (
-        "left out 7 files of .DS_Store, ._*, .git, __MACOSX, cifar-10-batches-py, venv, ~$* "
-        "(10 bytes)",
+        "left out 7 files, 10 bytes: "
+        ".DS_Store, ._*, .git, __MACOSX, cifar-10-batches-py, venv, ~$*",
     )
     assert keep({**PLAIN, "figures/a.png": b"png"}).sha256 == stored.sha256
     around = {f"x/y/{name}": content for name, content in PLAIN.items()}
     assert keep(around).sha256 == keep(PLAIN).sha256
+
+
+def test_a_data_set_among_the_files_is_left_out(
+    keep: Keep, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = {f"images/{n}.png": b"png" for n in range(50)}
+    assert len(read(keep({**PLAIN, **images})).ignored) == 50
+    monkeypatch.setattr(parts, "OTHERS", 49)
+    stored = keep({**PLAIN, **images})
+    assert (read(stored).files, read(stored).ignored) == (BOTH, ())
+    assert stored.warnings == ("left out 50 files, 150 bytes: what doesn't count",)
 
 
 def test_an_archive_in_an_archive_is_opened_once(keep: Keep, read: Read) -> None:
@@ -191,6 +202,7 @@ def test_what_is_no_submission_is_told_in_its_own_sentence(name: str, keep: Keep
 def test_a_form_without_files_is_told(keep: Keep) -> None:
     assert keep({}, text="an online text").problem == f"holds only an online text: {HAND_IN}"
     assert keep({"notes.pdf": b"%PDF"}).problem == f"holds no lab3/, runs/ or report.md: {HAND}"
+    assert keep({"__MACOSX/._x": b"", ".DS_Store": b""}).problem == keep({}).problem
     assert keep({}).problem == f"holds no lab3/, runs/ or report.md: {HAND}"
 
 

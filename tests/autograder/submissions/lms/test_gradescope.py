@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from autograder.submissions.lms import gradescope
 from autograder.submissions.lms.handed_in import Context, Parsed
 from autograder.submissions.lms.kinds import recognised
 from autograder.submissions.lms.listing import SourceError
@@ -60,6 +61,40 @@ def test_a_time_is_in_utc_or_says_its_zone(written: str, time: datetime | None) 
     entry = f"submission_1:\n  :submitters:\n  - :sid: '007'\n  :created_at: {written}\n"
     found = parsed({"submission_metadata.yml": f"{entry}submission_2:\n".encode()})
     assert [(h.people[0].id, h.received) for h in found.hand_ins] == [("gradescope:007", time)]
+
+
+RESULTS = """submission_1:
+  :submitters:
+  - :sid: '1'
+  :results:
+    output: "folded
+
+      submission_9: text \\
+      :results: more"
+    tests:
+    - name: |
+        :created_at: never
+  :created_at: 2026-12-01 20:00:00 Z
+  :history:
+  - :id: 5
+    :results:
+      score: 1
+    :created_at: 2026-11-01 20:00:00 Z
+submission_2:
+  :results:
+  :submitters:
+  - :sid: '2'
+"""
+
+
+def test_results_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    lean = gradescope.without_results(RESULTS.encode())
+    assert b"score" not in lean
+    assert b"never" not in lean
+    found = parsed({"submission_metadata.yml": RESULTS.encode()}).hand_ins
+    assert [h.people[0].id for h in found] == ["gradescope:1", "gradescope:1", "gradescope:2"]
+    monkeypatch.setattr(gradescope, "without_results", lambda content: content)
+    assert parsed({"submission_metadata.yml": RESULTS.encode()}).hand_ins == found
 
 
 @pytest.mark.parametrize("text", ["[", "a: *b", "- 1", "!!python/object:os.system {}", "[" * 3000])

@@ -117,6 +117,12 @@ def test_folders_and_archives_are_named_by_ids(archives: bool) -> None:
         assert contents(hand_in) == own
 
 
+def test_no_folder_passes_for_somebody_of_an_lms() -> None:
+    people = [HandedIn("moodle:7", CODE), HandedIn("moodle-7", CODE), HandedIn("7", CODE)]
+    found = parsed("folders", tree("folders", people))
+    assert [h.people[0].id for h in found.hand_ins] == ["course:moodle:7", "moodle-7", "7"]
+
+
 def test_two_spellings_of_one_name_are_one_student() -> None:
     both = {"\u00e9/lab3/resnet.py": b"1", "e\u0301/lab3/observer.py": b"2"}
     (hand_in,) = parsed("folders", both).hand_ins
