@@ -6,11 +6,11 @@ What is there already is not read again, and whatever interrupts it, the next ca
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autograder.course.copying import Convert, Stored, store
+from autograder.course.copying import Convert, DamagedSourceError, Stored, store
 from autograder.course.folder import Course
 from autograder.course.growing import GrowingIndex
 from autograder.course.index import SeenSource, Source, read_index, write_index
@@ -47,15 +47,21 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass
 class FromSource:
-    """What a source gave. ``left`` names what was not understood, ``notes`` are for staff."""
+    """What a source gave.
+
+    ``unread`` of those that were known were not read again. ``damaged`` tells of attempts that the
+    source has and that can't be read in it, ``left`` names what was not understood, and ``notes``
+    are for staff.
+    """
 
     name: str
     kind: str
     new: int = 0
     known: int = 0
+    unread: int = 0
+    damaged: list[str] = field(default_factory=list)
     left: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    is_damaged: bool = False
 
 
 def ignore(_progress: Progress) -> None:
@@ -174,19 +180,26 @@ class Collecting:
         progress.tell(hand_in.people[0].name or hand_in.people[0].id)
         if self.index.known(hand_in, lms):
             result.known += 1
+            result.unread += 1
             progress.add(sum(entry.size for entry in hand_in.files))
             return
-        if hand_in.is_elsewhere:
-            stored = Stored(f"elsewhere {hand_in.received}")
-        else:
-            stored = store(hand_in, self.there, self.convert, progress.add)
-        result.is_damaged |= stored.is_damaged
+        try:
+            stored = self.stored(hand_in, progress)
+        except DamagedSourceError as error:
+            result.damaged.append(f"{hand_in.people[0].id}: {error}")
+            return
         if self.index.add(hand_in, lms, source, stored):
             result.new += 1
         else:
             result.known += 1
         if time.monotonic() - self._written_at > WRITE_S:
             self.write()
+
+    def stored(self, hand_in: HandIn, progress: "Bytes") -> Stored:
+        """Keep a copy, where the source has files of it."""
+        if hand_in.is_elsewhere:
+            return Stored(f"elsewhere {hand_in.received}")
+        return store(hand_in, self.there, self.convert, progress.add)
 
 
 class Bytes:

@@ -52,7 +52,7 @@ class Stored:
     """Our copy of an attempt, or the reason why there is none, for the student.
 
     ``content`` identifies what was handed in, whether there is a copy or not. ``others`` are kept
-    beside it. What is wrong with the source and not with the attempt is ``damaged``.
+    beside it.
     """
 
     content: str
@@ -62,25 +62,25 @@ class Stored:
     problem: str | None = None
     warnings: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
-    is_damaged: bool = False
 
 
 class DamagedSourceError(LabError):
-    """The export is damaged at a place, which is not the student's fault."""
+    """A source is damaged at a place; the text names it."""
 
 
 def store(
     hand_in: HandIn, into: Store, convert: Convert | None, on_bytes: Callable[[int], None]
 ) -> Stored:
-    """Keep a copy of what was handed in; nothing that a student made raises an error."""
+    """Keep a copy of what was handed in; nothing that a student made raises an error.
+
+    Raises DamagedSourceError where the source can't be read, which tells nothing of the student.
+    """
     with tempfile.TemporaryDirectory(dir=into.scratch) as work:
         copying = Copying(hand_in, into, Path(work), convert, on_bytes)
         try:
             return copying.stored()
         except (SubmissionError, LeftOutError) as error:
             return Stored(copying.content, problem=str(error))
-        except DamagedSourceError as error:
-            return Stored(copying.content, problem=str(error), is_damaged=True)
 
 
 class Copying:
@@ -112,8 +112,7 @@ class Copying:
                     yield piece
             except SubmissionError:
                 name = visible("/".join(entry.parts))
-                text = f"{name} is damaged where it was collected from: staff has to fetch it again"
-                raise DamagedSourceError(text) from None
+                raise DamagedSourceError(f"{name} is damaged: fetch it again") from None
 
         return replace(entry, chunks=chunks)
 
@@ -172,16 +171,16 @@ class Copying:
         self.content = digest_of(f"{piece.name}\0{piece.sha256}" for piece in raw)
         pairs = zip(raw, found, strict=True)
         archives = [ours for piece, e in pairs if (ours := self.opened(piece, kinds[e]))]
-        rest = [entry for entry in self.entries if entry not in found]
-        loose = [entry for entry in rest if entry.kind == FILE]
-        counts = bool(part_of("", rest).slots)
-        names = ", ".join(visible("/".join(entry.parts)) for entry in loose[:SAID])
-        said = [] if counts or not loose else [f"left out: {names}"]
-        if not archives and not counts:
+        rest = part_of("", [entry for entry in self.entries if entry not in found])
+        if not archives and not rest.slots:
             raise SubmissionError("; ".join(self.problems[:SAID]))
-        pieces = [self.copied(entry) for entry in loose] if counts else []
+        loose = [entry for entry in self.files if entry not in found]
+        pieces = [self.copied(entry) for entry in loose] if rest.slots else []
         result = assemble(archives, pieces, self.work)
-        warnings = [*self.problems, *said, *result.warnings]
+        warnings = [*self.problems, *rest.problems, *result.warnings]
+        if loose and not rest.slots:
+            names = ", ".join(visible("/".join(entry.parts)) for entry in loose[:SAID])
+            warnings.append(f"left out: {names}")
         if result.archive is None:
             problems = "; ".join([*self.problems, result.problem or NOTHING])
             return Stored(self.content, problem=problems, warnings=tuple(warnings))

@@ -87,7 +87,7 @@ def collect(
         print_results(results, result)
     if why_not and any(NOT_HERE in (attempt.problem or "") for attempt in result.unreadable):
         say(f"archives of other kinds can be read where they can be converted: {why_not}")
-    if result.needs_staff or any(source.left or source.is_damaged for source in results):
+    if result.needs_staff or any(source.left or source.damaged for source in results):
         sys.exit(NEEDS_STAFF)
 
 
@@ -138,6 +138,7 @@ def print_results(results: list[FromSource], result: Summary) -> None:
     print_table("In the course", Table(("", "Number"), rows))
     lists = {"late": [f"{one.student.id}: {one.why}" for one in result.late], **to_look_at(result)}
     for source in results:
+        lists |= {f"damaged in {source.name}": source.damaged}
         lists |= {f"not understood in {source.name}": list(source.left)}
     for name, lines in lists.items():
         if lines:
@@ -147,6 +148,8 @@ def print_results(results: list[FromSource], result: Summary) -> None:
         if len(lines) > LISTED:
             out.print(f"  and {len(lines) - LISTED:,} more: see --json", markup=False)
     for source in results:
+        if source.unread:
+            say(f"{one_line(source.name)}: not read again: {source.unread:,} of {source.known:,}")
         for note in source.notes:
             say(f"{one_line(source.name)}: {one_line(note)}")
 

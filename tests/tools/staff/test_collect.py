@@ -59,8 +59,9 @@ def test_it_ends_with_what_somebody_has_to_look_at(
         assert line in lines
     assert "0013: ?[2J.zip is empty (0 bytes): hand it in again, and look at its size" in lines
     assert "\x1b" not in done.stdout
-    again = lab3("collect", *files, cwd=course, fails=3).stdout
-    assert "CS101-Lab3-4711.zip moodle 0 3" in " ".join(again.split())
+    again = lab3("collect", *files, cwd=course, fails=3)
+    assert "CS101-Lab3-4711.zip moodle 0 3" in " ".join(again.stdout.split())
+    assert "CS101-Lab3-4711.zip: not read again: 2 of 3" in again.stderr
 
 
 def test_a_class_that_is_all_right_ends_with_0(lab3: Command, tmp_path: Path) -> None:
