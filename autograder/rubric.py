@@ -20,11 +20,23 @@ Points = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 HEX_DIGITS, CHARACTERS = 32, 22  # 128 random bits, at 4 and, as in Base64, at 6 a character
 DISTINCT = 8  # fewer different characters are in one of 26 million random keys of 32 hex digits
+PART = r"(?:\"[^\"]*\"|'[^']*'|[\w-]+)"
+KEY = rf"{PART}(?:\s*\.\s*{PART})*"  # of TOML
+NO_RANDOM_KEY = (
+    "a key holds 128 random bits, or is empty: make one with "
+    "python -c 'import secrets; print(secrets.token_hex(16))'"
+)
 SECRET = "secret"  # what the error of such a value is called: its text doesn't repeat it
 
 
 class RubricError(LabError):
     """The rubric can't be used; the text names file, line and remedy."""
+
+
+def is_random(key: str) -> bool:
+    """Tell whether a key can hold 128 random bits."""
+    least = HEX_DIGITS if re.fullmatch("[0-9a-fA-F]*", key) else CHARACTERS
+    return len(key) >= least and len(set(key)) >= DISTINCT
 
 
 class Table(BaseModel):
@@ -86,13 +98,8 @@ class Document(Table):
     @classmethod
     def key_is_random(cls, key: str) -> str:
         """Refuse what can't hold 128 random bits: whoever guesses the key knows the draws."""
-        least = HEX_DIGITS if re.fullmatch("[0-9a-fA-F]*", key) else CHARACTERS
-        if key and (len(key) < least or len(set(key)) < DISTINCT):
-            raise PydanticCustomError(
-                SECRET,
-                "a key holds 128 random bits, or is empty: make one with "
-                "python -c 'import secrets; print(secrets.token_hex(16))'",
-            )
+        if key and not is_random(key):
+            raise PydanticCustomError(SECRET, NO_RANDOM_KEY)
         return key
 
 
@@ -181,11 +188,10 @@ def line_of(text: str, keys: tuple[str, ...]) -> int:
     table: tuple[str, ...] = ()
     path: tuple[str, ...]
     for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[\[?([^\]]+)\]", line):
-            table = tuple(part.strip(" \"'") for part in header[1].split("."))
-            path = table
-        elif value := re.match(r"\s*([\w\"'-]+)\s*=", line):
-            path = (*table, value[1].strip("\"'"))
+        if header := re.match(rf"\s*\[\[?\s*({KEY})\s*\]", line):
+            path = table = parts_of(header[1])
+        elif value := re.match(rf"\s*({KEY})\s*=", line):
+            path = (*table, *parts_of(value[1]))
         else:
             continue
         common = 0
@@ -194,3 +200,8 @@ def line_of(text: str, keys: tuple[str, ...]) -> int:
         if common == len(path) and common > depth:
             best, depth = number, common
     return best
+
+
+def parts_of(key: str) -> tuple[str, ...]:
+    """Return the parts of a dotted key, without their quotes."""
+    return tuple(part.strip("\"'") for part in re.findall(PART, key))

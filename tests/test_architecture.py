@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     A + "inside": LAB3,
     A + "host": LAB3 | below(A, "inside results"),
     A + "submissions": LAB3 | below(A, "plain_text"),
+    A + "course": LAB3 | below(A, "plain_text rubric submissions"),
     A + "expected": LAB3 | below(A, "host inside results"),
     A + "measuring": LAB3 | below(A, "expected host rubric submissions"),
     A + "checks": LAB3 | below(A, "claims expected host inside measuring results submissions"),
@@ -59,10 +60,10 @@ ALLOWED: dict[str, set[str]] = {
     | below(A, "exports grading host inside messages plain_text results rubric")
     | below(T, "grades report review running shared"),
     T + "staff": LAB3
-    | below(A, "exports grading host messages plain_text results submissions")
+    | below(A, "course exports grading host messages plain_text results submissions")
     | below(T, "grades shared"),
     T + "course": LAB3
-    | below(A, "catalog exports grading host messages rubric")
+    | below(A, "catalog course exports grading host messages rubric")
     | below(T, "grades report running shared"),
     T + "cli": LAB3 | below(T, "course running shared staff student"),
     T + "__main__": below(T, "cli"),
@@ -216,7 +217,7 @@ def test_texts_need_no_torch(room: str) -> None:
 
 
 def test_results_and_their_renderers_are_light() -> None:
-    for room in ("results", "rubric", "messages", "exports"):
+    for room in ("results", "rubric", "messages", "exports", "submissions", "course"):
         assert not offenders(A + room, "torch")
 
 

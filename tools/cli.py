@@ -8,10 +8,12 @@ import typer
 
 from lab3.errors import LabError
 from tools.course.demo import demo
+from tools.course.folder import course
 from tools.course.release import release
 from tools.running.loop import RunInterruptedError
 from tools.shared import remedies
 from tools.shared.console import IS_FIRST_PROCESS, err
+from tools.staff.collect import collect
 from tools.staff.grade import explain, grade
 from tools.student.check import check
 from tools.student.doctor import doctor
@@ -35,12 +37,13 @@ app = typer.Typer(
 TRAINING = (train, ptq, qat, evaluate, sweep, hardware)
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "For students": (*TRAINING, check, report, review, runs, doctor),
-    "For teaching assistants": (grade, explain),
+    "For teaching assistants": (collect, grade, explain),
     "For instructors": (release, demo),
 }
 for audience, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=audience)(command)
+app.add_typer(course, name="course", rich_help_panel="For teaching assistants")
 
 
 def main() -> None:

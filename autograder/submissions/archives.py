@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from time import gmtime
 from typing import BinaryIO
 
 from autograder.submissions.entries import (
@@ -29,6 +30,7 @@ from autograder.submissions.entries import (
     SPECIAL,
     Entry,
     Limits,
+    Split,
     SubmissionError,
     split,
     too_large,
@@ -36,6 +38,8 @@ from autograder.submissions.entries import (
     visible,
 )
 
+ENCRYPTED = 0x2041  # flags of a zip entry
+LAST_S = 1 << 33  # of a time
 HEADER_BYTES = 1 << 16  # of one extended header in a tar archive
 
 
@@ -125,17 +129,21 @@ def zip_entries(file: BinaryIO, limits: Limits) -> Iterator[Entry]:
         raise SubmissionError(f"is more than one archive: {AFRESH}")
     for info in infos:
         raw, name = zip_name(info)
-        mode = info.external_attr >> 16
-        if info.flag_bits & 0x2041:
+        if info.flag_bits & ENCRYPTED:
             raise SubmissionError("is encrypted: pack it without a password")
-        if stat.S_ISLNK(mode):
-            kind = LINK
-        elif name.endswith(("/", "\\")) or stat.S_ISDIR(mode):
-            kind = FOLDER
-        else:
-            kind = FILE if stat.S_IFMT(mode) in (0, stat.S_IFREG) else SPECIAL
+        kind = zip_kind(info, name)
         stop = starts[min(bisect_right(starts, info.header_offset), len(starts) - 1)]
-        yield Entry(split(name), kind, from_zip(file, info, raw, stop))
+        chunks = from_zip(file, info, raw, stop)
+        yield Entry(split(name), kind, chunks, info.file_size, time=info.date_time)
+
+
+def zip_kind(info: zipfile.ZipInfo, name: str) -> str:
+    mode = info.external_attr >> 16
+    if stat.S_ISLNK(mode):
+        return LINK
+    if name.endswith(("/", "\\")) or stat.S_ISDIR(mode):
+        return FOLDER
+    return FILE if stat.S_IFMT(mode) in (0, stat.S_IFREG) else SPECIAL
 
 
 def zip_name(info: zipfile.ZipInfo) -> tuple[bytes, str]:
@@ -200,7 +208,7 @@ def tar_number(text: bytes) -> int:
     return int(digits, 8) if re.fullmatch(b"[0-7]+", digits) else 0 if not digits else -1
 
 
-def tar_entries(file: BinaryIO, limits: Limits) -> Iterator[Entry]:
+def tar_entries(file: BinaryIO, limits: Limits, split: Split = split) -> Iterator[Entry]:
     """List a tar archive; what programs would read differently is refused."""
     kinds = {b"0": FILE, b"\0": FILE, b"7": FILE, b"1": HARD_LINK, b"2": LINK, b"5": FOLDER}
     position, end, count = 0, file.seek(0, os.SEEK_END), 0
@@ -245,7 +253,9 @@ def tar_entries(file: BinaryIO, limits: Limits) -> Iterator[Entry]:
             is_bare = kind == FOLDER or code in (b"1", b"2", b"3", b"4", b"6")
             if size < 0 or (size and is_bare):
                 raise SubmissionError(DAMAGED)
-            yield Entry(split(name), kind, partial(span, file, position, size))
+            time = gmtime(max(0, min(tar_number(block[136:148]), LAST_S)))[:6]
+            chunks = partial(span, file, position, size)
+            yield Entry(split(name), kind, chunks, size, position, time=time)
             extended = {}
         if count > limits.entries:
             raise too_many(limits)

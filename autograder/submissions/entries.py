@@ -57,11 +57,25 @@ class Limits:
 
 @dataclass(frozen=True)
 class Entry:
-    """``chunks`` yields a file's bytes, in pieces of bounded size, until it raises or ends."""
+    """``chunks`` yields a file's bytes, in pieces of bounded size, until it raises or ends.
+
+    ``size`` is what a list of contents claims, ``position`` where it lies in an archive, and
+    ``mark`` changes when the bytes do, as far as that is known without reading them. ``files`` is
+    how many files it stands for: a folder that is not looked into may hold many. ``time`` is when
+    it was changed, from the year to the second, by the clock of whoever packed it.
+    """
 
     parts: tuple[str, ...]
     kind: str
     chunks: Callable[[], Iterator[bytes]] = field(default=lambda: iter(()), compare=False)
+    size: int = field(default=0, compare=False)
+    position: int = field(default=0, compare=False)
+    mark: str = field(default="", compare=False)
+    files: int = field(default=1, compare=False)
+    time: tuple[int, ...] = field(default=(), compare=False)
+
+
+Split = Callable[[str], tuple[str, ...]]
 
 
 def too_large(limits: Limits) -> SubmissionError:
@@ -126,7 +140,7 @@ def opened(top: int, names: tuple[str, ...], flags: int) -> Iterator[int]:
         os.close(handle)
 
 
-def folder_entries(top: int, limits: Limits) -> list[Entry]:
+def folder_entries(top: int, limits: Limits, split: Split = split) -> list[Entry]:
     """List a folder; clutter is named but not looked into."""
     entries: list[Entry] = []
     folders: deque[tuple[str, ...]] = deque([()])
@@ -145,7 +159,7 @@ def folder_entries(top: int, limits: Limits) -> list[Entry]:
                         else:
                             folders.append(inner)
                     elif item.is_file(follow_symlinks=False):
-                        entries.append(Entry(split("/".join(inner)), FILE, from_disk(top, inner)))
+                        entries.append(file_entry(split("/".join(inner)), top, inner, item))
                     else:
                         entries.append(Entry(split("/".join(inner)), SPECIAL))
                     if len(entries) + len(folders) > limits.entries:
@@ -156,6 +170,14 @@ def folder_entries(top: int, limits: Limits) -> list[Entry]:
                 raise SubmissionError(f"can't be read: {error.strerror}: check it") from None
             entries.append(Entry(parts, CLOSED))
     return entries
+
+
+def file_entry(
+    parts: tuple[str, ...], top: int, names: tuple[str, ...], item: "os.DirEntry[str]"
+) -> Entry:
+    status = item.stat(follow_symlinks=False)
+    mark = f"{status.st_size}:{status.st_mtime_ns}"
+    return Entry(parts, FILE, from_disk(top, names), status.st_size, mark=mark)
 
 
 def from_disk(top: int, names: tuple[str, ...]) -> Callable[[], Iterator[bytes]]:

@@ -1,0 +1,1 @@
+"""A class as data: the course folder, its students, and what they handed in."""

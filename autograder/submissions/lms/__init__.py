@@ -1,0 +1,1 @@
+"""Finding students and what they handed in, in whatever shape an LMS gives."""
