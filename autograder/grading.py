@@ -4,76 +4,28 @@ Arguments and results are plain data, so that they can go to another process. No
 whoever calls hears of events.
 """
 
+import gc
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from autograder import catalog, judging
 from autograder import rubric as rubrics
-from autograder.host.sandbox import WALLED, Sandbox, Tier
+from autograder.host.sandbox import Sandbox
 from autograder.measuring import Counting
-from autograder.results import CheckResult, Grade, Visibility
-from autograder.rubric import Entry, Rubric
+from autograder.options import Event, OnEvent, Options, ignore
+from autograder.results import CheckResult, Grade
+from autograder.rubric import Rubric
 from autograder.submissions.places import source_of
 from autograder.submissions.reading import Submission, open_submission
 from autograder.workers import Verdict, Workers
 from lab3 import STUDENT_FILES
 
-RUN_GROUPS = ("runs", "accuracy")
 SOLUTION = Path(__file__).resolve().parents[1] / "solution"  # of a checkout; the wheel has none
-SYSTEM_DATA = Path("/usr/share/datasets")  # what packages install
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to grade: behind which walls at least, on which data, and by which checks.
-
-    ``tiers`` are tried in their order. ``data_dir`` is made absolute at once: it stays where it is
-    when the current folder changes. By default it is the system's. ``run_groups`` are the groups
-    of checks that need runs; without ``needs_runs`` they are left out for a submission that has
-    none.
-    """
-
-    tiers: tuple[Tier, ...] = WALLED
-    data_dir: Path = SYSTEM_DATA
-    is_exact: bool = False
-    test_set: Path | None = None
-    visibilities: tuple[Visibility, ...] = ("public", "hidden")
-    keyword: str = ""
-    run_groups: tuple[str, ...] = RUN_GROUPS
-    needs_runs: bool = True
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "data_dir", self.data_dir.absolute())
-
-    def asks(self, entry: Entry, has_runs: bool) -> bool:
-        """Tell whether an entry of the rubric is asked of a submission."""
-        group = entry.check.split(".")[0]
-        return (
-            entry.visibility in self.visibilities
-            and self.keyword in entry.check
-            and (group not in RUN_GROUPS or group in self.run_groups)
-            and (group not in RUN_GROUPS or has_runs or self.needs_runs)
-        )
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened: ``done`` of ``total`` checks are judged, and what is going on."""
-
-    kind: Literal["warming", "judging", "counting", "canary"]
-    done: int = 0
-    total: int = 0
-    text: str = ""
-
-
-OnEvent = Callable[[Event], None]
-
-
-def ignore(_event: Event) -> None:
-    """Hear of no event."""
 
 
 class Grader:
@@ -107,12 +59,13 @@ class Grader:
     def __exit__(self, *exception: object) -> None:
         self._workers.__exit__(*exception)
 
-    def grade(self, path: Path) -> Grade:
-        """Return the grade of a folder or an archive.
+    def grade(self, path: Path, name: str = "") -> Grade:
+        """Return the grade of a folder or an archive, perhaps under another name than its own.
 
         Raises SubmissionError when nothing can be graded, SandboxError when no walls hold.
         """
         with open_submission(path) as submission:
+            submission = replace(submission, name=name or submission.name)
             self.on_event(Event("warming"))
             self.sandbox.wait_until_ready()
             with self._workers.serving(submission.name) as sandbox:
@@ -167,6 +120,15 @@ def grade_path(
     if verdict is None:
         return grade
     return grade.model_copy(update={"canary": str(verdict), "is_canary_well": verdict.is_well})
+
+
+def fit_process() -> None:
+    """Fit this process to grading: no warnings of PyTorch's, one thread, a quick collector."""
+    warnings.simplefilter("ignore")  # PyTorch announces the end of eager quantization
+    gc.collect()
+    gc.freeze()  # what is imported stays: looking through it again and again takes long
+    # Small networks gain nothing from more threads, and lose much where cores are shared.
+    torch.set_num_threads(1)
 
 
 def load_rubric(path: Path | None = None) -> Rubric:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from lab3.log.runlog import write_atomically
 from tools.shared.console import Bar, out, print_table, spinner
 from tools.shared.options import PLACES
 from tools.shared.table import Table
 
 if TYPE_CHECKING:
-    from autograder.grading import Event
+    from autograder.options import Event
     from autograder.results import CheckResult, Grade
 
 WAITING = {
@@ -35,15 +32,9 @@ Exact = Annotated[
 def prepare(progress: Progress) -> None:
     """Import what grading needs, and fit this process to it."""
     progress.wait("warming")
-    import torch
+    from autograder.grading import fit_process
 
-    import autograder.grading  # noqa: F401
-
-    warnings.simplefilter("ignore")  # PyTorch announces the end of eager quantization
-    gc.collect()
-    gc.freeze()  # what is imported stays: looking through it again and again takes long
-    # Small networks gain nothing from more threads, and lose much where cores are shared.
-    torch.set_num_threads(1)
+    fit_process()
 
 
 class Progress:
@@ -127,7 +118,3 @@ def print_walls(grade: Grade) -> None:
     out.print(f"walls: {', '.join(grade.walls)}{note}", markup=False)
     if grade.canary:
         out.print(f"canary: {grade.canary}", markup=False)
-
-
-def write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda file: file.write(text.encode()))

@@ -44,13 +44,27 @@ def write_files(folder: Path, grade: Grade, disclosure: Disclosure) -> list[Path
     Raises TakenError when the folder holds the grade of another submission.
     """
     require_free(folder, grade.source)
+    texts = {GRADE_NAME: for_staff(grade), **pages(grade, disclosure)}
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return [folder / name for name in texts]
+
+
+def for_staff(grade: Grade) -> str:
+    """Return the text of ``grade.json``."""
+    return grade.model_dump_json(indent=2) + "\n"
+
+
+def pages(grade: Grade, disclosure: Disclosure) -> dict[str, str]:
+    """Return what a student may see of a grade, by the names of the files."""
     for_students = visible(grade, disclosure)
-    texts = {
-        GRADE_NAME: grade.model_dump_json(indent=2) + "\n",
+    return {
         "feedback.html": feedback(grade, disclosure),
         "junit.xml": junit(for_students),
         "results.json": gradescope(for_students),
     }
-    for name, text in texts.items():
-        write_atomically(folder / name, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
-    return [folder / name for name in texts]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, all of it or nothing."""
+    write_atomically(path, lambda file: file.write(text.encode()))

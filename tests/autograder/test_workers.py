@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from autograder import judging
-from autograder.grading import Event, Options, grade_path
+from autograder.grading import grade_path
 from autograder.host.sandbox import Sandbox
+from autograder.options import Event, Options
 from autograder.results import Grade
 from autograder.rubric import Entry
 from autograder.workers import Verdict, Workers

@@ -52,8 +52,9 @@ def demo(
         lab3 demo
     """
     from autograder.exports.files import write_files
-    from autograder.grading import SOLUTION, Options, grade_path, load_rubric
+    from autograder.grading import SOLUTION, grade_path, load_rubric
     from autograder.host.sandbox import WALLED
+    from autograder.options import Options
 
     began = time.monotonic()
     if not SOLUTION.is_dir():

@@ -109,7 +109,8 @@ def grade(
         fail(error)
     with Sandbox(tiers) as sandbox, Progress(path.name) as progress:
         prepare(progress)  # the worker imports torch meanwhile
-        from autograder.grading import Options, grade_path, load_rubric
+        from autograder.grading import grade_path, load_rubric
+        from autograder.options import Options
 
         rubric = load_rubric(rubric_file)
         options = Options(tiers, data_dir, exact, test_set)

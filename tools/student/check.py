@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from lab3 import STUDENT_FILES
-from tools.grades import Progress, prepare, print_grade, write_text
+from tools.grades import Progress, prepare, print_grade
 from tools.shared.console import UserError, out, say
 from tools.shared.options import Code, DataDir, Json
 
@@ -60,7 +60,8 @@ def check(
     folder = find_folder(code)
     with Sandbox((*WALLED, "none")) as sandbox, Progress("your code") as progress:
         prepare(progress)  # the worker imports torch meanwhile
-        from autograder.grading import Grader, Options, load_rubric
+        from autograder.grading import Grader, load_rubric
+        from autograder.options import Options
 
         options = Options(
             data_dir=data_dir,
@@ -84,6 +85,7 @@ def check(
             show(grade, as_json, everything)
             if html:
                 from autograder.exports.feedback import feedback
+                from autograder.exports.files import write_text
 
                 write_text(html, feedback(grade, "everything"))
                 say(f"wrote {html}")

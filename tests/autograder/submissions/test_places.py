@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.grading import Options
+from autograder.options import Options
 from autograder.submissions.places import PlaceError, grade_name, settled
 from tests.making.submissions import BOTH, PLAIN, as_folder, as_zip
 

@@ -1,0 +1,41 @@
+"""The grade of what could not be graded: nothing was read, or nothing came back."""
+
+from autograder.batch.items import Facts, Item
+from autograder.options import Options
+from autograder.results import CheckResult, Grade, Outcome
+
+
+def unjudged(item: Item, facts: Facts, options: Options, outcome: Outcome, said: str) -> Grade:
+    """Return a grade without points, whose every check says the same; one tells it, others wait."""
+    entries = [entry for entry in facts.rubric.entries if options.asks(entry, has_runs=True)]
+    first = entries[0]
+    results = tuple(
+        CheckResult(
+            check=entry.check,
+            visibility=entry.visibility,
+            claim=facts.claims[entry.check],
+            points=entry.points,
+            outcome=outcome,
+            share=0.0,
+            said=said,
+            waits_for=None if entry is first else first.check,
+            seconds=0.0,
+        )
+        for entry in entries
+    )
+    return Grade(
+        submission=item.folder,
+        submission_sha256=item.content,
+        rubric_sha256=facts.rubric.sha256,
+        kit=facts.kit,
+        sources_sha256=facts.sources_sha256,
+        torch=facts.torch,
+        tier=facts.tier,
+        walls=facts.walls,
+        seed="0",
+        data_set=None,
+        accuracy_error=facts.document.accuracy_error,
+        problems=(said,),
+        results=results,
+        seconds=0.0,
+    )
