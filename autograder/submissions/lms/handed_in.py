@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from autograder.submissions.entries import FILE, Entry, SubmissionError
+from autograder.submissions.entries import FILE, Entry, SubmissionError, visible
 from autograder.submissions.lms.listing import SourceError, below
 
 # Whose numbers are ids of their own: "moodle:12" and "canvas:12" are different people.
 LMS = ("moodle", "canvas", "gradescope", "blackboard", "brightspace", "github")
 MOST_TEXT_BYTES = 500_000_000  # of a file that an LMS wrote
-LISTED = 20  # names
 
 
 @dataclass(frozen=True)
@@ -120,20 +119,22 @@ def member(number: str) -> Person:
 
 def own_id(number: str) -> str:
     """Return the id of somebody by the course's own number, which is never that of an LMS."""
-    return f"course:{number}" if number.partition(":")[0] in LMS else number
+    start, colon, _ = number.partition(":")
+    return f"course:{number}" if colon and start in (*LMS, "course") else number
 
 
 def content_of(entry: Entry) -> bytes:
     """Return all bytes of a file that an LMS wrote."""
     pieces, size = [], 0
+    name = visible("/".join(entry.parts))
     try:
         for piece in entry.chunks():
             size += len(piece)
             if size > MOST_TEXT_BYTES:
-                raise SourceError(f"{'/'.join(entry.parts)} is too large to be what it seems")
+                raise SourceError(f"{name} is too large to be what it seems")
             pieces.append(piece)
     except SubmissionError as error:
-        raise SourceError(f"{'/'.join(entry.parts)} {error}") from None
+        raise SourceError(f"{name} {error}") from None
     return b"".join(pieces)
 
 

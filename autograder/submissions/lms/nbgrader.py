@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from autograder.submissions.entries import FILE, Entry
+from autograder.submissions.entries import FILE, Entry, visible
 from autograder.submissions.lms.handed_in import Context, HandIn, Parsed, content_of, member
 from autograder.submissions.lms.listing import Listing, SourceError, below
 from autograder.submissions.lms.times import parse_iso
@@ -52,7 +52,7 @@ def parse(listing: Listing, context: Context) -> Parsed:
 
 def assignment_of(names: set[str], wanted: str | None) -> str:
     """Return which assignment is meant."""
-    there = ", ".join(sorted(names))
+    there = ", ".join(visible(name) for name in sorted(names))
     if wanted is not None and wanted not in names:
         raise SourceError(f"--assignment {wanted}: there are {there}")
     if wanted is None and len(names) > 1:

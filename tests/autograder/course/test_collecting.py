@@ -286,6 +286,7 @@ def collect_and_die(course: Course, export: Path, number: int) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of threads, which idle
 def test_whenever_it_is_killed_the_next_call_goes_on(
     course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,9 +118,10 @@ def test_folders_and_archives_are_named_by_ids(archives: bool) -> None:
 
 
 def test_no_folder_passes_for_somebody_of_an_lms() -> None:
-    people = [HandedIn("moodle:7", CODE), HandedIn("moodle-7", CODE), HandedIn("7", CODE)]
-    found = parsed("folders", tree("folders", people))
-    assert [h.people[0].id for h in found.hand_ins] == ["course:moodle:7", "moodle-7", "7"]
+    names = ["moodle:7", "course:moodle:7", "moodle-7", "moodle", "7"]
+    found = parsed("folders", tree("folders", [HandedIn(name, CODE) for name in names]))
+    ids = [hand_in.people[0].id for hand_in in found.hand_ins]
+    assert ids == ["course:moodle:7", "course:course:moodle:7", *names[2:]]
 
 
 def test_two_spellings_of_one_name_are_one_student() -> None:

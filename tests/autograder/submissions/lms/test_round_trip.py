@@ -77,13 +77,13 @@ def test_moodle(people: list[HandedIn], variant: dict[str, Any]) -> None:
     assert parsed("moodle", tree("moodle", people, **variant)) == expected(people, "moodle")
 
 
-def is_no_number(name: str) -> bool:
-    """Tell whether Canvas itself would not take the end of a name for the student's number."""
+def is_read_by_canvas(name: str) -> bool:
+    """Tell whether Canvas itself finds the student's number behind a name, not in it."""
     plain = "".join(c for c in name.lower() if c == "_" or c.isalnum())
-    return not re.search(r"(^|_)[0-9]+_*$", plain)
+    return plain != "" and not re.search(r"(^|_)[0-9]+_*$", plain)
 
 
-CANVAS_NAMES = TEXT.filter(is_no_number)
+CANVAS_NAMES = TEXT.filter(is_read_by_canvas)
 
 
 @LEAN
