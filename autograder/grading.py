@@ -131,9 +131,15 @@ def fit_process() -> None:
     torch.set_num_threads(1)
 
 
-def load_rubric(path: Path | None = None) -> Rubric:
-    """Return a rubric, the kit's own by default; raise RubricError when it is not right."""
-    return rubrics.load(path or rubrics.RUBRIC, list(catalog.all_checks()))
+def load_rubric(path: Path | None = None, key: str | None = None) -> Rubric:
+    """Return a rubric, the kit's own by default, perhaps with a course's own key.
+
+    Raises RubricError when it is not right.
+    """
+    rubric = rubrics.load(path or rubrics.RUBRIC, list(catalog.all_checks()))
+    if key is None:
+        return rubric
+    return replace(rubric, document=rubric.document.model_copy(update={"key": key}))
 
 
 def reference() -> Submission | None:

@@ -57,6 +57,7 @@ class CheckResult(Data):
     waits_for: str | None = None
     held_up: tuple[str, ...] = ()
     is_claim_only: bool = False  # a log says so, and no checkpoint supports it
+    by_clock: bool = False  # it timed out while its process waited, or got nothing of the processor
     output: str = ""
     seconds: float
 
@@ -119,6 +120,7 @@ class Grade(Data):
     data_set: str | None
     accuracy_error: float  # probability that a verdict on an accuracy threshold is wrong
     problems: tuple[str, ...]  # what was wrong with the files handed in
+    unread: str = ""  # why nothing of what was handed in could be graded
     notes: tuple[str, ...] = ()  # for staff alone: what to look at, none of it takes points
     results: tuple[CheckResult, ...]
     seconds: float
@@ -135,6 +137,11 @@ class Grade(Data):
     def undecided(self) -> float:
         """Points that nobody can give or refuse before staff has looked."""
         return round(sum(r.points for r in self.results if r.outcome == "grader_error"), 2)
+
+    @property
+    def needs_staff(self) -> bool:
+        """Whether somebody has to look before it counts."""
+        return bool(self.undecided or self.unread) or not self.is_canary_well
 
     @property
     def groups(self) -> dict[str, list[CheckResult]]:

@@ -162,6 +162,7 @@ def verdict_on(error: Exception) -> dict[str, Any]:
                 "said": error.said,
                 "diagnosis": diagnosis,
                 "place": place,
+                "by_clock": error.by_clock,
             }
         case MissingRunError():
             return {"outcome": "failed", "said": str(error)}

@@ -48,22 +48,33 @@ ALLOWED: dict[str, set[str]] = {
         A, "catalog host inside measuring plugin results rubric submissions trial"
     ),
     A + "workers": below(A, "catalog host judging messages rubric submissions"),
+    A + "options": below(A, "host results rubric"),
     A + "grading": LAB3
-    | below(A, "catalog host judging measuring results rubric submissions workers"),
+    | below(A, "catalog host judging measuring options results rubric submissions workers"),
+    A + "batch": LAB3
+    | below(
+        A,
+        "catalog course exports grading host options plain_text results rubric submissions",
+    ),
     T + "shared": LAB3 | below(A, "plain_text"),
     T + "report": LAB3 | below(T, "shared"),
     T + "review": LAB3 | below(T, "report"),
     T + "hardware": LAB3,
     T + "running": LAB3 | below(A, "expected") | below(T, "hardware shared"),
-    T + "grades": LAB3 | below(A, "grading messages plain_text results") | below(T, "shared"),
+    T + "grades": LAB3
+    | below(A, "grading messages options plain_text results")
+    | below(T, "shared"),
     T + "student": LAB3
-    | below(A, "exports grading host inside messages plain_text results rubric")
+    | below(A, "exports grading host inside messages options plain_text results rubric")
     | below(T, "grades report review running shared"),
     T + "staff": LAB3
-    | below(A, "course exports grading host messages plain_text results submissions")
+    | below(
+        A,
+        "batch course exports grading host messages options plain_text results submissions",
+    )
     | below(T, "grades shared"),
     T + "course": LAB3
-    | below(A, "catalog course exports grading host messages rubric")
+    | below(A, "catalog course exports grading host messages options rubric")
     | below(T, "grades report running shared"),
     T + "cli": LAB3 | below(T, "course running shared staff student"),
     T + "__main__": below(T, "cli"),

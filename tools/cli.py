@@ -14,7 +14,8 @@ from tools.running.loop import RunInterruptedError
 from tools.shared import remedies
 from tools.shared.console import IS_FIRST_PROCESS, err
 from tools.staff.collect import collect
-from tools.staff.grade import explain, grade
+from tools.staff.explain import explain
+from tools.staff.grade import grade
 from tools.student.check import check
 from tools.student.doctor import doctor
 from tools.student.evaluate import evaluate

@@ -209,5 +209,5 @@ class LocalPool:
 
 
 def ran_out(message: Graded) -> bool:
-    """Tell whether code ran out of time: on a loaded computer that may not be its fault."""
-    return any(result.outcome == "timed_out" for result in message.grade.results)
+    """Tell whether code ran out of time by the clock: on a loaded computer that may be no fault."""
+    return any(result.by_clock for result in message.grade.results)

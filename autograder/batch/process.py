@@ -2,7 +2,6 @@
 
 import signal
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from multiprocessing.connection import Connection
@@ -26,8 +25,7 @@ from autograder.grading import Grader, fit_process, load_rubric, reference
 from autograder.host import contents
 from autograder.host.sandbox import Sandbox
 from autograder.options import Event
-from autograder.rubric import Rubric
-from autograder.submissions.entries import SubmissionError
+from autograder.submissions.entries import NAME_LENGTH, SubmissionError, visible
 from lab3.engines import exact_engines
 from lab3.errors import LabError
 
@@ -39,7 +37,7 @@ class Bench:
         self._task, self._send = task, send
         self._sandbox = Sandbox(task.options.tiers)  # it imports PyTorch meanwhile
         fit_process()
-        self._rubric = rubric_of(task)
+        self._rubric = load_rubric(task.rubric, task.key)
         self._sandbox.wait_until_ready()
         self._grader = Grader(self._rubric, task.options, canary=reference(), sandbox=self._sandbox)
         self._told = 0
@@ -67,8 +65,10 @@ class Bench:
         if item.path is not None:
             try:
                 grade = self._grader.grade(item.path, item.folder)
-            except SubmissionError as error:
-                problem = str(error)
+            except SubmissionError as error:  # it begins with our own path
+                problem = (
+                    str(error).removeprefix(visible(str(item.path), length=NAME_LENGTH)).strip()
+                )
         self._tell()  # a worker may have gone before this item
         is_final = grade is None  # no canary is going to say anything of it
         if grade is None:
@@ -91,14 +91,6 @@ class Bench:
 
 def progress(item: Item, event: Event) -> Progress:
     return Progress(item.folder, event.done, event.total, event.text or event.kind)
-
-
-def rubric_of(task: Task) -> Rubric:
-    """Return the rubric of a task, with the course's own key."""
-    rubric = load_rubric(task.rubric)
-    if task.key is None:
-        return rubric
-    return replace(rubric, document=rubric.document.model_copy(update={"key": task.key}))
 
 
 def serve(connection: Connection, task: Task) -> None:

@@ -36,6 +36,7 @@ def unjudged(item: Item, facts: Facts, options: Options, outcome: Outcome, said:
         data_set=None,
         accuracy_error=facts.document.accuracy_error,
         problems=(said,),
+        unread=said if outcome == "failed" else "",
         results=results,
         seconds=0.0,
     )

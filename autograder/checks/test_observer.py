@@ -40,7 +40,7 @@ def results_of(client: Client, pairs: Pairs) -> list[ScaleResult]:
             raise
         asked = ", ".join(repr(scale) for scale, _ in pairs)
         said = f"{error.said} for one of the scales {asked}"
-        raise NoAnswerError("timed_out", said) from None
+        raise NoAnswerError("timed_out", said, by_clock=error.by_clock) from None
     if len(results) != len(pairs):
         raise NoAnswerError("crashed", f"{len(results)} results came for {len(pairs)} calls")
     return results

@@ -17,6 +17,10 @@ from autograder.rubric import NO_RANDOM_KEY, is_random
 from autograder.submissions.places import is_submission
 
 
+class NoCourseError(CourseError):
+    """One stands in no course folder."""
+
+
 @dataclass(frozen=True)
 class Course:
     """A course folder whose ``course.toml`` is right."""
@@ -38,9 +42,19 @@ class Course:
                             "stand in the course folder"
                         )
                 return cls(folder, *settings.load(folder / COURSE_NAME))
-        raise CourseError(
+        raise NoCourseError(
             f"{here} is in no course folder: stand in one, or make one with lab3 course init DIR"
         )
+
+    @classmethod
+    def around(cls, path: Path) -> "Course | None":
+        """Return the course that a path lies in, or in which one stands; None without one."""
+        for start in (path, Path.cwd()):
+            try:
+                return cls.find(start)
+            except NoCourseError:
+                continue
+        return None
 
     @property
     def submissions(self) -> Path:

@@ -23,9 +23,11 @@ class NoAnswerError(Exception):
         said: str,
         place: Place | None = None,
         error: RaisedError | None = None,
+        by_clock: bool = False,
     ) -> None:
         super().__init__(said)
         self.outcome, self.said, self.place, self.error = outcome, said, place, error
+        self.by_clock = by_clock
 
 
 class Reply(BaseModel):

@@ -33,7 +33,11 @@ class WorkerError(Exception):
 
 
 class WorkerTimedOutError(WorkerError):
-    """A child took too long."""
+    """A child took too long; ``by_clock`` where its CPU time doesn't say so."""
+
+    def __init__(self, by_clock: bool) -> None:
+        super().__init__("no answer in time")
+        self.by_clock = by_clock
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class Watch:
         self._began = time.monotonic()
         self.deadline = self._began + limit_s
         self.spent_s = 0.0
+        self.by_clock = True  # what was spent is the clock's time
 
     def goes_on(self) -> bool:
         """Tell whether the child has time left at the deadline, and move that."""
@@ -102,8 +107,8 @@ class Watch:
             self.spent_s = elapsed
             return
         used_s = now_s - self._used_s
-        is_waiting = used_s < COMPUTES * elapsed
-        self.spent_s = elapsed if is_waiting else used_s
+        self.by_clock = used_s < COMPUTES * elapsed
+        self.spent_s = elapsed if self.by_clock else used_s
 
 
 class Child:
@@ -187,11 +192,11 @@ class Child:
         except wire.FrameTimeoutError:
             watch.stop()
             self.close(0)
-            raise WorkerTimedOutError("no answer in time") from None
+            raise WorkerTimedOutError(watch.by_clock) from None
         except (wire.FrameError, OSError) as error:
             death = self.close(GRACE_S)
             if death == OUT_OF_TIME:
-                raise WorkerTimedOutError("no answer in time") from None
+                raise WorkerTimedOutError(by_clock=False) from None
             raise WorkerError(str(error), death) from None
 
     def take_output(self) -> bytes:

@@ -109,10 +109,10 @@ class Client:
             finally:
                 self._spent_s[self.group] = spent_s + child.spent_s - before_s
             return answers.read(question, self._asked, *arrived)
-        except WorkerTimedOutError:
+        except WorkerTimedOutError as error:
             self._lose_child()
-            limit = min(self.limits.probe_s, left_s)
-            raise NoAnswerError("timed_out", f"no answer within {limit:.3g} s") from None
+            said = f"no answer within {min(self.limits.probe_s, left_s):.3g} s"
+            raise NoAnswerError("timed_out", said, by_clock=error.by_clock) from None
         except WorkerError as error:
             self._lose_child()
             how = error.death or str(error)

@@ -1,34 +1,31 @@
-"""``lab3 grade`` and ``lab3 explain``: one submission's marks, and what stands behind each."""
+"""``lab3 grade``: the marks of one submission, or of a class."""
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
-from pydantic import ValidationError
 from typer import Argument, Option
 
 from lab3.errors import LabError
-from lab3.units import megabytes
-from tools.grades import (
-    Exact,
-    Progress,
-    RubricFile,
-    prepare,
-    print_grade,
-    print_walls,
-)
+from tools.grades import Exact, Progress, RubricFile, prepare, print_grade, print_walls
 from tools.shared.console import UserError, out, say
 from tools.shared.options import DataDir, Json
+from tools.staff.classwide import Order, grade_class, shard_of
 
 if TYPE_CHECKING:
+    from autograder.batch.items import Item
+    from autograder.course.folder import Course
     from autograder.host.sandbox import Tier
-    from autograder.results import Grade
+    from autograder.options import Options
 
 # Exit codes: the folder holds another's grade; the grading itself could not decide something.
 TAKEN, NEEDS_STAFF = 2, 3
+CLASS = "A class"
 
 Walls = Annotated[
     str,
@@ -38,15 +35,48 @@ Walls = Annotated[
         help="The least that has to keep the code in; the strongest that holds here is taken.",
     ),
 ]
+Only = Annotated[
+    list[str],
+    Option("--only", metavar="NAME", rich_help_panel=CLASS, help="Only these; * and ? are known."),
+]
+Exclude = Annotated[
+    list[str], Option("--exclude", metavar="NAME", rich_help_panel=CLASS, help="All but these.")
+]
+Rerun = Annotated[
+    list[str],
+    Option(
+        "--rerun",
+        metavar="failed|changed|NAME",
+        rich_help_panel=CLASS,
+        help="Grade again what staff has to settle, what another rubric or kit graded, or these.",
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    Option("--jobs", min=1, rich_help_panel=CLASS, help="Processes at once; as many as cores."),
+]
+Shard = Annotated[
+    str,
+    Option(
+        "--shard",
+        metavar="i/n",
+        rich_help_panel=CLASS,
+        help="Only the i-th of n parts, for the jobs of a cluster.",
+    ),
+]
 
 
 def grade(
     path: Annotated[
-        Path | None, Argument(metavar="PATH", help="A submission: a folder or an archive.")
+        Path | None,
+        Argument(
+            metavar="[PATH]",
+            help="A submission, or a folder of them; the class of the course folder without.",
+        ),
     ] = None,
     folder: Annotated[
         Path | None,
-        Option("--out", metavar="DIR", help="Where the files go; by default grades/NAME."),
+        Option("--out", metavar="DIR", help="Where grades go; by default grades/, or grades/NAME."),
     ] = None,
     rubric_file: RubricFile = None,
     exact: Exact = False,
@@ -59,17 +89,26 @@ def grade(
         ),
     ] = None,
     walls: Walls = "landlock",
+    only: Only = [],  # noqa: B006
+    exclude: Exclude = [],  # noqa: B006
+    rerun: Rerun = [],  # noqa: B006
+    jobs: Jobs = None,
+    shard: Shard = "1/1",
     as_json: Json = False,
     schema: Annotated[
         bool, Option("--schema", help="Print the JSON Schema of grade.json, and nothing else.")
     ] = False,
     data_dir: DataDir = Path("data"),
 ) -> None:
-    """Grade one submission: its code, run logs and checkpoints.
+    """Grade submissions: their code, run logs and checkpoints.
 
     The code runs behind walls, without network and without a file to read or write. Writes
     ``grade.json`` (everything, for staff), and for students ``feedback.html``, ``junit.xml`` and
     Gradescope's ``results.json``, which tell of hidden checks what the rubric allows.
+
+    In a course folder the whole class is graded, on all cores: each grade is stored when it is
+    there, what has one already is left out, and the same command goes on after any interruption.
+    With ``--json`` there is one line a grade.
 
     Data and grades lie where no submission decides about them: not in the submission, not behind
     a link in it, and, unless their paths are absolute, not where you stand in a submission. A
@@ -78,7 +117,9 @@ def grade(
 
     Examples:
 
-        lab3 grade submissions/ada.zip
+        lab3 grade
+
+        lab3 grade --rerun failed --only "ada*"
 
         lab3 grade submissions/ada.zip --exact --out grades/ada
 
@@ -89,31 +130,94 @@ def grade(
     if schema:
         out.print(results.json_schema(), markup=False)
         return
-    if path is None:
-        raise UserError("name a submission: lab3 grade submissions/ada.zip")
     if test_set is not None and not test_set.exists():
         raise UserError(f"--test-set {test_set}: there is no such file or folder")
+    from autograder.course.folder import Course
+    from autograder.options import Options
+
+    course = Course.around(path or Path.cwd())
+    if course is None and path is None:
+        raise UserError(
+            "name a submission: lab3 grade submissions/ada.zip; or stand in a course folder, where "
+            "the whole class is graded: lab3 course init DIR makes one"
+        )
+    options = Options(tiers_of(walls), data_dir, exact, test_set)
+    if course:
+        options, rubric_file = with_course(course, options, data_dir, rubric_file)
+    items = class_of(course, path)
+    if items is None:
+        assert path is not None
+        grade_one(path, folder, rubric_file, course, options, as_json)
+        return
+    from autograder.batch.items import Task
+    from autograder.batch.planning import Selection
+
+    top = folder or (course.grades if course else Path("grades"))
+    selection = Selection(tuple(only), tuple(exclude), tuple(rerun), shard_of(shard))
+    task = Task(rubric_file, course.key() if course else None, options)
+    grade_class(Order(items, top.absolute(), task, selection, jobs or cores(), as_json))
+
+
+def class_of(course: Course | None, path: Path | None) -> list[Item] | None:
+    """Return the submissions of a class; None for the path of a single one."""
+    from autograder.batch.gathering import holds_several, items_in, items_of
+
+    if course and (path is None or path.resolve() in (course.folder, course.submissions)):
+        return items_of(course)
+    assert path is not None
+    return items_in(path) if holds_several(path) else None
+
+
+def with_course(
+    course: Course, options: Options, data_dir: Path, rubric_file: Path | None
+) -> tuple[Options, Path | None]:
+    """Return options and rubric with what the course says, unless the command line says other."""
+    its = course.settings
+    if its.data_dir and data_dir == Path("data"):
+        options = replace(options, data_dir=its.data_dir)
+    options = replace(
+        options,
+        is_exact=options.is_exact or its.exact,
+        test_set=options.test_set or its.test_set,
+    )
+    return options, rubric_file or its.rubric
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def grade_one(
+    path: Path,
+    folder: Path | None,
+    rubric_file: Path | None,
+    course: Course | None,
+    options: Options,
+    as_json: bool,
+) -> None:
+    """Grade one submission, show its grade, and write its files."""
     from autograder.exports.files import TakenError, require_free, write_files
     from autograder.host.sandbox import Sandbox
     from autograder.plain_text import harmless
     from autograder.submissions.places import grade_name, settled, source_of
 
-    tiers = tiers_of(walls)
-    data_dir = settled(data_dir, path, "--data-dir")
+    options = replace(options, data_dir=settled(options.data_dir, path, "--data-dir"))
     rubric_file = rubric_file and settled(rubric_file, path, "--rubric")
-    test_set = test_set and settled(test_set, path, "--test-set")
+    if options.test_set:
+        options = replace(options, test_set=settled(options.test_set, path, "--test-set"))
     folder = settled(folder or Path("grades") / grade_name(path), path, "--out")
     try:
         require_free(folder, source_of(path))
     except TakenError as error:
         fail(error)
-    with Sandbox(tiers) as sandbox, Progress(path.name) as progress:
+    with Sandbox(options.tiers) as sandbox, Progress(path.name) as progress:
         prepare(progress)  # the worker imports torch meanwhile
         from autograder.grading import grade_path, load_rubric
-        from autograder.options import Options
 
-        rubric = load_rubric(rubric_file)
-        options = Options(tiers, data_dir, exact, test_set)
+        rubric = load_rubric(rubric_file, course.key() if course else None)
         grade = grade_path(path, rubric, options, progress, sandbox)
     try:
         written = write_files(folder, grade, rubric.document.hidden.at(datetime.now(UTC)))
@@ -129,7 +233,7 @@ def grade(
     say(f"wrote {', '.join(path.name for path in written)} to {folder}")
     if not grade.is_canary_well:
         say(grade.canary)
-    if grade.undecided or not grade.is_canary_well:
+    if grade.needs_staff:
         sys.exit(NEEDS_STAFF)
 
 
@@ -149,74 +253,3 @@ def tiers_of(walls: str) -> tuple[Tier, ...]:
     raise UserError(
         f"--walls {walls!r}: choose {' or '.join(WALLED)} (lab3 doctor says which hold)"
     )
-
-
-def explain(
-    path: Annotated[Path, Argument(metavar="GRADE", help="A grade.json, or its folder.")],
-    keyword: Annotated[
-        str, Option("-k", metavar="NAME", help="Only the checks whose name contains this.")
-    ] = "",
-    as_json: Json = False,
-) -> None:
-    """Show the evidence behind each mark of a grade: every question, what was expected and got.
-
-    Examples:
-
-        lab3 explain grades/ada
-
-        lab3 explain grades/ada -k lower_clamp
-    """
-    from autograder.messages import describe
-    from autograder.plain_text import harmless
-
-    grade = read_grade(path)
-    results = [result for result in grade.results if keyword in result.check]
-    if not results:
-        raise UserError(f"no check of this grade is called {keyword!r}")
-    if as_json:
-        out.print_json(grade.model_copy(update={"results": tuple(results)}).model_dump_json())
-        return
-    facts = {
-        "submission": f"{grade.submission}, sha256 {grade.submission_sha256}",
-        "rubric": f"sha256 {grade.rubric_sha256}",
-        "kit": f"{grade.kit}, torch {grade.torch}",
-        "walls": ", ".join(grade.walls) or grade.tier,
-        "canary": grade.canary or "not graded",
-        "used": usage(grade),
-        "hidden inputs": f"seed {grade.seed}",
-        "accuracy": f"a verdict is wrong with a probability of at most {grade.accuracy_error:g}",
-    }
-    for name, fact in [*facts.items(), *(("for staff", note) for note in grade.notes)]:
-        out.print(f"{name:<14} {harmless(fact)}", markup=False)
-    for result in results:
-        out.print(f"\n{describe(result)}", markup=False)
-        held = [observation for observation in result.observations if observation.holds]
-        for observation in held:
-            line = f"  holds   {observation.question}: {observation.got}"
-            out.print(harmless(line), markup=False)
-    print_grade(f"Grade of {grade.submission}", grade)
-
-
-def usage(grade: Grade) -> str:
-    """Say what a submission's processes used, as the kernel counted it."""
-    of = grade.resources
-    return (
-        f"{of.cpu_s:.1f} s of CPU, {megabytes(of.peak_memory_bytes)} of memory at most, "
-        f"{of.output_bytes:,} bytes of output"
-    )
-
-
-def read_grade(path: Path) -> Grade:
-    """Return a grade from its file; raise UserError when it isn't one."""
-    from autograder.exports.files import GRADE_NAME
-    from autograder.results import Grade
-
-    file = path / GRADE_NAME if path.is_dir() else path
-    try:
-        return Grade.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise UserError(f"{file} can't be read: {error.strerror}; lab3 grade writes it") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{file} is no grade: {where}: {first['msg']}") from None

@@ -1,0 +1,86 @@
+"""The submissions of a class as items: those that count in a course folder, or all in a folder."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from autograder.batch.items import Item
+from autograder.course.counting import Points
+from autograder.course.folder import Course
+from autograder.plain_text import one_line
+from autograder.submissions.clutter import clutter_of
+from autograder.submissions.places import ARCHIVE, grade_name, is_submission
+from lab3.errors import LabError
+
+
+class NothingToGradeError(LabError):
+    """A folder holds no submissions; the text says what was looked for."""
+
+
+def items_of(course: Course, points: Points | None = None) -> list[Item]:
+    """Return what counts of everybody who handed in, in a course folder."""
+    return [
+        Item(
+            folder=counted.folder,
+            title=one_line(counted.student.name or counted.student.id),
+            content=counted.attempt.sha256 or counted.attempt.content or counted.attempt.id,
+            path=counted.path,
+            problem=counted.problem or "",
+        )
+        for counted in course.counted(points)
+    ]
+
+
+def holds_several(path: Path) -> bool:
+    """Tell whether a path is a folder of submissions, not one itself, perhaps in a folder more."""
+    if not path.is_dir() or path.is_symlink() or is_submission(path):
+        return False
+    inner = [p for p in path.iterdir() if not clutter_of((p.name,)) and p.name[0] != "."]
+    if len(inner) == 1 and inner[0].is_dir():
+        return False
+    return all(p.is_dir() or ARCHIVE.search(p.name) for p in inner)
+
+
+def items_in(folder: Path) -> list[Item]:
+    """Return the submissions in a folder: each folder and archive in it is one.
+
+    Raises NothingToGradeError when there is none, or two would share the folder of a grade.
+    """
+    if is_submission(folder):
+        raise NothingToGradeError(f"{folder} is one submission: name the folder that holds all")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if clutter_of((path.name,)) or path.name.startswith("."):
+            continue
+        name = grade_name(path)
+        if name in found:
+            raise NothingToGradeError(f"{found[name]} and {path} would share a grade: rename one")
+        found[name] = path
+    if not found:
+        raise NothingToGradeError(
+            f"{folder} is empty: name a folder that holds one folder or archive for each student"
+        )
+    return [
+        Item(name, one_line(path.name), fingerprint(path), path) for name, path in found.items()
+    ]
+
+
+def fingerprint(path: Path) -> str:
+    """Return what tells a submission from a later version of it without reading all of it."""
+    digest = hashlib.sha256()
+    for name, status in sorted(statuses(path)):
+        digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="replace"))
+    return digest.hexdigest()
+
+
+def statuses(path: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the names and states of all files of a submission, without following a link."""
+    if path.is_symlink() or not path.is_dir():
+        yield "", path.lstat()
+        return
+    for top, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if not clutter_of((name,))]
+        for name in names:
+            file = Path(top) / name
+            yield str(file.relative_to(path)), file.lstat()

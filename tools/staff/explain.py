@@ -1,0 +1,88 @@
+"""``lab3 explain``: what stands behind each mark of a grade."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import ValidationError
+from typer import Argument, Option
+
+from lab3.units import megabytes
+from tools.grades import print_grade
+from tools.shared.console import UserError, out
+from tools.shared.options import Json
+
+if TYPE_CHECKING:
+    from autograder.results import Grade
+
+
+def explain(
+    path: Annotated[Path, Argument(metavar="GRADE", help="A grade.json, or its folder.")],
+    keyword: Annotated[
+        str, Option("-k", metavar="NAME", help="Only the checks whose name contains this.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Show the evidence behind each mark of a grade: every question, what was expected and got.
+
+    Examples:
+
+        lab3 explain grades/ada
+
+        lab3 explain grades/ada -k lower_clamp
+    """
+    from autograder.messages import describe
+    from autograder.plain_text import harmless
+
+    grade = read_grade(path)
+    results = [result for result in grade.results if keyword in result.check]
+    if not results:
+        raise UserError(f"no check of this grade is called {keyword!r}")
+    if as_json:
+        out.print_json(grade.model_copy(update={"results": tuple(results)}).model_dump_json())
+        return
+    facts = {
+        "submission": f"{grade.submission}, sha256 {grade.submission_sha256}",
+        "rubric": f"sha256 {grade.rubric_sha256}",
+        "kit": f"{grade.kit}, torch {grade.torch}",
+        "walls": ", ".join(grade.walls) or grade.tier,
+        "canary": grade.canary or "not graded",
+        "used": usage(grade),
+        "hidden inputs": f"seed {grade.seed}",
+        "accuracy": f"a verdict is wrong with a probability of at most {grade.accuracy_error:g}",
+    }
+    for name, fact in [*facts.items(), *(("for staff", note) for note in grade.notes)]:
+        out.print(f"{name:<14} {harmless(fact)}", markup=False)
+    for result in results:
+        out.print(f"\n{describe(result)}", markup=False)
+        held = [observation for observation in result.observations if observation.holds]
+        for observation in held:
+            line = f"  holds   {observation.question}: {observation.got}"
+            out.print(harmless(line), markup=False)
+    print_grade(f"Grade of {grade.submission}", grade)
+
+
+def usage(grade: Grade) -> str:
+    """Say what a submission's processes used, as the kernel counted it."""
+    of = grade.resources
+    return (
+        f"{of.cpu_s:.1f} s of CPU, {megabytes(of.peak_memory_bytes)} of memory at most, "
+        f"{of.output_bytes:,} bytes of output"
+    )
+
+
+def read_grade(path: Path) -> Grade:
+    """Return a grade from its file; raise UserError when it isn't one."""
+    from autograder.exports.files import GRADE_NAME
+    from autograder.results import Grade
+
+    file = path / GRADE_NAME if path.is_dir() else path
+    try:
+        return Grade.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise UserError(f"{file} can't be read: {error.strerror}; lab3 grade writes it") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{file} is no grade: {where}: {first['msg']}") from None
