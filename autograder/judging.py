@@ -1,8 +1,8 @@
 """Grading: runs the checks against one submission and returns the grade."""
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 
 from autograder import plugin
@@ -13,7 +13,7 @@ from autograder.host.client import Client
 from autograder.host.sandbox import Sandbox
 from autograder.inside.experiments import same_engine
 from autograder.measuring import Counting
-from autograder.results import CheckResult, Grade, Resources
+from autograder.results import CheckResult, Grade
 from autograder.rubric import Entry, Rubric
 from autograder.submissions.reading import Submission
 from autograder.submissions.sources import foreign_modules
@@ -32,6 +32,26 @@ def limits_of(rubric: Rubric) -> Limits:
     )
 
 
+@contextmanager
+def trial_of(
+    submission: Submission,
+    rubric: Rubric,
+    sandbox: Sandbox,
+    on_result: Callable[[CheckResult], None] = lambda _: None,
+    counting: Counting = Counting(),
+) -> Iterator[Trial]:
+    """Let a submission's processes answer the checks of a trial, until it is over."""
+    with same_engine(), ExitStack() as stack:
+        clients = {
+            visibility: stack.enter_context(
+                Client(dict(submission.files), sandbox, limits_of(rubric))
+            )
+            for visibility in VISIBILITIES
+        }
+        reader = stack.enter_context(Client({}, sandbox, limits_of(rubric)))
+        yield Trial(submission, rubric, clients, reader, on_result, counting)
+
+
 def grade(
     submission: Submission,
     rubric: Rubric,
@@ -45,19 +65,8 @@ def grade(
     What a selected check builds on is judged as well. Nothing that the submission does raises.
     """
     began = time.monotonic()
-    with same_engine(), ExitStack() as stack:
-        clients = {
-            visibility: stack.enter_context(
-                Client(dict(submission.files), sandbox, limits_of(rubric))
-            )
-            for visibility in VISIBILITIES
-        }
-        reader = stack.enter_context(Client({}, sandbox, limits_of(rubric)))
-        trial = Trial(submission, rubric, clients, reader, on_result, counting)
+    with trial_of(submission, rubric, sandbox, on_result, counting) as trial:
         plugin.collected().run(trial, with_needs(rubric, select))
-    used = Resources()
-    for client in (*clients.values(), reader):
-        used = used.and_those(client.used)
     return Grade(
         submission=submission.name,
         submission_sha256=submission.sha256,
@@ -67,7 +76,7 @@ def grade(
         torch=version("torch"),
         tier=sandbox.tier,
         walls=sandbox.walls,
-        resources=used,
+        resources=trial.used,
         seed=f"{trial.seeded['hidden'].seed:x}",
         data_set=trial.measured.runs.data_set,
         accuracy_error=rubric.document.accuracy_error,

@@ -13,7 +13,7 @@ from autograder.host.child import SandboxError
 from autograder.host.client import Client
 from autograder.inside.questions import Places
 from autograder.measuring import Counting, Measurements, NeedsStaffError
-from autograder.results import CheckResult, Outcome, Place, Visibility
+from autograder.results import CheckResult, Outcome, Place, Resources, Visibility
 from autograder.rubric import Entry, Rubric
 from autograder.submissions.reading import Submission
 from autograder.submissions.runs import MissingRunError, Runs
@@ -37,7 +37,8 @@ class Trial:
         on_result: Callable[[CheckResult], None],
         counting: Counting,
     ) -> None:
-        self.rubric, self._clients, self.on_result = rubric, clients, on_result
+        self.rubric, self.on_result = rubric, on_result
+        self._clients, self._reader = clients, reader
         self.results: list[CheckResult] = []
         document = rubric.document
         self.seeded = {v: inputs_for(v, document.key, submission.sha256) for v in VISIBILITIES}
@@ -46,6 +47,14 @@ class Trial:
         self.measured = Measurements(runs, reader, document, counting, draw)
         self._causes: dict[tuple[object, ...], CheckResult] = {}
         self._places: dict[str, tuple[str, int]] | None = None
+
+    @property
+    def used(self) -> Resources:
+        """What the submission's processes used, as far as they have ended."""
+        used = Resources()
+        for client in (*self._clients.values(), self._reader):
+            used = used.and_those(client.used)
+        return used
 
     def client_for(self, entry: Entry) -> Client:
         """Return who asks the questions of a check, in the time of its group."""

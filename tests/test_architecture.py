@@ -51,6 +51,10 @@ ALLOWED: dict[str, set[str]] = {
     A + "options": below(A, "host results rubric"),
     A + "grading": LAB3
     | below(A, "catalog host judging measuring options results rubric submissions workers"),
+    A + "session": below(
+        A, "grading host judging measuring messages options plugin results rubric submissions"
+    ),
+    A + "commandline": LAB3 | below(A, "session"),
     A + "batch": LAB3
     | below(
         A,
@@ -61,9 +65,7 @@ ALLOWED: dict[str, set[str]] = {
     T + "review": LAB3 | below(T, "report"),
     T + "hardware": LAB3,
     T + "running": LAB3 | below(A, "expected") | below(T, "hardware shared"),
-    T + "grades": LAB3
-    | below(A, "grading messages options plain_text results")
-    | below(T, "shared"),
+    T + "grades": below(A, "grading messages options plain_text results") | below(T, "shared"),
     T + "student": LAB3
     | below(A, "exports grading host inside messages options plain_text results rubric")
     | below(T, "grades report review running shared"),
