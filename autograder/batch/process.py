@@ -66,13 +66,12 @@ class Bench:
             try:
                 grade = self._grader.grade(item.path, item.folder)
             except SubmissionError as error:  # it begins with our own path
-                problem = (
-                    str(error).removeprefix(visible(str(item.path), length=NAME_LENGTH)).strip()
-                )
+                reason = str(error).removeprefix(visible(str(item.path), length=NAME_LENGTH))
+                problem = f"what was handed in {reason.strip()}"
         self._tell()  # a worker may have gone before this item
         is_final = grade is None  # no canary is going to say anything of it
         if grade is None:
-            said = f"nothing can be graded: what was handed in {problem}"
+            said = f"nothing can be graded: {problem}"
             grade = unjudged(item, self.facts, self._task.options, "failed", said)
         disclosure = self._rubric.document.hidden.at(datetime.now(UTC))
         self._send(Graded(item.folder, grade, pages(grade, disclosure), is_final))

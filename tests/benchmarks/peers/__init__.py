@@ -1,0 +1,1 @@
+"""How long other autograders take over the same checks of the same submissions."""
