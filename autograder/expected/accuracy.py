@@ -4,6 +4,7 @@ A checkpoint's numbers are put into the reference network. Images come in a secr
 counting stops as soon as the verdict is certain.
 """
 
+import copy
 import hmac
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from lab3.log.records import TITLES
 THREADS = torch.get_num_threads()  # as many as PyTorch takes by itself
 CHANCE = Fraction(1, 10**6)  # that staff looks at honest runs: once in thousands of courses
 SLACK = Fraction(1, 500)  # of all images: other processors round FP32 differently
-FP32_BATCH, INT8_BATCH = 8, 32  # images; FP32 batches above 16 spill the cache
+FP32_BATCH, INT8_BATCH, GPU_BATCH = 8, 32, 500  # images; FP32 above 16 spills a CPU's cache
 OnImages = Callable[[str, int, int], None]  # title of the network, images seen, all images
 
 
@@ -71,7 +72,11 @@ class Answers:
 
     def __init__(self, restored: Restored, images: CountedImages) -> None:
         self._restored, self.images = restored, images
+        self._network, self._device = restored.network, torch.device("cpu")
         self._batch = FP32_BATCH if restored.kind == "train" else INT8_BATCH
+        if restored.kind == "train" and torch.cuda.is_available():
+            self._device, self._batch = torch.device("cuda"), GPU_BATCH
+            self._network = copy.deepcopy(restored.network).to(self._device)  # others compute here
         self._right: list[Tensor] = []
         self.seen = 0
 
@@ -80,14 +85,26 @@ class Answers:
         """Return, for the first ``count`` images of the order, whether each is right."""
         data, split, order = self.images.data, self.images.split, self.images.order
         title = TITLES[self._restored.kind]
-        with all_threads(), self._restored.computing():
+        with all_threads(), full_precision(), self._restored.computing():
             while self.seen < count:
                 part = order[self.seen : min(count, self.seen + self._batch)]  # (B,)
-                logits = self._restored.network(data.normalise(split.images[part]))  # (B, classes)
+                images = data.normalise(split.images[part]).to(self._device)
+                logits = self._network(images).cpu()  # (B, classes)
                 self._right.append(logits.argmax(1) == split.labels[part])
                 self.seen += len(part)
                 self.images.on_images(title, self.seen, len(order))
         return torch.cat(self._right)[:count]
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Let a GPU compute convolutions in float32: TF32 has 10 bits, and decides other images."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 @contextmanager
