@@ -69,15 +69,19 @@ def shown(value: float) -> str:
 
 
 def limited(client: Client, inputs: Inputs) -> Pairs:
-    """Return calls with other limits, without those that need an S of 0 where none comes.
+    """Return calls with other limits, without those that cost other points.
 
-    A scale above 1 that has a wrong result without a limit, too, costs other points.
+    That is where the limit changes nothing and the result without one is wrong, too, and where an S
+    of 0 is asked for that doesn't come without one either.
     """
     pairs = inputs.limits()
-    above = [scale for scale, _ in pairs if scale > 1]
-    results = results_of(client, unlimited(above))
-    right = {s for s, result in zip(above, results, strict=True) if result.value == 1}
-    return tuple((s, limit) for s, limit in pairs if s in right or (s < 1 and (limit or right)))
+    alike = [s for s, limit in pairs if shift_of(s, limit or 0) == shift_of(s)]
+    results = results_of(client, unlimited(alike))
+    right = {s for s, r in zip(alike, results, strict=True) if r.value == approximated(s)}
+    has_zero = any(s > 1 for s in right)
+    return tuple(
+        (s, limit) for s, limit in pairs if (s in right if s in alike else limit or has_zero)
+    )
 
 
 @about(APPROXIMATE)
