@@ -12,6 +12,7 @@ from autograder.expected.contract import is_shift
 from autograder.expected.converted import consistent_layers, logits_of
 from autograder.expected.examination import TOLERANCE
 from autograder.expected.inputs import SMALL, SMALLEST, WIDTH, Inputs
+from autograder.expected.origins import shifts
 from autograder.host.answers import NoAnswerError, place_of, raise_for
 from autograder.inside import experiments
 from autograder.inside.questions import (
@@ -192,6 +193,20 @@ def observe_scales(evidence: Evidence, question: Ptq | Qat, converted: Converted
         if holds and name not in consistent:
             holds, got = False, f"{got}; it computes with others"
         evidence.add(f"scales of {name}", "2**-S with 0 <= S <= 8", got, holds)
+
+
+def observe_ranges(
+    evidence: Evidence, what: str, converted: Converted, largest: Mapping[str, float], error: float
+) -> bool:
+    """Observe that each activation has the scale of its range, which is known up to an error."""
+    wrong = []
+    for name, value in largest.items():
+        known = converted.qparams.get(name)
+        allowed = {2.0**-shift for shift in shifts(value, error)}
+        wrong += [name] if known is None or known.scale not in allowed else []
+    got = f"not that of {', '.join(wrong[:3])}" if wrong else "each"
+    evidence.add(what, "each its range's", got, not wrong)
+    return not wrong
 
 
 def observe_output(

@@ -205,7 +205,8 @@ def test_functional_addition(client: Client, inputs: Inputs, evidence: Evidence)
     """The addition and its ReLU are one operation of ``self.skip_add_relu``."""
     seed, channels = inputs.seed_for("addition"), 8
     run = client.ask(Addition(channels, seed))
-    holds = run.functionals == [("skip_add_relu", "add_relu")]
+    # Adding again what was added already changes nothing; anything else changes the integers.
+    holds = set(run.functionals) == {("skip_add_relu", "add_relu")}
     uses = ", ".join(
         f"{operation} of {name or 'one that is no module'}" for name, operation in run.functionals
     )

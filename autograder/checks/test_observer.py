@@ -5,7 +5,7 @@ import math
 import sys
 from collections.abc import Sequence
 
-from autograder.claims import Evidence, about
+from autograder.claims import Charged, Evidence, about
 from autograder.expected.contract import LONGEST_SHIFT, approximated, exponent_of, shift_of
 from autograder.expected.diagnoses import Call, diagnose_observers, diagnose_scales
 from autograder.expected.inputs import PUBLIC_CALLS, Inputs, Pairs
@@ -68,6 +68,22 @@ def shown(value: float) -> str:
     return f"{value!r}  2**{round(math.log2(value), 3):g}"
 
 
+def limited(client: Client, inputs: Inputs) -> Pairs:
+    """Return calls with other limits, without those that cost other points.
+
+    That is where the limit changes nothing and the result without one is wrong, too, and where an S
+    of 0 is asked for that doesn't come without one either.
+    """
+    pairs = inputs.limits()
+    alike = [s for s, limit in pairs if shift_of(s, limit or 0) == shift_of(s)]
+    results = results_of(client, unlimited(alike))
+    right = {s for s, r in zip(alike, results, strict=True) if r.value == approximated(s)}
+    has_zero = any(s > 1 for s in right)
+    return tuple(
+        (s, limit) for s, limit in pairs if (s in right if s in alike else limit or has_zero)
+    )
+
+
 @about(APPROXIMATE)
 def test_follows_the_scale(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The result follows the scale: scales far apart have different results."""
@@ -115,40 +131,46 @@ def unclamped(client: Client, inputs: Inputs) -> list[Call]:
     return [c for c, limit in zip(calls, limited, strict=True) if limit.got == limit.expected]
 
 
-def observe_clamped(evidence: Evidence, calls: list[Call]) -> None:
-    """Observe that S is clamped; a neighbour of the nearest exponent costs other points."""
+def observe_clamped(evidence: Evidence, calls: list[Call], charged: Charged) -> None:
+    """Observe that S is clamped.
+
+    What costs other points: results that are no powers of two anywhere, and a neighbour of the
+    nearest exponent within the limits.
+    """
+    is_whole = not charged("observer.whole_power_of_two")
     for call in calls:
         shift, exact = shift_of(call.scale, call.limit), -math.log2(call.scale)
         is_clamped = not -0.5 < exact - shift < 0.5
         distance = abs(-exponent_of(call.got) - (shift if is_clamped else exact))
-        observe(evidence, call, distance < (TOO_FAR if is_clamped else 1))
+        holds = distance < (TOO_FAR if is_clamped else 1)
+        observe(evidence, call, holds and (call.is_power_of_two or not (is_clamped and is_whole)))
 
 
 @about(APPROXIMATE, needs=FOLLOWS_ITS_INPUT)
-def test_lower_clamp(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+def test_lower_clamp(client: Client, inputs: Inputs, evidence: Evidence, charged: Charged) -> None:
     """``S`` stays within ``0`` and ``max_shift_amount``: no shift is longer."""
     calls = call_each(client, unlimited(inputs.tiny()))
-    observe_clamped(evidence, calls)
+    observe_clamped(evidence, calls, charged)
     text = f"The hardware's shifter ends at max_shift_amount, {LONGEST_SHIFT} when not given."
     judge(client, evidence, calls, text)
 
 
 @about(APPROXIMATE, needs=FOLLOWS_ITS_INPUT)
-def test_upper_clamp(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+def test_upper_clamp(client: Client, inputs: Inputs, evidence: Evidence, charged: Charged) -> None:
     """``S`` stays within ``0`` and ``max_shift_amount``: a scale above 1 gives ``1.0``."""
     calls = call_each(client, unlimited(inputs.huge()))
-    observe_clamped(evidence, calls)
+    observe_clamped(evidence, calls, charged)
     text = "Above 1 the nearest S is below 0, a shift to the left: 0 is as far as it goes."
     judge(client, evidence, calls, text)
 
 
 @about(APPROXIMATE, needs=FOLLOWS_ITS_INPUT)
-def test_max_shift_amount(client: Client, inputs: Inputs, evidence: Evidence) -> None:
+def test_max_shift_amount(
+    client: Client, inputs: Inputs, evidence: Evidence, charged: Charged
+) -> None:
     """``S`` stays within ``0`` and ``max_shift_amount``: the limit is the argument."""
-    largest = call_each(client, unlimited(inputs.huge()[:1]))[0]
-    reaches_zero = largest.got == largest.expected  # where it doesn't, upper_clamp is wrong
-    calls = [c for c in call_each(client, inputs.limits()) if c.limit or reaches_zero]
-    observe_clamped(evidence, calls)
+    calls = call_each(client, limited(client, inputs))
+    observe_clamped(evidence, calls, charged)
     text = "Each caller may have another shifter: the limit is an argument."
     judge(client, evidence, calls, text)
 

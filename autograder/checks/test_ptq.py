@@ -11,6 +11,7 @@ from autograder.checks.observing import (
     int8_names,
     observe_layers,
     observe_output,
+    observe_ranges,
     observe_scales,
     ptq,
 )
@@ -19,10 +20,10 @@ from autograder.expected import grids
 from autograder.expected.diagnoses import FUSED_FOR_QAT, OUT_OF_PLACE, diagnose_int8_error
 from autograder.expected.examination import int8_layers
 from autograder.expected.inputs import DEEP, SMALL, WIDTH, Inputs
-from autograder.expected.origins import RANGE_ERROR, shifts
+from autograder.expected.origins import RANGE_ERROR
 from autograder.host.client import Client
 from autograder.inside import experiments
-from autograder.inside.questions import Converted, Int8Logits, Ptq
+from autograder.inside.questions import Int8Logits
 
 NETWORK, OBSERVER = "QuantizableResNet.forward", "CusQuantObserver.scale_approximate"
 
@@ -38,23 +39,13 @@ def test_converts(client: Client, inputs: Inputs, evidence: Evidence, charged: C
     if not charged(
         *FORWARD, *FUSION, "fusion.output_unchanged", *SCALES, "observer.symmetric_range"
     ):
-        observe_calibrated(evidence, question, converted)
+        shape = question.layers, question.num_classes, question.width, question.seed
+        what = "scales of activations after calibration"
+        observe_ranges(evidence, what, converted, grids.calibrated(*shape), RANGE_ERROR)
     diagnosis = diagnose_int8_error(converted.error) if converted.error else ""
     if diagnosis == OUT_OF_PLACE and charged(*FUSION, "fusion.modes"):
         diagnosis = FUSED_FOR_QAT
     evidence.judge("", diagnosis, place=place)
-
-
-def observe_calibrated(evidence: Evidence, question: Ptq, converted: Converted) -> None:
-    """Observe that each activation has the scale of the range that calibration shows."""
-    shape = question.layers, question.num_classes, question.width, question.seed
-    wrong = []
-    for name, largest in grids.calibrated(*shape).items():
-        known = converted.qparams.get(name)
-        allowed = {2.0**-shift for shift in shifts(largest, RANGE_ERROR)}
-        wrong += [name] if known is None or known.scale not in allowed else []
-    got = f"not that of {', '.join(wrong[:3])}" if wrong else "each"
-    evidence.add("scales of activations after calibration", "each its range's", got, not wrong)
 
 
 @about(OBSERVER, follows=FUSION + SCALES + CONVERTED)

@@ -149,10 +149,19 @@ def calibrated(
     return watched(prepared, experiments.input_of(seed, 2, 3, 32, 32))
 
 
-def fused_and_prepared(layers: tuple[int, ...], num_classes: int, width: int, seed: int) -> Any:
+@lru_cache(maxsize=8)
+def trained(layers: tuple[int, ...], num_classes: int, width: int, seed: int) -> dict[str, float]:
+    """Return the largest magnitude that a training step in FP32 shows to each observer."""
+    prepared = fused_and_prepared(layers, num_classes, width, seed, is_qat=True)
+    return watched(prepared, experiments.input_of(seed, 2, 3, 32, 32))
+
+
+def fused_and_prepared(
+    layers: tuple[int, ...], num_classes: int, width: int, seed: int, is_qat: bool = False
+) -> Any:
     """Return the fused network with an observer behind each of its modules."""
     network = reference.copied(reference.filled(layers, num_classes, width, seed))
-    network.fuse_model()
+    network.train(is_qat).fuse_model(is_qat)
     network.qconfig = eager.per_tensor_qconfig
     return eager.prepare(network, inplace=True)
 

@@ -32,10 +32,10 @@ Pairs = tuple[tuple[float, int | None], ...]  # scales, with max_shift_amount un
 FAR_APART = (0.0047, 0.31, 3.1)
 LIMITS: Pairs = (
     *((1e-6, 12), (1e-6, 10), (0.0006, 11), (0.01, 4), (0.05, 3)),
-    *((0.05, 0), (0.01, 1), (1e-8, 20)),
+    *((0.05, 0), (0.01, 1), (1e-8, 20), (0.3, 4), (3.1, 1), (300.0, 12)),
 )
 # Scales within half a step of a limit, or on it, each with one beyond that limit.
-EDGES = ((0.9, 3.1), (1.0, 3.1), (0.0043, 1e-6), (2.0**-8, 1e-6))
+EDGES = ((0.9, 3.1), (1.0, 3.1), (1.2, 3.1), (0.0043, 1e-6), (2.0**-8, 1e-6), (0.0033, 1e-6))
 TINY, HUGE = (1e-6, 0.0001, 0.0005, 1e-20), (1.7, 3.1, 300.0, 1e12)
 # The last two lie beside a tie: with 254 or 256 instead of 255 steps they have another S.
 RANGES = ((-3.1, 1.3), (-0.4, 5.7), (0.0, 0.9), (-12.3, -2.2), (-2.82, 1.0), (0.3, 2.81))
@@ -72,7 +72,7 @@ class Inputs:
         return tuple((2.0 ** source.uniform(low, low + 0.9), None) for low in (-7, -4, 1.2))
 
     def limits(self) -> Pairs:
-        """Return scales beyond, and not beyond, the limit that each comes with.
+        """Return scales beyond, and not beyond, the limit that each comes with, the last above 1.
 
         The first comes with two limits: what is remembered of a scale alone is wrong.
         """
@@ -83,15 +83,20 @@ class Inputs:
         bounds = ((-26, -25), (-11, -10), (-7.9, -7), (-21, -20), (-19, -16), (-40, -30))
         scales = self.drawn("limits", bounds)
         limits = (above, above, below, below, source.randint(0, 1), far)
-        return (*zip(scales, limits, strict=True), (scales[0], below), (scales[2], 0))
+        again = (scales[0], below), (scales[2], 0), *zip(self.huge(), (1, above), strict=False)
+        middle = self.drawn("within a limit", ((-1.9, -1.1),))[0], below
+        return (*zip(scales, limits, strict=True), middle, *again)
 
     def edges(self) -> tuple[tuple[float, float], ...]:
         """Return scales next to a limit, each with one beyond it."""
         if not self.is_hidden:
             return EDGES
-        beside = ((-0.45, -0.05), (0.6, 12), (-7.95, -7.6), (-30, -9))
-        low, above, deep, below = self.drawn("edges", beside)
-        return (low, above), (1.0, above), (deep, below), (2.0**-LONGEST_SHIFT, below)
+        beside = ((-0.45, -0.05), (0.05, 0.45), (0.6, 12), (-7.95, -7.6), (-8.4, -8.05), (-30, -9))
+        low, high, above, deep, deeper, below = self.drawn("edges", beside)
+        return (
+            *((low, above), (1.0, above), (high, above)),
+            *((deep, below), (2.0**-LONGEST_SHIFT, below), (deeper, below)),
+        )
 
     def tiny(self) -> list[float]:
         """Return scales that need a longer shift than there is."""

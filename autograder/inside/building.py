@@ -45,7 +45,7 @@ def bottleneck(
 def plain(
     question: questions.Network | questions.NetworkGradients | questions.Int8Network,
 ) -> Any:
-    """Return the student's network with one plain convolution of ours for each stage."""
+    """Return the student's network with two plain convolutions of ours for each stage."""
     stages = experiments.plain_stages(question.width)
     return build(SMALL_STAGES, question.num_classes, question.width, question.seed, stages)
 

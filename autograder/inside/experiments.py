@@ -217,13 +217,14 @@ def walk_integers(block: Any, values: Tensor, path: str) -> Tensor:
 def plain_stages(width: int) -> dict[str, nn.Module]:
     """Return stand-ins for a network's four stages, so that no block of the student takes part.
 
-    Each is one block of ours whose output, like that of a real one, is never negative.
+    Each is two blocks of ours whose output, like that of a real one, is never negative.
     """
     channels = [width, 4 * width, 8 * width, 16 * width, 32 * width]
 
     def stage(n: int) -> nn.Module:
-        convolution = nn.Conv2d(channels[n - 1], channels[n], 1, stride=1 if n == 1 else 2)
-        return nn.Sequential(nn.Sequential(convolution, nn.ReLU()))
+        first = nn.Conv2d(channels[n - 1], channels[n], 1, stride=1 if n == 1 else 2)
+        second = nn.Conv2d(channels[n], channels[n], 1)
+        return nn.Sequential(*(nn.Sequential(conv, nn.ReLU()) for conv in (first, second)))
 
     return {f"layer{n}": stage(n) for n in (1, 2, 3, 4)}
 

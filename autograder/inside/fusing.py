@@ -17,7 +17,7 @@ from autograder.inside.building import (
 )
 from autograder.inside.conversion import Packing, integers_of
 from autograder.inside.experiments import ConvLayer
-from autograder.inside.telling import stage, submodule
+from autograder.inside.telling import floats_from, stage, submodule
 from lab3 import eager
 
 
@@ -116,7 +116,8 @@ def fusion(question: questions.Fusion) -> questions.FusedNetwork:
     in_eval_mode = output_in_eval_mode(module, seed) if is_qat else None
     output: Tensor | None = None
     with contextlib.suppress(Exception), torch.no_grad(), put_back(module):
-        output = module(network_images(seed)).float().clone()  # layers are judged without it, too
+        # Without it the layers are judged all the same.
+        output = floats_from(module, network_images(seed)).float().clone()
     integers: dict[str, Tensor] = {}
     if is_qat:
         tried = with_rounded(tried, module, shapes, seed)
@@ -136,7 +137,7 @@ def output_in_eval_mode(module: Any, seed: int) -> Tensor | None:
     modes = [(inner, inner.training) for inner in module.modules()]
     output: Tensor | None = None
     with contextlib.suppress(Exception), torch.no_grad():
-        output = module.eval()(network_images(seed)).float().clone()
+        output = floats_from(module.eval(), network_images(seed)).float().clone()
     for inner, is_training in modes:
         inner.training = is_training
     return output
@@ -209,7 +210,7 @@ def outputs(question: questions.Outputs) -> questions.FusionOutputs:
     inputs = network_images(question.seed)
     before: Tensor | None = None
     with contextlib.suppress(Exception):
-        before = module(inputs).float()
+        before = floats_from(module, inputs).float()
     with stage("fuse_model"):
         module.fuse_model()
     with stage("fused layers"):

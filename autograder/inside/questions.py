@@ -192,7 +192,7 @@ class Block(Question[CaseOutputs]):
 class Network(Question[CaseOutputs]):
     """The network's own forward in FP32: its logits (B, num_classes) in each case.
 
-    Each stage is one plain convolution of ours.
+    Each stage is two plain convolutions of ours.
     """
 
     num_classes: int
@@ -280,7 +280,7 @@ class Int8Block(Question[Int8Run]):
 
 @dataclass(frozen=True)
 class Int8Network(Question[Int8NetworkRun]):
-    """The network's own forward in INT8, with one plain convolution of ours for each stage."""
+    """The network's own forward in INT8, with two plain convolutions of ours a stage."""
 
     num_classes: int
     width: int

@@ -57,21 +57,23 @@ class Crossings(TorchFunctionMode):
 
 
 class StubCalls:
-    """Watches what goes into ``quant`` and what comes out of ``dequant`` in a forward pass."""
+    """Watches what goes into ``quant`` and what comes out of ``dequant`` in a forward pass.
+
+    ``quant`` is watched where its observer stands, which ``quant.forward(x)`` goes past; there is
+    none behind ``dequant``, so ``dequant.forward(x)`` is as good as a call.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         self.given: list[Tensor] = []
         self.returned: list[Tensor] = []
         self.hooks: list[Any] = []
+        self.dequants: list[nn.Module] = []
         for inner in module.modules():
             if isinstance(inner, eager.QuantStub):
-                self.hooks.append(
-                    inner.register_forward_pre_hook(lambda _, given: self.given.append(given[0]))
-                )
+                self.hooks.append(inner.register_forward_pre_hook(self.take, with_kwargs=True))
             elif isinstance(inner, eager.DeQuantStub):
-                self.hooks.append(
-                    inner.register_forward_hook(lambda _, __, out: self.returned.append(out))
-                )
+                self.dequants.append(inner)
+                inner.forward = self.watch(inner.forward)  # type: ignore[method-assign]
 
     def __enter__(self) -> "StubCalls":
         return self
@@ -79,6 +81,18 @@ class StubCalls:
     def __exit__(self, *exception: object) -> None:
         for hook in self.hooks:
             hook.remove()
+        for dequant in self.dequants:
+            del dequant.forward
+
+    def take(self, _: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+        self.given += [*given, *named.values()][:1]
+
+    def watch(self, forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def watched(*given: Tensor, **named: Tensor) -> Tensor:
+            self.returned.append(forward(*given, **named))
+            return self.returned[-1]
+
+        return watched
 
     def places(self, inputs: Tensor, output: Tensor) -> tuple[int, int, str, str]:
         """Return how often quant and dequant were called, and where they stand in forward."""

@@ -61,6 +61,10 @@ FORWARD_IDIOMS: dict[str, tuple[Change, ...]] = {
         ),
         inside(FUSE_BLOCK, "if self.downsample is not None:", "if self.downsample:"),
     ),
+    "dequant.forward, and a sum twice": (
+        inside(NETWORK, "self.dequant(x)", "self.dequant.forward(x)"),
+        body(ADD, f"{SUM[7:]}\n{SUM}"),
+    ),
     "summands exchanged": (inside(ADD, "add_relu(out, identity)", "add_relu(identity, out)"),),
     "add_relu called directly": (inside(BLOCK, "self.add_relu(", "self.skip_add_relu.add_relu("),),
     "relu1 serves twice": (inside(BLOCK, "self.relu2(", "self.relu1("),),
@@ -406,6 +410,7 @@ FORWARD_IDIOMS: dict[str, tuple[Change, ...]] = {
 }
 
 QUICK_FORWARD = {
+    "dequant.forward, and a sum twice",
     "summands by name",
     "add_relu as a property",
     "Identity instead of None",

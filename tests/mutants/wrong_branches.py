@@ -17,7 +17,18 @@ from tests.mutants.edits import (
     text,
 )
 from tests.mutants.faults import Wrong, wrong
-from tests.mutants.pieces import EACH, GROUPS, HEAD, IDENTITY, LOOP, PATH3, RESULT, STEM_FUSED, SUM
+from tests.mutants.pieces import (
+    EACH,
+    GROUPS,
+    HEAD,
+    IDENTITY,
+    LOOP,
+    PATH3,
+    RESULT,
+    STAGES,
+    STEM_FUSED,
+    SUM,
+)
 
 MEETING = "return self.add_relu(out, identity)"
 SHORTCUT = "if self.downsample is not None:"
@@ -62,6 +73,23 @@ BRANCHES: dict[str, Wrong] = {
     "limit at most 16": wrong(
         inside(SCALE, RESULT, "return 2.0 ** -max(0, min(shift, max_shift_amount, 16))"),
         fails="observer: max_shift_amount",
+    ),
+    "above 1 with the usual limit alone": wrong(
+        inside(
+            SCALE,
+            RESULT,
+            "shift = max(shift, -9 * (max_shift_amount != 8))\n"
+            f"{HERE}return 2.0 ** -min(shift, max_shift_amount)",
+        ),
+        fails="observer: max_shift_amount",
+    ),
+    "limit 1 for all scales": wrong(
+        first(SCALE, "if max_shift_amount == 1:\n    return 0.5"),
+        fails="observer: max_shift_amount",
+    ),
+    "a limit that is no integer": wrong(
+        inside(SCALE, RESULT, RESULT.replace("max_shift_amount", "1.01 * max_shift_amount")),
+        fails="observer: lower_clamp max_shift_amount",
     ),
     "remembered without the limit": wrong(
         below(OBSERVER, "KNOWN = {}"),
@@ -221,6 +249,28 @@ BRANCHES: dict[str, Wrong] = {
         inside(NETWORK, "return self.dequant(x)", "self.dequant(x)\n        return x"),
         fails="forward: stub_order; ptq: int8_logits",
     ),
+    "every second block": wrong(
+        inside(
+            NETWORK,
+            STAGES,
+            """for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            for block in stage[::2]:
+                x = block(x)""",
+        ),
+        fails=(
+            "forward: network_logits network_modes network_gradients stub_order; ptq: int8_logits"
+        ),
+    ),
+    "past the FakeQuantize": wrong(
+        inside(BLOCK, "self.conv2(out)", "self.conv2.forward(out)"),
+        fails="qat: fake_quantize",
+    ),
+    "past every observer": wrong(
+        inside(BLOCK, "self.conv1(x)", "self.conv1.forward(x)"),
+        inside(BLOCK, "self.conv2(out)", "self.conv2.forward(out)"),
+        inside(BLOCK, "self.conv3(out)", "self.conv3.forward(out)"),
+        fails="ptq: converts",
+    ),
     "images mirrored while training": wrong(
         first(NETWORK, "x = x.flip(3) if self.training else x"),
         fails="forward: network_modes",
@@ -338,5 +388,6 @@ QUICK_BRANCHES = {
     "never 1.0 below 1", "limit 0 taken for none", "remembered without the limit", "256 steps",
     "shortcut for strides only", "shortcut for channels only", "integers are added as floats",
     "an average of floats in INT8", "no shortcut of stride 1", "relu1 for QAT alone",
-    "classifier drawn anew for QAT", "dequant lost in fusing",
+    "classifier drawn anew for QAT", "dequant lost in fusing", "every second block",
+    "past the FakeQuantize", "above 1 with the usual limit alone",
 }  # fmt: skip

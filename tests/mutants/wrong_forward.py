@@ -150,6 +150,14 @@ FORWARD_FAULTS: dict[str, Wrong] = {
             "gradients block_in_int8; ptq: *; qat: *"
         ),
     ),
+    "forward gives the network": wrong(
+        inside(NETWORK, "return self.dequant(x)", "return self.dequant(self)"),
+        fails="ptq: converts",
+        crashes=(
+            "forward: network_logits network_modes network_gradients stub_order; "
+            "ptq: int8_logits; qat: *"
+        ),
+    ),
     # the addition
     "no ReLU behind the addition": wrong(
         inside(ADD, SUM, "return self.skip_add_relu.add(out, identity)"),

@@ -45,8 +45,8 @@ ALSO = {"block.int8": ("ptq",), "network.int8": ("ptq",), "add.int8": ("ptq",)}
 # Which faults excuse that a check fails: by its name where that is clear, else by the function
 # that it is about, else by its group. A name ends with a dot where it stands for all behind it.
 BY_CHECK = {
-    "observer.whole_power_of_two": ("scale.power",),
-    "observer.nearest_exponent": ("scale.nearest", "scale.power", "scale.clamped"),
+    "observer.whole_power_of_two": ("scale.power", "scale.clamped"),
+    "observer.nearest_exponent": ("scale.nearest", "scale.power", "scale.clamped", "scale.coarse"),
     "observer.lower_clamp": ("scale.lower", "scale.clamped"),
     "observer.upper_clamp": ("scale.upper", "scale.clamped"),
     "observer.max_shift_amount": ("scale.limit", "scale.clamped"),
@@ -57,7 +57,12 @@ BY_CHECK = {
     "forward.stub_order": ("network.int8", "network.stubs", "ptq.ranges"),
     "forward.network_logits": ("network.logits", "network.training"),
     "fusion.stem": ("fuse_network.runs", "fuse_network.stem", "fuse_network.kind"),
-    "fusion.stem_for_qat": ("fuse_network.runs", "fuse_network.stem", "fuse_network.kind"),
+    "fusion.stem_for_qat": (
+        "fuse_network.runs",
+        "fuse_network.stem",
+        "fuse_network.kind",
+        "fuse_network.mode",
+    ),
     "fusion.shortcuts": ("fuse_block.runs", "fuse_block.shortcut", "fuse_block.kind"),
 }
 BY_FUNCTION = {
@@ -69,8 +74,9 @@ BY_FUNCTION = {
     ("fusion", FUSE_BLOCK): ("fuse_block.",),
     ("fusion", FUSE_NETWORK): ("fuse_network.", "fuse_block."),
 }
-# Whether a scale leaves its limits in a network depends on the network.
-SCALES = ("scale.power", "scale.lower", "scale.upper")
+# Whether a scale leaves its limits in a network, or rounds all weights of a layer to zero and so
+# lets no gradient through, depends on the network.
+SCALES = ("scale.power", "scale.lower", "scale.upper", "scale.coarse")
 FORWARD_AND_FUSION = ("block.", "add.", "network.", "fuse_block.", "fuse_network.")
 BY_GROUP = {
     "observer": ("scale.", "qparams."),

@@ -173,8 +173,18 @@ NAMED = {
     "adds the output to itself": 47,
     "no quant": 64,
     "a fused copy": 75,
+    "a scale that follows the mode": 9000394,
+    "scales that round all weights to zero": 9000392,
+    "a number for quant": 9000452,
+    "train mode behind PTQ's fusing": 9000707,
+    "a zero point beside an integer": 9000509,
+    "eval mode behind QAT's fusing": 9001404,
 }
 SLOWER = (
+    "scales that round all weights to zero",
+    "train mode behind PTQ's fusing",
+    "a zero point beside an integer",
+    "eval mode behind QAT's fusing",
     "a lambda",
     "downsample by getattr",
     "downsample turned round",

@@ -161,9 +161,10 @@ def demand_same_int8(
     theirs: nn.Module, ours: nn.Module, images: Tensor, steps: int = 0
 ) -> nn.Module:
     """Demand that two fused modules compute the same in INT8, at the grids that one chose."""
+    judged(lambda: theirs(images))
     theirs.qconfig = reference.watched()
     tq.prepare(theirs, inplace=True)
-    judged(lambda: theirs(images))
+    theirs(images)
     tq.convert(theirs, inplace=True)
     demand_same_at_grids(theirs, ours, images, steps)
     return theirs

@@ -21,6 +21,8 @@ from tests.mutation.oracle.bullets import (
 DEFAULT_LIMIT = 8
 # Of exponents, around the ties between two integers, where either answer is right.
 TIE = 0.03
+# Of 127 steps on each side of zero, three are left; most weights are much smaller than the largest.
+COARSE = 32
 LIMITS = (0, 1, 3, 5, 7, 9, 10, 12, 15, 20)
 RANGES = ((-3.1, 1.3), (-0.4, 5.7), (0.0, 0.9), (-12.3, -2.2), (0.02, 0.05), (-0.007, 0.001))
 
@@ -76,10 +78,19 @@ def scale_nearest() -> None:
         demand(got == 2.0 ** -round(exponent), f"2**-{exponent:.4f} gives {got!r}")
 
 
+@bullet("scale.coarse", SCALE)
+def scale_coarse() -> None:
+    """No grid is so much coarser than asked for that a network's weights become zero on it."""
+    for index, exponent in exponents(0, DEFAULT_LIMIT):
+        got = approximated(2.0**-exponent, index=index)
+        demand(got < COARSE * 2.0**-exponent, f"2**-{exponent:.4f} gives {got!r}")
+
+
 @bullet("scale.lower", SCALE)
 def scale_lower() -> None:
     """S stays within 0 and max_shift_amount: no shift is longer."""
-    for index, exponent in exponents(8, 60):
+    # Within half a step of the limit it is the nearest that comes back.
+    for index, exponent in exponents(DEFAULT_LIMIT + 0.51, 60):
         got = approximated(2.0**-exponent, index=index)
         demand(got >= 2.0**-DEFAULT_LIMIT, f"2**-{exponent:.4f} gives {got!r}")
 
@@ -87,7 +98,7 @@ def scale_lower() -> None:
 @bullet("scale.upper", SCALE)
 def scale_upper() -> None:
     """S stays within 0 and max_shift_amount: a scale above 1 gives 1.0."""
-    for index, exponent in exponents(-40, 0):
+    for index, exponent in exponents(-40, -0.51):
         got = approximated(2.0**-exponent, index=index)
         demand(got <= 1, f"2**{-exponent:.4f} gives {got!r}")
 
@@ -98,7 +109,9 @@ def scale_limit() -> None:
     for limit in filter(None, LIMITS):  # 0 is only reached where 1.0 is
         for index, exponent in exponents(-10, 40, 60):
             got = approximated(2.0**-exponent, limit, index)
-            is_within = 2.0**-limit <= got <= 1
+            # Above 1 without a limit, too, is another bullet.
+            is_at_most_1 = got <= 1 or approximated(2.0**-exponent, index=index) > 1
+            is_within = 2.0**-limit <= got and is_at_most_1
             demand(is_within, f"2**{-exponent:.4f} gives {got!r} with the limit {limit}")
 
 
@@ -156,4 +169,6 @@ def qparams_zero_point() -> None:
     """The zero point is the integer that stands for 0.0: 128 for quint8, 0 for qint8."""
     for observer, _, _, zero_point in watched_ranges():
         expected = 128 if observer.dtype == torch.quint8 else 0
-        demand(zero_point.tolist() == [expected], f"{observer.dtype} has {zero_point}")
+        # PyTorch takes the integer part.
+        holds = [int(value) for value in zero_point.tolist()] == [expected]
+        demand(holds, f"{observer.dtype} has {zero_point}")

@@ -186,8 +186,13 @@ def qat_trains() -> None:
 
 @bullet("qat.converts", WHOLE)
 def qat_converts() -> None:
-    """The trained network converts, its scales are powers of two, and it computes."""
+    """The trained network converts, at scales that it was trained with, and it computes."""
     module = copy.deepcopy(judged(trained)[1])
+    fakes = {
+        name: float(m.scale)
+        for name, m in module.named_modules()
+        if isinstance(m, tq.FakeQuantize) and name.endswith("activation_post_process")
+    }
     with torch.inference_mode():
         tq.convert(module.eval(), inplace=True)
         logits = module(reference.images(92, *IMAGES))
@@ -195,3 +200,6 @@ def qat_converts() -> None:
     demand(bool(torch.isfinite(logits).all()), "logits are not finite")
     demand(logits.shape == (IMAGES[0], 10), f"logits of shape {tuple(logits.shape)}")
     demand_shifts(module, QAT_LAYERS)
+    for name, scale in scales_of(module).items():
+        before = fakes.get(f"{name}.activation_post_process", scale)
+        demand(scale == before, f"{name} was trained with {before!r} and has {scale!r}")
