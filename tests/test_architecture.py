@@ -61,9 +61,7 @@ ALLOWED: dict[str, set[str]] = {
     T + "review": LAB3 | below(T, "report"),
     T + "hardware": LAB3,
     T + "running": LAB3 | below(A, "expected") | below(T, "hardware shared"),
-    T + "grades": LAB3
-    | below(A, "grading messages options plain_text results")
-    | below(T, "shared"),
+    T + "grades": below(A, "grading messages options plain_text results") | below(T, "shared"),
     T + "student": LAB3
     | below(A, "exports grading host inside messages options plain_text results rubric")
     | below(T, "grades report review running shared"),
