@@ -1,7 +1,7 @@
 """Grading processes that do as they are told: everything is real but the grading itself.
 
-``Task.rubric`` is a folder in which they note what they do. ``Task.key`` has a word for each start
-of a process, and ``Item.title`` says what happens to the process that grades it.
+``Task.rubric`` is a folder in which they note what they do, and in which ``starts`` has a word for
+each start of a process. ``Item.title`` says what happens to the process that grades it.
 """
 
 import os
@@ -45,7 +45,8 @@ def use(patch: pytest.MonkeyPatch) -> None:
 
 def task(folder: Path, *starts: str) -> Task:
     """How to grade: what happens at each start of a process, "well" where nothing is said."""
-    return Task(folder, " ".join(starts))
+    (folder / "starts").write_text(" ".join(starts))
+    return Task(folder)
 
 
 def item(folder: str, fate: str = "well") -> Item:
@@ -72,7 +73,7 @@ class Script:
     def __init__(self, connection: Connection, task: Task) -> None:
         assert task.rubric is not None
         self.notes, self.connection = task.rubric / "notes", connection
-        self.starts = (task.key or "").split()
+        self.starts = (task.rubric / "starts").read_text().split()
         self.pending: list[Item] = []
 
     def note(self, text: str) -> int:
