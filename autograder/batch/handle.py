@@ -24,7 +24,7 @@ class Handle:
         folder.mkdir()
         self._pid, self.connection = server.fork()
         self.order: Order | None = None
-        self.is_ready = self.has_refused = False
+        self.is_ready = False
         self.pending: dict[str, Item] = {}
         self._pending_since = self._heard_at = time.monotonic()
         self.last_words = ""

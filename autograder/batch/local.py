@@ -136,9 +136,9 @@ class LocalPool:
                 return self._note_failed_start(f"the fork server {error}")
         return []
 
-    def _note_failed_start(self, said: str, is_final: bool = False) -> list[Message]:
+    def _note_failed_start(self, said: str) -> list[Message]:
         """Count it; when it is the last, go on without, or raise NoGraderError."""
-        self._failed_starts = STARTS if is_final else self._failed_starts + 1
+        self._failed_starts += 1
         if self._failed_starts < STARTS:
             return []
         if not self._all:
@@ -168,9 +168,10 @@ class LocalPool:
                 return self._lose(handle)
             case Ready(facts):
                 return self._note_ready(handle, facts)
+            case Refused(text) if self._facts is None:
+                raise NoGraderError(text)
             case Refused(text) | Failed(text):
                 handle.last_words = text
-                handle.has_refused = isinstance(answer, Refused)
             case Done():
                 return handle.note_done()
             case Graded():
@@ -196,8 +197,7 @@ class LocalPool:
         """Take leave of a process, and of what it would have graded."""
         said = self._bury(handle)
         if not handle.is_ready:
-            said = handle.last_words if handle.has_refused else f"a grading process {said}"
-            return self._note_failed_start(said, handle.has_refused)
+            return self._note_failed_start(f"a grading process {said}")
         if not self._all:
             self._failed_starts = 0  # it did start
         told: list[Message] = []

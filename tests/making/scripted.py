@@ -114,8 +114,8 @@ class Script:
 
     def grade(self, item: Item, is_first: bool) -> None:
         self.send(Progress(item.folder, 0, 2, "observer"))
-        fate = item.title.removesuffix(" once")
-        if (is_first or fate == item.title) and fate in FATES:
+        fate = item.title.rstrip(" 0123456789").removesuffix(" once")
+        if (is_first or "once" not in item.title) and fate in FATES:
             FATES[fate](self)
         if fate == "broken":
             self.send(Graded(item.folder, result(item, unread="nothing can be graded")))

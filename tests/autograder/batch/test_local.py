@@ -170,7 +170,7 @@ def test_where_no_process_can_grade_that_is_told(
 @pytest.mark.parametrize(
     ("starts", "said"),
     [
-        slow(("well", "refuse"), "no walls stand here"),
+        slow(("well", "refuse", "refuse"), "a grading process failed: no walls stand here"),
         slow(("well", "die", "die"), "a grading process was ended by SIGKILL"),
         (
             ("well", "weaker", "weaker"),
@@ -189,7 +189,7 @@ def test_the_others_go_on_without_a_process_that_does_not_start(
 
 def test_the_last_process_is_replaced_although_others_did_not_start(grade: Grade) -> None:
     items = [*(item(name, "takes time") for name in "abc"), item("d", "kills once")]
-    messages = grade(*items, jobs=2, starts=("well", "refuse"))
+    messages = grade(*items, jobs=2, starts=("well", "refuse", "die"))
     assert outcomes(messages) == dict.fromkeys("abcd", "passed")
 
 
