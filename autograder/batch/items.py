@@ -53,6 +53,14 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Vouch:
+    """An order to grade the reference, which tells whether the worker is still well."""
+
+
+Order = Item | Vouch  # what a process carries out, one after the other
+
+
+@dataclass(frozen=True)
 class Ready:
     """A process has its walls and can grade."""
 
@@ -67,6 +75,18 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Failed:
+    """A process ends by a fault of ours."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """A process has carried out its order, and waits for the next."""
+
+
+@dataclass(frozen=True)
 class Progress:
     """``done`` of ``total`` checks of an item are judged; ``text`` is what goes on."""
 
@@ -78,31 +98,34 @@ class Progress:
 
 @dataclass(frozen=True)
 class Graded:
-    """The grade of an item, and what students may see of it, by the names of files.
-
-    ``is_final`` is false until the worker's canary has been graded.
-    """
+    """The grade of an item, complete, and what students may see of it, by the names of files."""
 
     folder: str
     grade: Grade
     pages: Mapping[str, str] = field(default_factory=dict)
-    is_final: bool = False
 
 
 @dataclass(frozen=True)
-class Vouched:
-    """What the reference got on the worker that graded these items."""
-
-    folders: tuple[str, ...]
-    said: str
-    is_well: bool
-
-
-@dataclass(frozen=True)
-class Done:
-    """An item is through, and its process waits for the next."""
+class Judged:
+    """An item is through; its grade comes when its worker was found to be well."""
 
     folder: str
 
 
-Message = Ready | Refused | Progress | Graded | Vouched | Done
+@dataclass(frozen=True)
+class Postponed:
+    """An item is graded once more, alone, when all others are through; ``why`` tells staff."""
+
+    folder: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """A process could not be had; the others go on."""
+
+    text: str
+
+
+Answer = Ready | Refused | Failed | Done | Progress | Graded  # of a process
+Message = Progress | Judged | Graded | Postponed | Reduced  # of a pool

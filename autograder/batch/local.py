@@ -1,103 +1,74 @@
 """Grading on this computer: processes of our own, each with a warm worker behind walls."""
 
-import multiprocessing
 import os
-import signal
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
 from types import TracebackType
+from typing import Self
 
+from autograder.batch.handle import Handle
 from autograder.batch.items import (
+    Answer,
     Done,
     Facts,
+    Failed,
     Graded,
     Item,
     Message,
+    Postponed,
+    Progress,
     Ready,
+    Reduced,
     Refused,
     Task,
+    Vouch,
 )
+from autograder.batch.pool import NoGraderError, why_again
+from autograder.batch.server import Server, ServerError
 from autograder.batch.unjudged import unjudged
-from lab3.errors import LabError
+from autograder.host.processes import temporary_folder
 
-STUCK_S = 1800.0  # without a word: more than the longest question may take on a loaded computer
-TRIES = 2  # a process that dies costs its item one more try
+VOUCH_S = 10.0  # of grading at most are lost when a process or the caller is killed
+LISTEN_S = 1.0
 END_S = 10.0
-
-
-class NoGraderError(LabError):
-    """No process can grade anything here; the text says why and what to do."""
-
-
-class Grading:
-    """A grading process as the caller sees it; ``item`` is what it grades at the moment."""
-
-    def __init__(self, context: ForkServerContext, task: Task) -> None:
-        from autograder.batch.entrance import enter
-
-        self.connection, theirs = context.Pipe()
-        self.process: ForkServerProcess = context.Process(
-            target=enter, args=(theirs, task), daemon=True
-        )
-        self.process.start()
-        theirs.close()
-        self.item: Item | None = None
-        self.is_ready = self.is_over = False
-        self.heard_at = time.monotonic()
-
-    def send(self, item: Item | None) -> None:
-        """Give it an item, or let it grade its canary and go."""
-        self.item, self.is_over, self.heard_at = item, item is None, time.monotonic()
-        self.connection.send(item)
-
-    def receive(self) -> Message | None:
-        """Return what it says; None when it is gone."""
-        try:
-            message: Message = self.connection.recv()
-        except (EOFError, OSError):
-            return None
-        self.heard_at = time.monotonic()
-        return message
-
-    def end(self) -> None:
-        """End it and what it has started, which dies with it."""
-        self.connection.close()
-        if self.process.is_alive() and self.process.pid is not None:
-            os.kill(self.process.pid, signal.SIGKILL)
-        self.process.join(END_S)
-
-    @property
-    def death(self) -> str:
-        """Say how it died."""
-        code = self.process.exitcode
-        if code is not None and code < 0:
-            return f"was ended by {signal.Signals(-code).name}"
-        return f"ended with exit code {code}"
+STARTS = 2  # that fail, one after the other, and no further process is tried
 
 
 class LocalPool:
-    """Grades items in some processes at once; a context manager.
+    """Grades items in some processes at once; see ``Pool``.
 
-    A process that dies is replaced, and its item tried once more; should that end the same way, the
-    item gets a grade that leaves it to staff, and the others go on. What ran out of time is graded
-    again when nothing else runs, and that counts.
+    A grade counts when the reference was graded on the same worker after it, and found well: every
+    few seconds, since what is not vouched for is lost with its process.
     """
 
     def __init__(self, task: Task, jobs: int) -> None:
         self._task, self._jobs = task, jobs
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        threads = max(1, (cores or 1) // jobs)
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # of what counts accuracies
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["autograder.batch.process"])
-        self._all: list[Grading] = [self._start()]
-        self.facts = self._await_facts(self._all[0])
-        self._tries: dict[str, int] = {}
+        self._all: list[Handle] = []
+        self._started = self._failed_starts = 0
+        self._facts: Facts | None = None
+        self._retried: set[str] = set()  # folders
+        self._again: deque[Item] = deque()
+        with ExitStack() as stack:  # it may be interrupted
+            self._temporary = Path(stack.enter_context(temporary_folder("lab3-class")))
+            self._server = Server(threads_for(jobs))
+            stack.callback(lambda: self._server.close())  # whichever is the present one
+            while self._facts is None:
+                self._start_more(1)
+                for handle, answer in self._heard():
+                    self._take(handle, answer)
+            self._open: ExitStack = stack.pop_all()
 
-    def __enter__(self) -> "LocalPool":
+    @property
+    def facts(self) -> Facts:
+        """What its grades rest on."""
+        assert self._facts is not None
+        return self._facts
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -106,108 +77,156 @@ class LocalPool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for grading in self._all:
-            grading.end()
+        with self._open:
+            if kind is None:
+                self._dismiss_all()
 
-    def _start(self) -> Grading:
-        return Grading(self._context, self._task)
+    def close(self) -> None:
+        """End all processes."""
+        self.__exit__(None, None, None)
 
-    def _await_facts(self, grading: Grading) -> Facts:
-        message = grading.receive()
-        if isinstance(message, Ready):
-            grading.is_ready = True
-            return message.facts
-        grading.process.join(END_S)
-        raise NoGraderError(
-            message.text if isinstance(message, Refused) else f"the grading process {grading.death}"
-        )
+    def _dismiss_all(self) -> None:
+        """Let processes that are free close what they have, and wait for that."""
+        leaving = [handle.connection for handle in self._all if handle.is_free]
+        for handle in self._all:
+            handle.dismiss()
+        end = time.monotonic() + END_S
+        while leaving and (left := end - time.monotonic()) > 0:
+            gone = wait(leaving, left)
+            leaving = [connection for connection in leaving if connection not in gone]
 
     def grade(self, items: Sequence[Item]) -> Iterator[Message]:
         """Grade items, and yield what happens as it comes."""
-        waiting = deque(items)
-        again: deque[Item] = deque()
-        yield from self._grade(waiting, again, min(self._jobs, len(items)))
-        yield from self._grade(again, None, 1)
-        yield from self._retire()
+        self._retried.clear()
+        yield from self._run(deque(items), self._jobs)
+        while self._again:
+            self._end_those_that_start()
+            yield from self._run(deque([self._again.popleft()]), 1)
 
-    def _grade(
-        self, waiting: deque[Item], again: deque[Item] | None, jobs: int
-    ) -> Iterator[Message]:
-        while waiting or any(grading.item for grading in self._all):
-            while len(self._all) < min(jobs, len(waiting) + self._busy):
-                self._all.append(self._start())
-            for grading in self._all[:jobs]:
-                if waiting and grading.is_ready and grading.item is None:
-                    self._give(grading, waiting)
-            for grading, message in self._heard():
-                if message is None:
-                    yield from self._bury(grading, waiting)
-                    continue
-                if isinstance(message, Refused):
-                    raise NoGraderError(message.text)
-                if isinstance(message, Ready):
-                    grading.is_ready = True
-                elif isinstance(message, Done):
-                    grading.item = None
-                if isinstance(message, Graded) and again is not None and ran_out(message):
-                    assert grading.item is not None
-                    again.append(grading.item)
-                    continue
-                yield message
+    def _end_those_that_start(self) -> None:
+        """Leave the computer to what is graded alone."""
+        if any(handle.is_ready for handle in self._all):
+            for handle in [g for g in self._all if not g.is_ready]:
+                self._bury(handle)
+
+    def _run(self, waiting: deque[Item], jobs: int) -> Iterator[Message]:
+        """Grade all that waits, until there is a grade of each, or it is postponed."""
+        while waiting or any(handle.pending for handle in self._all):
+            yield from self._start_more(min(jobs, len(waiting) + self._busy))
+            for handle in self._all:
+                if handle.is_free:
+                    self._give(handle, waiting, jobs)
+            for handle, answer in self._heard():
+                yield from self._take(handle, answer)
 
     @property
     def _busy(self) -> int:
-        return sum(grading.item is not None for grading in self._all)
+        return sum(isinstance(handle.order, Item) for handle in self._all)
 
-    def _give(self, grading: Grading, waiting: deque[Item]) -> None:
-        try:
-            grading.send(waiting[0])
-        except OSError:
-            return  # it is gone, which is heard next
-        waiting.popleft()
+    def _start_more(self, wanted: int) -> list[Message]:
+        """Start processes until there are so many, unless the last ones failed."""
+        while len(self._all) < wanted and self._failed_starts < STARTS:
+            self._started += 1
+            folder = self._temporary / str(self._started)
+            try:
+                self._all.append(Handle(self._server, self._task, folder))
+            except ServerError as error:
+                self._server.close()
+                self._server = Server(threads_for(self._jobs))
+                return self._note_failed_start(f"the fork server {error}")
+        return []
 
-    def _heard(self) -> Iterator[tuple[Grading, Message | None]]:
+    def _note_failed_start(self, said: str) -> list[Message]:
+        """Count it; when it is the last, go on without, or raise NoGraderError."""
+        self._failed_starts += 1
+        if self._failed_starts < STARTS:
+            return []
+        if not self._all:
+            raise NoGraderError(said)
+        return [Reduced(said)]
+
+    def _give(self, handle: Handle, waiting: deque[Item], jobs: int) -> None:
+        """Give a free process its next order, if there is one."""
+        if handle.pending and (not waiting or handle.pending_s > VOUCH_S):
+            handle.give(Vouch())
+        elif waiting and self._busy < jobs:
+            handle.give(waiting.popleft())
+
+    def _heard(self) -> Iterator[tuple[Handle, Answer | None]]:
         """Yield what processes say; None for one that is gone, or has said nothing for too long."""
-        by_connection: dict[Connection, Grading] = {g.connection: g for g in self._all}
-        for connection in wait(list(by_connection), timeout=1):
-            grading = by_connection[connection]  # type: ignore[index]
-            yield grading, grading.receive()
-        for grading in list(self._all):
-            if grading.item and time.monotonic() - grading.heard_at > STUCK_S:
-                yield grading, None
+        by_connection: dict[object, Handle] = {g.connection: g for g in self._all}
+        connections: list[Connection] = [g.connection for g in self._all]
+        for connection in wait(connections, LISTEN_S):
+            yield by_connection[connection], by_connection[connection].receive()
+        for handle in [g for g in self._all if g.is_stuck]:
+            yield handle, None
 
-    def _bury(self, grading: Grading, waiting: deque[Item]) -> Iterator[Message]:
-        """Take leave of a process, and try its item again, or leave it to staff."""
-        grading.end()
-        self._all.remove(grading)
-        item = grading.item
-        if item is None:
-            if not grading.is_ready and not self._all:
-                raise NoGraderError(f"the grading process {grading.death}")
-            return
-        self._tries[item.folder] = self._tries.get(item.folder, 1) + 1
-        if self._tries[item.folder] <= TRIES:
-            waiting.appendleft(item)
-            return
-        said = f"the process that graded it {grading.death}, {TRIES} times: grade it again"
+    def _take(self, handle: Handle, answer: Answer | None) -> list[Message]:
+        """Take what a process says, and return what there is to tell."""
+        match answer:
+            case None:
+                return self._lose(handle)
+            case Ready(facts):
+                return self._note_ready(handle, facts)
+            case Refused(text) if self._facts is None:
+                raise NoGraderError(text)
+            case Refused(text) | Failed(text):
+                handle.last_words = text
+            case Done():
+                return handle.note_done()
+            case Graded():
+                item = handle.pending.pop(answer.folder)
+                why = why_again(answer)
+                if why and item.folder not in self._retried:
+                    return self._postpone(item, why)
+                return [answer]
+            case Progress():
+                return [answer]
+        return []
+
+    def _note_ready(self, handle: Handle, facts: Facts) -> list[Message]:
+        """Note that a process can grade; the walls of the first are those of all."""
+        self._facts = self._facts or facts
+        if facts.tier != self._facts.tier:
+            handle.last_words = f"found {facts.tier} where others have {self._facts.tier}"
+            return self._lose(handle)
+        handle.is_ready, self._failed_starts = True, 0
+        return []
+
+    def _lose(self, handle: Handle) -> list[Message]:
+        """Take leave of a process, and of what it would have graded."""
+        said = self._bury(handle)
+        if not handle.is_ready:
+            return self._note_failed_start(f"a grading process {said}")
+        if not self._all:
+            self._failed_starts = 0  # it did start
+        told: list[Message] = []
+        for item in handle.pending.values():
+            told += self._fail(item, f"the process that graded it {said}")
+        return told
+
+    def _bury(self, handle: Handle) -> str:
+        """End a process and what it has started; say how it died."""
+        self._all.remove(handle)
+        return handle.end()
+
+    def _fail(self, item: Item, said: str) -> list[Message]:
+        """Postpone an item, or leave it to staff."""
+        if item.folder not in self._retried:
+            return self._postpone(item, said)
+        said = f"{said}, as another one did before: grade it again"
         grade = unjudged(item, self.facts, self._task.options, "grader_error", said)
-        yield Graded(item.folder, grade, {}, is_final=True)
-        yield Done(item.folder)
+        return [Graded(item.folder, grade)]
 
-    def _retire(self) -> Iterator[Message]:
-        """Let all processes grade their canaries and go."""
-        for grading in self._all:
-            if grading.is_ready:
-                grading.send(None)
-        while any(grading.is_ready for grading in self._all):
-            for grading, message in self._heard():
-                if message is None:
-                    grading.end()
-                    self._all.remove(grading)
-                else:
-                    yield message
+    def _postpone(self, item: Item, why: str) -> list[Message]:
+        self._retried.add(item.folder)
+        self._again.append(item)
+        return [Postponed(item.folder, why)]
 
 
-def ran_out(message: Graded) -> bool:
-    """Tell whether code ran out of time by the clock: on a loaded computer that may be no fault."""
-    return any(result.by_clock for result in message.grade.results)
+def threads_for(jobs: int) -> int:
+    """Return how many threads each of some processes may have: those that count accuracies do."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    most = os.environ.get("OMP_NUM_THREADS", "")
+    share = max(1, (cores or 1) // jobs)
+    return min(share, int(most)) if most.isdecimal() and int(most) else share

@@ -1,22 +1,26 @@
-"""A grading process: takes items from its pipe, grades each behind walls, and sends the grades."""
+"""A grading process: takes orders from its pipe, grades behind walls, and sends the grades."""
 
-import signal
+import os
+import tempfile
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from autograder.batch.items import (
+    Answer,
     Done,
     Facts,
+    Failed,
     Graded,
     Item,
-    Message,
+    Order,
     Progress,
     Ready,
     Refused,
     Task,
-    Vouched,
 )
 from autograder.batch.unjudged import unjudged
 from autograder.catalog import all_checks, claim_of
@@ -25,22 +29,31 @@ from autograder.grading import Grader, fit_process, load_rubric, reference
 from autograder.host import contents
 from autograder.host.sandbox import Sandbox
 from autograder.options import Event
+from autograder.results import Grade, Outcome
 from autograder.submissions.entries import NAME_LENGTH, SubmissionError, visible
+from autograder.submissions.reading import NotReadError
 from lab3.engines import exact_engines
 from lab3.errors import LabError
 
+KIT = Path(__file__).resolve().parents[2]
+
 
 class Bench:
-    """Grades items one after the other; a context manager. ``send`` hears what happens."""
+    """Grades items one after the other; a context manager. ``send`` hears what happens.
 
-    def __init__(self, task: Task, send: Callable[[Message], None]) -> None:
+    A grade is sent when the reference has been graded on the same worker: at the order to do so,
+    or when the worker goes before.
+    """
+
+    def __init__(self, task: Task, send: Callable[[Answer], None]) -> None:
         self._task, self._send = task, send
         self._sandbox = Sandbox(task.options.tiers)  # it imports PyTorch meanwhile
         fit_process()
         self._rubric = load_rubric(task.rubric, task.key)
         self._sandbox.wait_until_ready()
         self._grader = Grader(self._rubric, task.options, canary=reference(), sandbox=self._sandbox)
-        self._told = 0
+        self._waiting: dict[str, Grade] = {}  # for their worker's canary, by folder
+        self._heard = 0  # verdicts on workers
         self.facts = Facts(
             rubric=self._rubric,
             claims={name: claim_of(check) for name, check in all_checks().items()},
@@ -56,56 +69,94 @@ class Bench:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._grader.__exit__(*exception)
+        self._sandbox.close()
 
-    def grade(self, item: Item) -> None:
-        """Grade an item, and send its grade."""
+    def carry_out(self, order: Order) -> None:
+        """Grade an item, or the reference."""
+        if isinstance(order, Item):
+            self._grade(order)
+        else:
+            self._grader.retire()
+            self._hear()
+            for folder in list(self._waiting):  # there is no reference here
+                self._finish(folder, {})
+
+    def _grade(self, item: Item) -> None:
         self._grader.on_event = lambda event: self._send(progress(item, event))
-        problem, grade = item.problem, None
-        if item.path is not None:
-            try:
-                grade = self._grader.grade(item.path, item.folder)
-            except SubmissionError as error:  # it begins with our own path
-                reason = str(error).removeprefix(visible(str(item.path), length=NAME_LENGTH))
-                problem = f"what was handed in {reason.strip()}"
-        self._tell()  # a worker may have gone before this item
-        is_final = grade is None  # no canary is going to say anything of it
-        if grade is None:
-            said = f"nothing can be graded: {problem}"
-            grade = unjudged(item, self.facts, self._task.options, "failed", said)
+        try:
+            grade = self._judge(item)
+        except SubmissionError as error:  # it begins with our own path
+            text = str(error).removeprefix(visible(str(item.path), length=NAME_LENGTH)).strip()
+            grade = self._unread(item, text, is_ours=isinstance(error, NotReadError))
+        else:
+            self._hear()  # of a worker that had to go before
+            self._waiting[item.folder] = grade
+            return
+        self._hear()
+        self._send_grade(item.folder, grade)
+
+    def _judge(self, item: Item) -> Grade:
+        if item.path is None:
+            raise SubmissionError(item.problem)
+        if not os.access(item.path, os.R_OK):
+            raise NotReadError("can't be found here any more: collect it again")
+        return self._grader.grade(item.path, item.folder)
+
+    def _unread(self, item: Item, text: str, is_ours: bool) -> Grade:
+        what = "" if item.path is None else "what was handed in "
+        said = f"nothing can be graded: {what}{text}"
+        outcome: Outcome = "grader_error" if is_ours else "failed"
+        return unjudged(item, self.facts, self._task.options, outcome, said)
+
+    def _hear(self) -> None:
+        """Send the grades of workers that a canary was graded on."""
+        for verdict in self._grader.verdicts[self._heard :]:
+            canary = {"canary": str(verdict), "is_canary_well": verdict.is_well}
+            for folder in verdict.submissions:
+                if folder in self._waiting:
+                    self._finish(folder, canary)
+        self._heard = len(self._grader.verdicts)
+
+    def _finish(self, folder: str, canary: dict[str, object]) -> None:
+        self._send_grade(folder, self._waiting.pop(folder).model_copy(update=canary))
+
+    def _send_grade(self, folder: str, grade: Grade) -> None:
         disclosure = self._rubric.document.hidden.at(datetime.now(UTC))
-        self._send(Graded(item.folder, grade, pages(grade, disclosure), is_final))
-
-    def retire(self) -> None:
-        """Grade the reference on the present worker, and tell."""
-        self._grader.retire()
-        self._tell()
-
-    def _tell(self) -> None:
-        """Tell of workers that have gone."""
-        for verdict in self._grader.verdicts[self._told :]:
-            self._send(Vouched(verdict.submissions, str(verdict), verdict.is_well))
-        self._told = len(self._grader.verdicts)
+        self._send(Graded(folder, grade, pages(grade, disclosure)))
 
 
 def progress(item: Item, event: Event) -> Progress:
     return Progress(item.folder, event.done, event.total, event.text or event.kind)
 
 
-def serve(connection: Connection, task: Task) -> None:
-    """Take items until there is none, or nobody listens any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it is told, and ends it
-    try:
+def serve(connection: Connection) -> None:
+    """Carry out orders until there is none, or nobody listens any more."""
+
+    def send(answer: Answer) -> None:
         try:
-            bench = Bench(task, connection.send)
-        except LabError as error:
-            connection.send(Refused(str(error)))
-            return
-        with bench:
-            connection.send(Ready(bench.facts))
-            while isinstance(item := connection.recv(), Item):
-                bench.grade(item)
-                connection.send(Done(item.folder))
-            bench.retire()
-    except (EOFError, OSError):
-        pass  # nobody listens
+            connection.send(answer)
+        except OSError:  # nobody listens; what was started here dies with this process
+            os._exit(1)
+
+    try:
+        task, folder = connection.recv()
+        tempfile.tempdir = folder  # whatever happens, whoever started this can remove all of it
+        with Bench(task, send) as bench:
+            send(Ready(bench.facts))
+            while (order := connection.recv()) is not None:
+                bench.carry_out(order)
+                send(Done())
+    except EOFError:
+        pass
+    except LabError as error:
+        send(Refused(str(error)))
+    except Exception as error:
+        send(Failed(fault(error)))
+
+
+def fault(error: Exception) -> str:
+    """Describe a fault of ours by what was raised and where."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    file = Path(place.filename)
+    where = file.relative_to(KIT) if KIT in file.parents else file.name
+    return f"{type(error).__name__}: {error} ({where}:{place.lineno})"

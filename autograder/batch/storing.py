@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from autograder.batch.items import Facts, Graded, Item, Vouched
+from autograder.batch.items import Facts, Graded, Item
 from autograder.exports.files import GRADE_NAME, for_staff, write_text
 from autograder.options import Options
 from autograder.results import Grade
@@ -92,18 +92,7 @@ class Store:
         (folder / MADE_NAME).unlink(missing_ok=True)
         for name, text in {**graded.pages, GRADE_NAME: for_staff(graded.grade)}.items():
             write_text(folder / name, text)
-        self._write_made(graded.folder, graded.grade, key, graded.is_final)
-
-    def vouch(self, message: Vouched) -> None:
-        """Note in grades what the reference got on the same worker."""
-        for name in message.folders:
-            made, grade = self.made(name), self.grade(name)
-            if made is None or grade is None or made.is_final:
-                continue
-            update = {"canary": message.said, "is_canary_well": message.is_well}
-            grade = grade.model_copy(update=update)
-            write_text(self.top / name / GRADE_NAME, for_staff(grade))
-            self._write_made(name, grade, made.key, is_final=True)
+        self._write_made(graded.folder, graded.grade, key, True)
 
     def _write_made(self, folder: str, grade: Grade, key: Key, is_final: bool) -> None:
         made = Made(

@@ -5,11 +5,13 @@ bytes. The kernel counts what it uses: a file that is made to take long, or all 
 own part of a grade.
 """
 
+import ctypes
 import gc
 import os
 import resource
 import select
 import signal
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -22,6 +24,7 @@ from lab3.units import megabytes
 
 DONE, REFUSED, NO_MEMORY, BROKEN = range(4)  # exit codes of a reader
 PIECE_BYTES = 1 << 20
+PR_SET_PDEATHSIG = 1
 STATM = Path("/proc/self/statm")  # where the kernel has it: Linux
 
 
@@ -50,12 +53,13 @@ def read_within(budget: Budget, read: Callable[[], bytes]) -> bytes:
     StalledError where the computer had no time for it, RuntimeError for a fault of ours.
     """
     ours, theirs = os.pipe()
+    parent = os.getpid()
     with warnings.catch_warnings():
         # Python warns of threads, whose locks nobody opens here. A reader takes none of them.
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid == 0:
-        serve(theirs, budget, read)
+        serve(theirs, parent, budget, read)
     os.close(theirs)
     try:
         answer = receive(ours, budget)
@@ -68,10 +72,11 @@ def read_within(budget: Budget, read: Callable[[], bytes]) -> bytes:
     return judge(os.waitstatus_to_exitcode(status), answer, budget)
 
 
-def serve(theirs: int, budget: Budget, read: Callable[[], bytes]) -> NoReturn:
+def serve(theirs: int, parent: int, budget: Budget, read: Callable[[], bytes]) -> NoReturn:
     """Read, send the answer or why there is none, and end without cleaning up for the grader."""
     code, answer = BROKEN, b""
     try:
+        die_with(parent)
         confine(budget)
         try:
             answer = read()
@@ -89,12 +94,21 @@ def serve(theirs: int, budget: Budget, read: Callable[[], bytes]) -> NoReturn:
         os._exit(code)
 
 
+def die_with(parent: int) -> None:
+    """Let this process be killed when its parent dies, where the system can: Linux."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it died before
+        os._exit(1)
+
+
 def confine(budget: Budget) -> None:
     """Take from this process what a reading doesn't need."""
     gc.freeze()  # what was inherited is the grader's to collect
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # Rust tells of a lack of memory there
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, budget.deadline_s)  # should the grader be killed
+    signal.setitimer(signal.ITIMER_REAL, budget.deadline_s)  # should nothing else end it
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (budget.cpu_s, budget.cpu_s + 1))
     if STATM.exists():

@@ -39,6 +39,10 @@ SAID = 50  # problems
 BUDGET = Budget(cpu_s=120, memory_bytes=2 * 10**9, answer_bytes=10**9, deadline_s=1200)
 
 
+class NotReadError(SubmissionError):
+    """A submission was not read for reasons of this computer's, never the student's fault."""
+
+
 @dataclass(frozen=True)
 class Run:
     """What was handed in of a run; the checkpoint is a private copy, not looked into."""
@@ -95,14 +99,16 @@ def open_submission(
 ) -> Iterator[Submission]:
     """Read a folder or archive; the checkpoints are there until the end of the block.
 
-    Raises SubmissionError when nothing can be graded or when it isn't clear what would be.
+    Raises SubmissionError when nothing can be graded or when it isn't clear what would be,
+    NotReadError when this computer had no time for it.
     """
     with tempfile.TemporaryDirectory(prefix="lab3-submission-") as private:
         copies = Path(private)
         try:
             answer = read_within(budget, lambda: packed(read(path, limits, copies)))
         except (UnreadableError, StalledError) as error:
-            raise SubmissionError(f"{visible(str(path), length=NAME_LENGTH)} {error}") from None
+            kind = NotReadError if isinstance(error, StalledError) else SubmissionError
+            raise kind(f"{visible(str(path), length=NAME_LENGTH)} {error}") from None
         yield unpacked(answer, copies)
 
 

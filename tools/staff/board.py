@@ -21,7 +21,7 @@ from tools.shared.console import err, out, print_table, say
 from tools.shared.table import Table
 
 if TYPE_CHECKING:
-    from autograder.batch.items import Item
+    from autograder.batch.items import Item, Message
     from autograder.batch.items import Progress as Step
     from autograder.results import Grade
 
@@ -37,6 +37,7 @@ class Board:
         self._done = self._failures = 0
         self._earned = 0.0
         self._lines: dict[str, TaskID] = {}
+        self._judged: set[str] = set()  # folders
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -65,7 +66,28 @@ class Board:
         if not self._progress.disable:
             self._progress.stop()
 
-    def step(self, step: Step) -> None:
+    def show(self, message: Message) -> None:
+        """Show what happened."""
+        from autograder.batch import items
+
+        match message:
+            case items.Progress():
+                self._step(message)
+            case items.Judged(folder):
+                self._end_line(folder)
+                self._judged.add(folder)
+                self._progress.update(self._all, completed=len(self._judged))
+            case items.Graded(folder, grade):
+                self._graded(folder, grade)
+            case items.Postponed(folder, why):
+                self._end_line(folder)
+                self._judged.discard(folder)
+                title = self._items[folder].title
+                say(f"{title}: {why}; it is graded once more, alone, after the others")
+            case items.Reduced(text):
+                say(f"fewer processes than asked for: {text}")
+
+    def _step(self, step: Step) -> None:
         """Show how far a submission has come."""
         if step.folder not in self._lines:
             title = harmless(f"  {self._items[step.folder].title}")
@@ -74,26 +96,25 @@ class Board:
             self._lines[step.folder], completed=step.done, total=step.total, text=step.text
         )
 
-    def graded(self, folder: str, grade: Grade) -> None:
-        """Show a grade."""
+    def _end_line(self, folder: str) -> None:
         if folder in self._lines:
             self._progress.remove_task(self._lines.pop(folder))
+
+    def _graded(self, folder: str, grade: Grade) -> None:
+        """Show a grade."""
+        self._end_line(folder)
+        self._judged.add(folder)
         self._done += 1
         self._earned += grade.earned
         self._failures += grade.needs_staff
         text = f"{number(round(self._earned / self._done, 1))} points on average"
         text += f", {self._failures} for staff" if self._failures else ""
-        self._progress.update(self._all, completed=self._done, text=text)
+        self._progress.update(self._all, completed=len(self._judged), text=text)
         if self._as_json:
             print_line(folder, self._items[folder], grade, is_new=True)
         elif self._progress.disable:
             of = f"{number(grade.earned)} of {number(grade.points)} points"
             say(f"{self._done}/{self._total} {self._items[folder].title}: {of}")
-
-    @property
-    def left(self) -> int:
-        """How many submissions have no grade yet."""
-        return self._total - self._done
 
 
 def print_line(folder: str, item: Item, grade: Grade, is_new: bool) -> None:

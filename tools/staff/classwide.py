@@ -12,8 +12,8 @@ from tools.staff.board import Board, print_class, print_line
 
 if TYPE_CHECKING:
     from autograder.batch.items import Item, Task
-    from autograder.batch.local import LocalPool
     from autograder.batch.planning import Plan, Selection
+    from autograder.batch.pool import Pool
     from autograder.batch.storing import Store
 
 NEEDS_STAFF, INTERRUPTED = 3, 130
@@ -33,26 +33,41 @@ class Order:
 
 def grade_class(order: Order) -> None:
     """Grade what is asked for; exit with 3 when staff has to look at something."""
-    from autograder.batch.local import LocalPool
     from autograder.batch.planning import chosen, plan
     from autograder.batch.storing import Store
 
     store = Store(order.top)
     asked = chosen(order.items, order.selection)
-    with spinner("starting the workers behind their walls"):
-        pool = LocalPool(order.task, max(1, min(order.jobs, len(asked))))
-    with pool:
-        todo = plan(order.items, order.selection, store, pool.facts, order.task.options)
-        try:
-            run(todo, pool, store, order)
-        except KeyboardInterrupt:
-            sys.exit(INTERRUPTED)
-    finish(todo, store, order.as_json)
+    left = {item.folder for item in asked if not is_stored(store, item)}
+    try:
+        with spinner("starting the workers behind their walls"):
+            pool = open_pool(order, max(1, min(order.jobs, len(asked))))
+        with pool:
+            todo = plan(order.items, order.selection, store, pool.facts, order.task.options)
+            left = {item.folder for item in todo.todo}
+            run(todo, pool, store, order, left)
+        finish(todo, store, order.as_json)
+    except KeyboardInterrupt:
+        say(f"interrupted: {len(left)} of {len(asked)} are left; the same command goes on")
+        sys.exit(INTERRUPTED)
 
 
-def run(todo: Plan, pool: LocalPool, store: Store, order: Order) -> None:
-    """Grade, and store each grade as it comes."""
-    from autograder.batch.items import Graded, Progress, Vouched
+def open_pool(order: Order, jobs: int) -> Pool:
+    """Return what grades."""
+    from autograder.batch.local import LocalPool
+
+    return LocalPool(order.task, jobs)
+
+
+def is_stored(store: Store, item: Item) -> bool:
+    """Tell whether there is a complete grade of what was handed in."""
+    made = store.made(item.folder)
+    return made is not None and made.is_final and made.key.content == item.content
+
+
+def run(todo: Plan, pool: Pool, store: Store, order: Order, left: set[str]) -> None:
+    """Grade, and store each grade as it comes; ``left`` are the folders of those to come."""
+    from autograder.batch.items import Graded
     from autograder.batch.storing import key_of
 
     items = {item.folder: item for item in todo.todo}
@@ -61,19 +76,11 @@ def run(todo: Plan, pool: LocalPool, store: Store, order: Order) -> None:
             if grade := store.grade(item.folder):
                 print_line(item.folder, item, grade, is_new=False)
     with Board(items, len(todo.kept), order.as_json) as board:
-        try:
-            for message in pool.grade(todo.todo):
-                if isinstance(message, Graded):
-                    key = key_of(items[message.folder], pool.facts, order.task.options)
-                    store.write(message, key)
-                    board.graded(message.folder, message.grade)
-                elif isinstance(message, Vouched):
-                    store.vouch(message)
-                elif isinstance(message, Progress):
-                    board.step(message)
-        except KeyboardInterrupt:
-            say(f"{board.left} of {len(items)} are left: the same command goes on")
-            raise
+        for message in pool.grade(todo.todo):
+            if isinstance(message, Graded):
+                store.write(message, key_of(items[message.folder], pool.facts, order.task.options))
+                left.discard(message.folder)
+            board.show(message)
 
 
 def finish(todo: Plan, store: Store, as_json: bool) -> None:

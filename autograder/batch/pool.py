@@ -1,0 +1,46 @@
+"""What grades many submissions, wherever it does: on this computer or on others."""
+
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from autograder.batch.items import Facts, Graded, Item, Message
+from lab3.errors import LabError
+
+
+class NoGraderError(LabError):
+    """Nothing can grade here, or nothing any more; the text says why and what to do."""
+
+
+class Pool(Protocol):
+    """Grades items, several at once; a context manager.
+
+    What goes wrong with one (its process dies, its worker isn't well, it runs out of time by the
+    clock) is graded once more, alone, when all others are through, and that counts. So every item
+    gets exactly one grade, and no item harms another.
+    """
+
+    @property
+    def facts(self) -> Facts:
+        """What its grades rest on."""
+
+    def grade(self, items: Sequence[Item]) -> Iterator[Message]:
+        """Grade items, and yield what happens as it comes; raise NoGraderError when nobody can."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def why_again(graded: Graded) -> str:
+    """Say why a grade should not count yet; empty where it should."""
+    if not graded.grade.is_canary_well:
+        return graded.grade.canary.partition(":")[0]
+    if any(result.by_clock for result in graded.grade.results):
+        return "it waited until its time was over, which on a loaded computer may be no fault"
+    return ""

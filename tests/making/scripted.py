@@ -1,0 +1,202 @@
+"""Grading processes that do as they are told: everything is real but the grading itself.
+
+``Task.rubric`` is a folder in which they note what they do, and in which ``starts`` has a word for
+each start of a process. ``Item.title`` says what happens to the process that grades it.
+"""
+
+import os
+import signal
+import time
+import tomllib
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from autograder.batch.items import (
+    Answer,
+    Done,
+    Facts,
+    Failed,
+    Graded,
+    Item,
+    Order,
+    Progress,
+    Ready,
+    Refused,
+    Task,
+)
+from autograder.results import Grade
+from autograder.rubric import RUBRIC, Rubric, load
+from tests.making import grades
+
+BOOTSTRAP = (
+    "import sys; sys.path[:] = sys.argv[2:]; from tests.making import scripted; "
+    "sys.modules['autograder.batch.process'] = scripted; "
+    "from autograder.batch.server import main; main(int(sys.argv[1]))"
+)
+
+
+def use(patch: pytest.MonkeyPatch) -> None:
+    """Let the pools of a test have scripted processes."""
+    patch.setattr("autograder.batch.server.BOOTSTRAP", BOOTSTRAP)
+
+
+def task(folder: Path, *starts: str) -> Task:
+    """How to grade: what happens at each start of a process, "well" where nothing is said."""
+    (folder / "starts").write_text(" ".join(starts))
+    return Task(folder)
+
+
+def item(folder: str, fate: str = "well") -> Item:
+    return Item(folder, fate, f"content of {folder}", Path("/nowhere"))
+
+
+def noted(folder: Path, what: str = "") -> list[str]:
+    """Return what the processes noted, in order, that begins with a word."""
+    try:
+        lines = (folder / "notes").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    return [line for line in lines if line.startswith(what)]
+
+
+def rubric() -> Rubric:
+    checks = tomllib.loads(RUBRIC.read_text())["checks"]
+    return load(RUBRIC, [f"{group}.{name}" for group, names in checks.items() for name in names])
+
+
+class Script:
+    """A grading process."""
+
+    def __init__(self, connection: Connection, task: Task) -> None:
+        assert task.rubric is not None
+        self.notes, self.connection = task.rubric / "notes", connection
+        self.starts = (task.rubric / "starts").read_text().split()
+        self.pending: list[Item] = []
+
+    def note(self, text: str) -> int:
+        """Write a line, and return how many were there before that began with the same word."""
+        word = text.split()[0]
+        before = len([line for line in noted(self.notes.parent) if line.split()[0] == word])
+        with self.notes.open("a") as file:
+            file.write(f"{text}\n")
+        return before
+
+    def send(self, answer: Answer) -> None:
+        self.connection.send(answer)
+
+    def start(self) -> bool:
+        """Start as the script has it for this start; tell whether it can grade."""
+        number = self.note(f"start {os.getpid()}")
+        word = self.starts[number] if number < len(self.starts) else "well"
+        if word == "refuse":
+            self.send(Refused("no walls stand here"))
+        elif word == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif word == "hang":
+            time.sleep(1000)
+        elif word.startswith("slow"):
+            time.sleep(0.5)
+        tier = "landlock" if word == "weaker" else "namespaces"
+        if word != "refuse":
+            self.send(Ready(facts(tier)))
+        return word != "refuse"
+
+    def carry_out(self, order: Order) -> None:
+        if isinstance(order, Item):
+            number = self.note(f"grade-{order.folder} {os.getpid()}")
+            self.grade(order, is_first=number == 0)
+            self.note(f"graded-{order.folder} {os.getpid()}")
+        else:
+            self.vouch()
+
+    def grade(self, item: Item, is_first: bool) -> None:
+        self.send(Progress(item.folder, 0, 2, "observer"))
+        fate = item.title.rstrip(" 0123456789").removesuffix(" once")
+        if (is_first or "once" not in item.title) and fate in FATES:
+            FATES[fate](self)
+        if fate == "broken":
+            self.send(Graded(item.folder, result(item, unread="nothing can be graded")))
+        else:
+            self.pending.append(item)
+
+    def vouch(self) -> None:
+        """Send what is pending; the fates of items may tell of their worker."""
+        count = self.note(f"vouch {os.getpid()}")
+        fates = {item.title: item for item in self.pending}
+        if "kills at the canary" in fates:
+            os.kill(os.getpid(), signal.SIGKILL)
+        for item in self.pending:
+            waits = item.title == "waits" or (
+                item.title == "waits once" and not noted(self.notes.parent, f"sent-{item.folder}")
+            )
+            is_well = "harms" not in fates and not ("harms once" in fates and count == 0)
+            self.note(f"sent-{item.folder}")
+            self.send(Graded(item.folder, result(item, waits=waits, is_canary_well=is_well)))
+        self.pending.clear()
+
+
+def result(item: Item, waits: bool = False, **fields: object) -> Grade:
+    outcome = "timed_out" if waits else "passed"
+    check = grades.result(outcome=outcome, by_clock=waits)
+    canary = "the reference failed it: do not trust this"
+    return grades.grade(check, submission=item.folder, canary=canary, **fields)
+
+
+def facts(tier: str) -> Facts:
+    own = rubric()
+    claims = {entry.check: "It is so." for entry in own.entries}
+    return Facts(own, claims, "5" * 64, "0.1.0", "2.14.1", "x86", tier, (tier,))  # type: ignore[arg-type]
+
+
+def hang(_: Script) -> None:
+    time.sleep(1000)
+
+
+def stop(_: Script) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def kill(_: Script) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_server(_: Script) -> None:
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(1000)
+
+
+def fail(_: Script) -> None:
+    raise ZeroDivisionError("1 by 0")
+
+
+def take_time(_: Script) -> None:
+    time.sleep(0.2)
+
+
+FATES: dict[str, Callable[[Script], None]] = {
+    "hangs": hang,
+    "is stopped": stop,
+    "kills": kill,
+    "kills the server": kill_server,
+    "fails": fail,
+    "takes time": take_time,
+}
+
+
+def serve(connection: Connection) -> None:
+    """Carry out orders, as the real one does."""
+    task, folder = connection.recv()
+    (Path(folder) / "rubbish").write_text("left behind")
+    script = Script(connection, task)
+    try:
+        if script.start():
+            while (order := connection.recv()) is not None:
+                script.carry_out(order)
+                script.send(Done())
+    except EOFError:
+        pass
+    except ZeroDivisionError as error:
+        script.send(Failed(str(error)))
