@@ -132,7 +132,16 @@ def otter(top: Path, count: int) -> Run:
     notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "", "language": "python"}
     (top / "otter_config.json").write_text('{"pdf": false, "show_all_public": true}')
-    program("otter", "generate", "-t", "tests", "-c", "otter_config.json", "--no-environment", folder=top)
+    program(
+        "otter",
+        "generate",
+        "-t",
+        "tests",
+        "-c",
+        "otter_config.json",
+        "--no-environment",
+        folder=top,
+    )
     folders = [top / f"s{number}" for number in range(count)]
     for number, folder in enumerate(folders):
         write_code(folder, number)
