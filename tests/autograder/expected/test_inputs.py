@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from autograder.expected.diagnoses import clamped, linear_nearest
 from autograder.expected.inputs import inputs_for
 from autograder.inside import experiments
+from autograder.results import Visibility
 
 MISTAKES: dict[str, Callable[[float], float]] = {
     "floor": lambda scale: math.floor(-math.log2(scale)),
@@ -40,6 +41,19 @@ def test_hidden_scales_are_no_ties_and_reach_no_limit(seed: str) -> None:
         assert 1 <= round(exponent) <= 7
         assert abs(exponent % 1 - 0.5) > 0.009
     assert inputs.strata("nearest", []) == inputs.strata("nearest", [])
+
+
+@pytest.mark.parametrize("visibility", ["public", "hidden"])
+@given(seed=st.text(max_size=8))
+def test_limits_are_asked_for_on_both_sides_and_within(visibility: Visibility, seed: str) -> None:
+    pairs = inputs_for(visibility, "key", seed).limits()
+    exact = [(-math.log2(scale), limit) for scale, limit in pairs if limit is not None]
+    assert len(exact) == len(pairs)
+    assert any(exponent > limit + 0.5 for exponent, limit in exact)
+    assert any(0.5 < exponent <= limit < 8 for exponent, limit in exact)
+    assert {limit > 8 for exponent, limit in exact if exponent < -0.5} == {False, True}
+    assert {0, 1} <= {limit for _, limit in exact}
+    assert all(abs(exponent % 1 - 0.5) > 0.01 for exponent, _ in exact)
 
 
 def test_public_scales_are_the_published_ones() -> None:
