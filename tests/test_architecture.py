@@ -35,18 +35,21 @@ ALLOWED: dict[str, set[str]] = {
     A + "submissions": LAB3 | below(A, "plain_text"),
     A + "course": LAB3 | below(A, "plain_text rubric submissions"),
     A + "expected": LAB3 | below(A, "host inside results"),
+    A + "verdicts": below(A, "results"),
+    A + "thresholds": LAB3 | below(A, "expected results rubric"),
     A + "measuring": LAB3 | below(A, "expected host rubric submissions"),
-    A + "checks": LAB3 | below(A, "claims expected host inside measuring results submissions"),
+    A + "checks": LAB3
+    | below(A, "claims expected host inside measuring results submissions thresholds"),
+    A + "remarking": below(A, "checks results rubric thresholds verdicts"),
     A + "catalog": below(A, "results"),
     A + "trial": below(
-        A, "catalog claims expected host inside measuring results rubric submissions"
+        A, "catalog claims expected host inside measuring results rubric submissions verdicts"
     ),
     A + "plugin": below(
         A, "catalog claims expected host measuring results rubric submissions trial"
     ),
-    A + "judging": below(
-        A, "catalog host inside measuring plugin results rubric submissions trial"
-    ),
+    A + "judging": LAB3
+    | below(A, "catalog host inside measuring plugin results rubric submissions trial"),
     A + "workers": below(A, "catalog host judging messages rubric submissions"),
     A + "options": below(A, "host results rubric"),
     A + "grading": LAB3
@@ -61,9 +64,7 @@ ALLOWED: dict[str, set[str]] = {
     T + "review": LAB3 | below(T, "report"),
     T + "hardware": LAB3,
     T + "running": LAB3 | below(A, "expected") | below(T, "hardware shared"),
-    T + "grades": LAB3
-    | below(A, "grading messages options plain_text results")
-    | below(T, "shared"),
+    T + "grades": below(A, "grading messages options plain_text results") | below(T, "shared"),
     T + "student": LAB3
     | below(A, "exports grading host inside messages options plain_text results rubric")
     | below(T, "grades report review running shared"),

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from autograder import messages
 from autograder.plain_text import harmless
-from autograder.results import CheckResult, Grade
+from autograder.results import CheckResult, Grade, total
 from autograder.rubric import Disclosure
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "report_template"
@@ -37,11 +37,11 @@ def page() -> Template:
     environment.globals.update(
         {
             "again": messages.again,
-            "earned": lambda results: round(sum(r.earned for r in results), 2),
+            "earned": lambda results: total(r.earned for r in results),
             "evidence": lambda result: messages.evidence(result, OBSERVATIONS),
             "is_open": lambda result: result.outcome != "passed" or result.earned < result.points,
             "of_points": messages.of_points,
-            "points": lambda results: round(sum(r.points for r in results), 2),
+            "points": lambda results: total(r.points for r in results),
             "printed": printed,
             "sentences": messages.sentences,
             "summary": messages.summary,
