@@ -191,7 +191,7 @@ class LocalPool:
             return
         said = f"the process that graded it {grading.death}, {TRIES} times: grade it again"
         grade = unjudged(item, self.facts, self._task.options, "grader_error", said)
-        yield Graded(item.folder, grade, {}, is_final=True)
+        yield Graded(item.folder, grade, is_final=True)
         yield Done(item.folder)
 
     def _retire(self) -> Iterator[Message]:

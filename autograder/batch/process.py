@@ -2,7 +2,6 @@
 
 import signal
 from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib.metadata import version
 from multiprocessing.connection import Connection
 
@@ -18,9 +17,8 @@ from autograder.batch.items import (
     Task,
     Vouched,
 )
-from autograder.batch.unjudged import unjudged
+from autograder.batch.unjudged import unread
 from autograder.catalog import all_checks, claim_of
-from autograder.exports.files import pages
 from autograder.grading import Grader, fit_process, load_rubric, reference
 from autograder.host import contents
 from autograder.host.sandbox import Sandbox
@@ -72,10 +70,8 @@ class Bench:
         self._tell()  # a worker may have gone before this item
         is_final = grade is None  # no canary is going to say anything of it
         if grade is None:
-            said = f"nothing can be graded: what was handed in {problem}"
-            grade = unjudged(item, self.facts, self._task.options, "failed", said)
-        disclosure = self._rubric.document.hidden.at(datetime.now(UTC))
-        self._send(Graded(item.folder, grade, pages(grade, disclosure), is_final))
+            grade = unread(item, self.facts, self._task.options, problem)
+        self._send(Graded(item.folder, grade, is_final))
 
     def retire(self) -> None:
         """Grade the reference on the present worker, and tell."""

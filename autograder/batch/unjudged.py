@@ -5,6 +5,12 @@ from autograder.options import Options
 from autograder.results import CheckResult, Grade, Outcome
 
 
+def unread(item: Item, facts: Facts, options: Options, problem: str) -> Grade:
+    """Return the grade of what can't be read; ``problem`` says why, to the student."""
+    said = f"nothing can be graded: what was handed in {problem}"
+    return unjudged(item, facts, options, "failed", said)
+
+
 def unjudged(item: Item, facts: Facts, options: Options, outcome: Outcome, said: str) -> Grade:
     """Return a grade without points, whose every check says the same; one tells it, others wait."""
     entries = [entry for entry in facts.rubric.entries if options.asks(entry, has_runs=True)]
