@@ -38,7 +38,7 @@ class Change:
 
     @property
     def title(self) -> str:
-        return f"{self.check} (hidden inputs)" if self.visibility == "hidden" else self.check
+        return f"{self.check} (hidden)" if self.visibility == "hidden" else self.check
 
 
 def conditions(grade: Grade) -> dict[str, object]:

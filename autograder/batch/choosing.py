@@ -23,6 +23,12 @@ def attempts_store(store: Store) -> Store:
     return Store(store.top / ATTEMPTS_NAME, store.by, has_pages=False)
 
 
+def counted_in(course: Course, store: Store) -> list[Counted]:
+    """Return what counts of everybody, by the points of attempts where the rule asks for them."""
+    is_best = course.settings.rule == "best"
+    return course.counted(points_of(attempts_store(store)) if is_best else None)
+
+
 def points_of(attempts: Store) -> Callable[[Attempt], Decimal | None]:
     """Return what tells the points of attempts that are graded."""
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from autograder.changes import Change
 
 PREVIOUS = "previous"
+HEADERS = ("Why", "Before", "After")
 UNKNOWN = "nothing that grades name"
 
 
@@ -76,23 +77,21 @@ def print_diff(compared: Compared) -> None:
     rows: list[tuple[str, ...]] = []
     for one in compared.changed:
         title = compared.titles.get(one.folder, one_line(one.folder))
-        rows.append((title, "total", words(one.why), *standings(one)))
-        rows += [("", one_line(c.title), words(c.why), *standings(c)) for c in one.changes]
+        rows.append((title, "total", *cells(one)))
+        rows += [("", one_line(change.title), *cells(change)) for change in one.changes]
     if rows:
         title = f"{len(compared.changed)} of {len(compared.all)} changed"
-        print_table(title, Table(("Student", "Check", "Why", "Before", "After"), rows, left=3))
+        print_table(title, Table(("Student", "Check", *HEADERS), rows, left=3))
     else:
         out.print(f"nothing changed: {len(compared.all)} grades have the same marks", markup=False)
     if count := compared.rest_on_others:
         say(f"{count} have the same marks, and rest on other conditions")
 
 
-def words(why: Sequence[str]) -> str:
-    return ", ".join(why) or UNKNOWN
-
-
-def standings(change: Change | Comparison) -> tuple[str, str]:
-    return str(change.before or "none"), str(change.after or "none")
+def cells(change: Change | Comparison) -> tuple[str, str, str]:
+    """Say why a mark changed, and what it was and is."""
+    why = ", ".join(change.why) or UNKNOWN
+    return why, str(change.before or "none"), str(change.after or "none")
 
 
 def as_data(compared: Compared) -> dict[str, Any]:
