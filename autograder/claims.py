@@ -1,12 +1,11 @@
 """How a check says what it saw: observations, and whether its claim holds."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
 
-from autograder.results import Observation, Outcome, Place
+from autograder.results import CheckpointSize, ImageCounts, Observation, Outcome, Place
 
 F = TypeVar("F", bound=Callable[..., None])
 # Tells whether one of some checks, by their names, didn't pass on its public inputs: what a fault
@@ -31,22 +30,13 @@ class ClaimFailedError(AssertionError):
         self.outcome, self.is_claim_only, self.place = outcome, is_claim_only, place
 
 
-@dataclass(frozen=True)
-class Tier:
-    """One of several bounds, each of which gives its share of the points when it is reached."""
-
-    question: str
-    expected: str
-    got: str
-    share: float
-    is_reached: bool
-
-
 class Evidence:
     """What one check observed; ``judge`` turns it into the verdict."""
 
     def __init__(self) -> None:
         self.observations: list[Observation] = []
+        self.counts: list[ImageCounts] = []
+        self.sizes: list[CheckpointSize] = []
         self.is_judged = False
 
     def add(self, question: str, expected: str, got: str, holds: bool) -> None:
@@ -54,18 +44,6 @@ class Evidence:
         self.observations.append(
             Observation(question=question, expected=expected, got=got, holds=holds)
         )
-
-    def add_tiers(self, tiers: Sequence[Tier]) -> float:
-        """Note which tiers are reached; return the largest share that one of them gives.
-
-        When that is the largest of all, another tier that was missed costs nothing, and holds.
-        """
-        share = max((tier.share for tier in tiers if tier.is_reached), default=0.0)
-        is_full = share == max(tier.share for tier in tiers)
-        for tier in tiers:
-            holds = tier.is_reached or is_full
-            self.add(tier.question, tier.expected, tier.got, holds)
-        return share
 
     @property
     def holds(self) -> bool:

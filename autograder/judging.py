@@ -13,11 +13,13 @@ from autograder.host.client import Client
 from autograder.host.sandbox import Sandbox
 from autograder.inside.experiments import same_engine
 from autograder.measuring import Counting
-from autograder.results import CheckResult, Grade
+from autograder.results import CheckResult, Grade, with_held_up
 from autograder.rubric import Entry, Rubric
 from autograder.submissions.reading import Submission
 from autograder.submissions.sources import foreign_modules
 from autograder.trial import Trial
+from lab3.engines import exact_engines
+from lab3.errors import LabError
 
 
 def limits_of(rubric: Rubric) -> Limits:
@@ -71,20 +73,32 @@ def grade(
         submission=submission.name,
         submission_sha256=submission.sha256,
         rubric_sha256=rubric.sha256,
+        asked_sha256=rubric.asked_sha256,
         kit=version("lab3-kit"),
         sources_sha256=contents.sources_sha256(),
         torch=version("torch"),
+        engine=engine_used(),
         tier=sandbox.tier,
         walls=sandbox.walls,
         resources=trial.used,
         seed=f"{trial.seeded['hidden'].seed:x}",
         data_set=trial.measured.runs.data_set,
+        test_set=str(counting.test_set or ""),
+        is_exact=counting.is_exact,
         accuracy_error=rubric.document.accuracy_error,
         problems=(*foreign_modules(submission.files), *submission.problems),
         notes=trial.measured.notes(),
         results=with_held_up(trial.results),
         seconds=round(time.monotonic() - began, 3),
     )
+
+
+def engine_used() -> str:
+    """Return the INT8 engine that accuracies are counted with; empty where none is exact."""
+    try:
+        return exact_engines()[0]
+    except LabError:
+        return ""
 
 
 def with_needs(rubric: Rubric, select: Callable[[Entry], bool]) -> list[Entry]:
@@ -101,17 +115,3 @@ def with_needs(rubric: Rubric, select: Callable[[Entry], bool]) -> list[Entry]:
         if not more:
             return [entry for entry in rubric.entries if entry in wanted]
         wanted |= more
-
-
-def with_held_up(results: list[CheckResult]) -> tuple[CheckResult, ...]:
-    """Return the results, each public one with the names of the checks that wait for it."""
-    waiting: dict[str, dict[str, None]] = {}
-    for result in results:
-        if result.waits_for and result.is_waiting and result.visibility == "public":
-            waiting.setdefault(result.waits_for, {})[result.check] = None
-    return tuple(
-        result.model_copy(update={"held_up": tuple(waiting.get(result.check, ()))})
-        if result.visibility == "public"
-        else result
-        for result in results
-    )

@@ -76,6 +76,11 @@ class Measurements:
         """The share of the points for a result that only a log claims."""
         return self._document.unverified
 
+    @property
+    def error(self) -> float:
+        """The probability, at most, that a verdict on a threshold is wrong."""
+        return self._document.accuracy_error
+
     def network(self, kind: RunKind) -> Restored:
         """Return the network of a checkpoint; raise NoAnswerError when it doesn't fit its log."""
         if kind not in self._networks:

@@ -72,12 +72,12 @@ def _public_first(result: CheckResult) -> tuple[float | str, ...]:
 
 
 def number(points: float) -> str:
-    return f"{points:g}"
+    return f"{points:.10g}"
 
 
 def of_points(earned: float, points: float) -> str:
     """Return for example ``0 of 4 points``."""
-    return f"{earned:g} of {points:g} point{'' if points == 1 else 's'}"
+    return f"{number(earned)} of {number(points)} point{'' if points == 1 else 's'}"
 
 
 def title(result: CheckResult) -> str:
@@ -105,7 +105,7 @@ def sentences(result: CheckResult) -> list[str]:
 
     What waits for another claim is not explained: the cause is told there, once.
     """
-    those = "this point" if result.points == 1 else f"these {result.points:g} points"
+    those = "this point" if result.points == 1 else f"these {number(result.points)} points"
     verb = "s" if result.points == 1 else ""
     reasons = ("\n".join(clip(result.said, LINES)), harmless(result.diagnosis))
     texts = [text for text in reasons if text and result.waits_for is None]
@@ -189,6 +189,8 @@ def summary(grade: Grade) -> str:
     line = of_points(grade.earned, grade.points)
     line += f"; {', '.join(parts) or 'all checks passed'}"
     if grade.undecided:
-        waiting = "1 point waits" if grade.undecided == 1 else f"{grade.undecided:g} points wait"
+        waiting = (
+            "1 point waits" if grade.undecided == 1 else f"{number(grade.undecided)} points wait"
+        )
         line += f"; {waiting} for staff"
     return line

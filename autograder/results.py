@@ -1,6 +1,8 @@
 """What grading a submission yields: data, once, from which every page and file is made."""
 
 import json
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,6 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field
 Outcome = Literal["passed", "failed", "not_implemented", "crashed", "timed_out", "grader_error"]
 Visibility = Literal["public", "hidden"]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def exact(points: float) -> Decimal:
+    """Return the decimal that a number of points prints as."""
+    return Decimal(str(points))
+
+
+def total(points: Iterable[float]) -> float:
+    """Add points as decimals: a sum of floats may print as 4.000000001."""
+    return float(sum(map(exact, points), Decimal()))
 
 
 class Data(BaseModel):
@@ -36,12 +48,39 @@ class Place(Data):
         return f"{self.file}:{self.line}  {self.function}"
 
 
+class ImageCounts(Data):
+    """How many test images a run's network gets right, in total after each look at more of them.
+
+    ``seen`` grows up to ``images`` at most, and everything below it belongs to these looks. Where
+    two networks are compared, ``right`` is FP32's, ``lost`` are images that only FP32 gets right
+    and ``won`` those that only INT8 does. ``claimed`` is the accuracy in the run's log, if any.
+    """
+
+    run: str
+    images: int
+    seen: tuple[int, ...]
+    right: tuple[int, ...]
+    lost: tuple[int, ...] = ()
+    won: tuple[int, ...] = ()
+    claimed: float | None = None
+
+
+class CheckpointSize(Data):
+    """How large a run's INT8 checkpoint is, and what is wrong with its contents."""
+
+    run: str
+    bytes: int | None  # None where it was not handed in
+    is_a_quarter: bool  # of the FP32 checkpoint, about
+    fault: str = ""
+
+
 class CheckResult(Data):
     """The verdict on one claim. ``share`` is the part of the points that it earned.
 
     ``waits_for`` names the claim that has to hold before this one can be judged, and ``held_up``
     the claims that wait for this one, or fail for the very same cause. ``said`` is what
-    went wrong in one sentence; ``output`` what the student's code printed meanwhile.
+    went wrong in one sentence; ``output`` what the student's code printed meanwhile. ``counts`` and
+    ``sizes`` are the numbers that a rubric's thresholds are asked of.
     """
 
     check: str  # for example observer.lower_clamp
@@ -53,6 +92,8 @@ class CheckResult(Data):
     said: str = ""
     diagnosis: str = ""
     observations: tuple[Observation, ...] = ()
+    counts: tuple[ImageCounts, ...] = ()
+    sizes: tuple[CheckpointSize, ...] = ()
     place: Place | None = None
     waits_for: str | None = None
     held_up: tuple[str, ...] = ()
@@ -72,7 +113,7 @@ class CheckResult(Data):
 
     @property
     def earned(self) -> float:
-        return round(self.points * self.share, 2)
+        return float(exact(self.points) * exact(self.share))
 
     @property
     def is_waiting(self) -> bool:
@@ -101,16 +142,18 @@ class Resources(Data):
 
 
 class Grade(Data):
-    """Everything about one grading. ``seed`` and the three hashes make it repeatable."""
+    """Everything about one grading. ``seed`` and the hashes make it repeatable."""
 
     version: Literal[1] = 1
     submission: str
     submission_sha256: str
     source: str = ""  # where the submission lay, as an absolute path
     rubric_sha256: str
+    asked_sha256: str = ""  # of all in the rubric that decides what is asked and looked at
     kit: str
     sources_sha256: str = ""  # of the autograder and of the given files
     torch: str
+    engine: str = ""  # that INT8 accuracies are counted with
     tier: str  # the walls that stood: namespaces, landlock or none
     walls: tuple[str, ...] = ()  # what they consisted of here
     canary: str = ""  # what the reference got on the same worker; empty when it was not graded
@@ -118,6 +161,8 @@ class Grade(Data):
     resources: Resources = Resources()
     seed: str
     data_set: str | None
+    test_set: str = ""  # the private one, if there was one
+    is_exact: bool = False  # all images were to be looked at
     accuracy_error: float  # probability that a verdict on an accuracy threshold is wrong
     problems: tuple[str, ...]  # what was wrong with the files handed in
     unread: str = ""  # why nothing of what was handed in could be graded
@@ -127,16 +172,16 @@ class Grade(Data):
 
     @property
     def points(self) -> float:
-        return round(sum(result.points for result in self.results), 2)
+        return total(result.points for result in self.results)
 
     @property
     def earned(self) -> float:
-        return round(sum(result.earned for result in self.results), 2)
+        return total(result.earned for result in self.results)
 
     @property
     def undecided(self) -> float:
         """Points that nobody can give or refuse before staff has looked."""
-        return round(sum(r.points for r in self.results if r.outcome == "grader_error"), 2)
+        return total(r.points for r in self.results if r.outcome == "grader_error")
 
     @property
     def needs_staff(self) -> bool:
@@ -150,6 +195,42 @@ class Grade(Data):
         for result in self.results:
             groups.setdefault(result.group, []).append(result)
         return groups
+
+
+def first_unmet(results: Iterable[CheckResult], checks: Sequence[str]) -> CheckResult | None:
+    """Return the first of these checks that didn't pass on public inputs, if there is one."""
+    return next(
+        (
+            result
+            for result in results
+            if result.check in checks
+            and result.visibility == "public"
+            and result.outcome != "passed"
+        ),
+        None,
+    )
+
+
+def first_unwritten(results: Iterable[CheckResult], checks: Sequence[str]) -> CheckResult | None:
+    """Return the first of these checks whose function isn't written: nothing builds on it."""
+    return next(
+        (r for r in results if r.check in checks and r.outcome == "not_implemented"),
+        None,
+    )
+
+
+def with_held_up(results: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
+    """Return the results, each public one with the names of the checks that wait for it."""
+    waiting: dict[str, dict[str, None]] = {}
+    for result in results:
+        if result.waits_for and result.is_waiting and result.visibility == "public":
+            waiting.setdefault(result.waits_for, {})[result.check] = None
+    return tuple(
+        result.model_copy(update={"held_up": tuple(waiting.get(result.check, ()))})
+        if result.visibility == "public"
+        else result
+        for result in results
+    )
 
 
 def json_schema() -> str:

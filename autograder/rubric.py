@@ -1,6 +1,7 @@
 """The rubric: what each check is worth, who sees it, thresholds and limits."""
 
 import hashlib
+import json
 import re
 import tomllib
 from dataclasses import dataclass
@@ -66,8 +67,8 @@ class Tier(Table):
 class Thresholds(Table):
     """Thresholds of one data set: ``fp32`` by test accuracy, ``drop`` by points of it lost."""
 
-    fp32: tuple[Tier, ...]
-    drop: tuple[Tier, ...]
+    fp32: tuple[Tier, ...] = Field(min_length=1)
+    drop: tuple[Tier, ...] = Field(min_length=1)
     largest_bytes: int = Field(gt=0)
 
 
@@ -128,6 +129,16 @@ class Rubric:
             for name, by_visibility in checks.items()
             for visibility, points in by_visibility.items()
         ]
+
+    @property
+    def asked_sha256(self) -> str:
+        """What identifies all that decides what is asked and looked at; the rest only judges it.
+
+        That is the key, too: the draws come from it. Data sets are those whose runs count.
+        """
+        of = self.document
+        asked = (of.key, of.accuracy_error, of.limits.model_dump(), list(of.thresholds))
+        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
 def load(path: Path, checks: list[str]) -> Rubric:

@@ -13,10 +13,11 @@ from autograder.host.child import SandboxError
 from autograder.host.client import Client
 from autograder.inside.questions import Places
 from autograder.measuring import Counting, Measurements, NeedsStaffError
-from autograder.results import CheckResult, Outcome, Place, Resources, Visibility
+from autograder.results import CheckResult, Outcome, Place, Resources, Visibility, first_unmet
 from autograder.rubric import Entry, Rubric
 from autograder.submissions.reading import Submission
 from autograder.submissions.runs import MissingRunError, Runs
+from autograder.verdicts import following, is_fine, waiting
 
 OUTPUT_LENGTH = 8_000
 
@@ -86,16 +87,11 @@ class Trial:
         elif not evidence.is_judged:
             verdict = {"outcome": "grader_error", "said": "the check judged nothing"}
         _, _, follows = about(entry.check)
-        first = self.unmet(follows)
-        if verdict["outcome"] == "passed" and (unwritten := self._unwritten(follows)):
-            verdict = {"outcome": "not_implemented", "said": unwritten.said}
-            verdict["place"], first = unwritten.place, unwritten
+        verdict, first = following(verdict, follows, self.results)
         cause = cause_of(entry.check, verdict, evidence)
-        first = first or self._causes.get(cause)
-        if first and first.check != entry.check and not is_fine(verdict):
-            verdict["waits_for"] = first.waits_for or first.check
-            verdict["place"] = verdict.get("place") or first.place
-        verdict["observations"] = tuple(evidence.observations)
+        verdict = waiting(verdict, entry.check, first or self._causes.get(cause))
+        for numbers in ("observations", "counts", "sizes"):
+            verdict[numbers] = tuple(getattr(evidence, numbers))
         verdict["seconds"] = round(seconds, 4)
         self.note(entry, **verdict)
         if cause and entry.visibility == "public":
@@ -104,27 +100,7 @@ class Trial:
 
     def unmet(self, checks: tuple[str, ...]) -> CheckResult | None:
         """Return the first of these checks that didn't pass on public inputs, if there is one."""
-        return next(
-            (
-                result
-                for result in self.results
-                if result.check in checks
-                and result.visibility == "public"
-                and result.outcome != "passed"
-            ),
-            None,
-        )
-
-    def _unwritten(self, checks: tuple[str, ...]) -> CheckResult | None:
-        """Return the first of these checks whose function isn't written: nothing builds on it."""
-        return next(
-            (
-                result
-                for result in self.results
-                if result.check in checks and result.outcome == "not_implemented"
-            ),
-            None,
-        )
+        return first_unmet(self.results, checks)
 
     def note(self, entry: Entry, outcome: Outcome, place: Place | None = None, **more: Any) -> None:
         """Add a result, with what the student's code has printed meanwhile."""
@@ -179,11 +155,6 @@ def verdict_on(error: Exception) -> dict[str, Any]:
             return {"outcome": "grader_error", "said": str(error)}
         case _:
             return {"outcome": "grader_error", "said": f"{type(error).__name__}: {error}"}
-
-
-def is_fine(verdict: Mapping[str, Any]) -> bool:
-    """Tell whether there is nothing that a student has to mend."""
-    return verdict["outcome"] in ("passed", "grader_error")
 
 
 def cause_of(check: str, verdict: Mapping[str, Any], evidence: Evidence) -> tuple[object, ...]:

@@ -29,24 +29,29 @@ ALLOWED: dict[str, set[str]] = {
     A + "claims": below(A, "results"),
     A + "rubric": LAB3 | below(A, "results"),
     A + "messages": below(A, "plain_text results rubric"),
-    A + "exports": LAB3 | below(A, "messages plain_text results rubric"),
+    A + "changes": below(A, "messages results"),
+    A + "exports": LAB3 | below(A, "changes messages plain_text results rubric"),
     A + "inside": LAB3,
     A + "host": LAB3 | below(A, "inside results"),
     A + "submissions": LAB3 | below(A, "plain_text"),
     A + "course": LAB3 | below(A, "plain_text rubric submissions"),
+    A + "marks": below(A, "course results"),
     A + "expected": LAB3 | below(A, "host inside results"),
+    A + "verdicts": below(A, "results"),
+    A + "thresholds": LAB3 | below(A, "expected results rubric"),
     A + "measuring": LAB3 | below(A, "expected host rubric submissions"),
-    A + "checks": LAB3 | below(A, "claims expected host inside measuring results submissions"),
+    A + "checks": LAB3
+    | below(A, "claims expected host inside measuring results submissions thresholds"),
+    A + "remarking": below(A, "checks results rubric thresholds verdicts"),
     A + "catalog": below(A, "results"),
     A + "trial": below(
-        A, "catalog claims expected host inside measuring results rubric submissions"
+        A, "catalog claims expected host inside measuring results rubric submissions verdicts"
     ),
     A + "plugin": below(
         A, "catalog claims expected host measuring results rubric submissions trial"
     ),
-    A + "judging": below(
-        A, "catalog host inside measuring plugin results rubric submissions trial"
-    ),
+    A + "judging": LAB3
+    | below(A, "catalog host inside measuring plugin results rubric submissions trial"),
     A + "workers": below(A, "catalog host judging messages rubric submissions"),
     A + "options": below(A, "host results rubric"),
     A + "grading": LAB3
@@ -58,7 +63,8 @@ ALLOWED: dict[str, set[str]] = {
     A + "batch": LAB3
     | below(
         A,
-        "catalog course exports grading host options plain_text results rubric submissions",
+        "catalog changes course exports grading host options plain_text remarking results rubric "
+        "submissions",
     ),
     T + "shared": LAB3 | below(A, "plain_text"),
     T + "report": LAB3 | below(T, "shared"),
@@ -72,7 +78,8 @@ ALLOWED: dict[str, set[str]] = {
     T + "staff": LAB3
     | below(
         A,
-        "batch course exports grading host messages options plain_text results submissions",
+        "batch changes course exports grading host marks messages options plain_text results "
+        "submissions",
     )
     | below(T, "grades shared"),
     T + "course": LAB3
@@ -230,7 +237,8 @@ def test_texts_need_no_torch(room: str) -> None:
 
 
 def test_results_and_their_renderers_are_light() -> None:
-    for room in ("results", "rubric", "messages", "exports", "submissions", "course"):
+    light = "results rubric messages changes exports submissions course marks verdicts remarking"
+    for room in light.split():
         assert not offenders(A + room, "torch")
 
 

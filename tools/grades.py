@@ -76,10 +76,11 @@ def group_table(grade: Grade) -> Table:
     """One row a group: points, and the checks that did not pass."""
     from autograder.messages import number
     from autograder.plain_text import one_line
+    from autograder.results import total
 
     rows: list[tuple[str, ...]] = []
     for group, results in grade.groups.items():
-        earned, points = sum(r.earned for r in results), sum(r.points for r in results)
+        earned, points = total(r.earned for r in results), total(r.points for r in results)
         rows.append((group, one_line(not_passed(results)), number(earned), number(points)))
     return Table(("Group", "Checks", "Points", "of"), rows, left=2)
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.batch.items import Item
-from autograder.course.counting import Points
+from autograder.course.counting import Counted
 from autograder.course.folder import Course
+from autograder.course.index import Attempt, Student
+from autograder.course.naming import folder_name
 from autograder.plain_text import one_line
 from autograder.submissions.clutter import clutter_of
 from autograder.submissions.places import ARCHIVE, grade_name, is_submission
@@ -18,18 +20,51 @@ class NothingToGradeError(LabError):
     """A folder holds no submissions; the text says what was looked for."""
 
 
-def items_of(course: Course, points: Points | None = None) -> list[Item]:
-    """Return what counts of everybody who handed in, in a course folder."""
+def item_of(counted: Counted) -> Item:
+    """Return what counts of a student as an item."""
+    return Item(
+        folder=counted.folder,
+        title=title_of(counted.student),
+        content=content_of(counted.attempt),
+        path=counted.path,
+        problem=counted.problem or "",
+    )
+
+
+def attempts_of(course: Course) -> list[Item]:
+    """Return all that may count of anybody, each content once, whoever handed it in."""
+    names: dict[str, dict[str, None]] = {}
+    attempts: dict[str, Attempt] = {}
+    for student, attempt in course.candidates():
+        folder = attempt_folder(attempt)
+        attempts.setdefault(folder, attempt)
+        names.setdefault(folder, {}).update(
+            dict.fromkeys((title_of(student), folder_name(student.id)))
+        )
     return [
         Item(
-            folder=counted.folder,
-            title=one_line(counted.student.name or counted.student.id),
-            content=counted.attempt.sha256 or counted.attempt.content or counted.attempt.id,
-            path=counted.path,
-            problem=counted.problem or "",
+            folder=folder,
+            title=f"{next(iter(names[folder]))}, attempt {attempt.id}",
+            content=content_of(attempt),
+            path=course.path(attempt),
+            names=tuple(names[folder]),
         )
-        for counted in course.counted(points)
+        for folder, attempt in attempts.items()
     ]
+
+
+def title_of(student: Student) -> str:
+    return one_line(student.name or student.id)
+
+
+def content_of(attempt: Attempt) -> str:
+    """Return what identifies the content of an attempt."""
+    return attempt.sha256 or attempt.content or attempt.id
+
+
+def attempt_folder(attempt: Attempt) -> str:
+    """Return the folder of an attempt's grade, the same for the same content."""
+    return hashlib.sha256(content_of(attempt).encode()).hexdigest()[:16]
 
 
 def holds_several(path: Path) -> bool:

@@ -15,7 +15,8 @@ class Item:
     """One submission of a class; ``folder`` names the folder of its grade, and nobody else's.
 
     ``content`` identifies what was handed in without reading it. Without a ``path`` there is
-    nothing to grade, and ``problem`` says why, to the student.
+    nothing to grade, and ``problem`` says why, to the student. ``names`` are others that it may be
+    called by: those whose attempt it is.
     """
 
     folder: str
@@ -23,6 +24,7 @@ class Item:
     content: str
     path: Path | None
     problem: str = ""
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Graded:
-    """The grade of an item, complete, and what students may see of it, by the names of files."""
+    """The grade of an item, complete: the reference was graded on the same worker."""
 
     folder: str
     grade: Grade
-    pages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

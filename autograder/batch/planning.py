@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from autograder.batch.items import Facts, Item
-from autograder.batch.storing import Store, key_of
+from autograder.batch.made import key_of
+from autograder.batch.storing import Store
 from autograder.options import Options
 from lab3.errors import LabError
 
@@ -43,16 +44,24 @@ class Plan:
 
 def matches(item: Item, patterns: Collection[str]) -> bool:
     """Tell whether a submission is meant by one of some patterns."""
-    names = (item.folder.casefold(), item.title.casefold())
-    return any(fnmatch.fnmatchcase(name, p.casefold()) for name in names for p in patterns)
+    names = (item.folder, item.title, *item.names)
+    return any(
+        fnmatch.fnmatchcase(name.casefold(), pattern.casefold())
+        for name in names
+        for pattern in patterns
+    )
 
 
-def chosen(items: Sequence[Item], selection: Selection) -> list[Item]:
-    """Return the submissions that are asked for; raise SelectionError for a pattern of none."""
+def require_known(items: Sequence[Item], selection: Selection) -> None:
+    """Raise SelectionError for a pattern that means nobody."""
     for pattern in (*selection.only, *selection.exclude, *selection.rerun):
         is_word = pattern in ("failed", "changed") and pattern in selection.rerun
         if not is_word and not any(matches(item, [pattern]) for item in items):
             raise SelectionError(f"{pattern!r} is no submission of this class: see the table")
+
+
+def chosen(items: Sequence[Item], selection: Selection) -> list[Item]:
+    """Return the submissions that are asked for."""
     index, count = selection.shard
     return [
         item
@@ -66,16 +75,16 @@ def chosen(items: Sequence[Item], selection: Selection) -> list[Item]:
 def plan(
     items: Sequence[Item], selection: Selection, store: Store, facts: Facts, options: Options
 ) -> Plan:
-    """Return what is to be graded.
+    """Return what is to be graded of the submissions that are asked for.
 
     What has no complete grade, or handed in something else since, is; what only the rubric, the kit
     or PyTorch would change is when that is asked for.
     """
     todo, kept, stale = [], [], []
-    for item in chosen(items, selection):
+    for item in items:
         made = store.made(item.folder)
         new = key_of(item, facts, options)
-        is_done = made is not None and made.is_final and made.key.content == new.content
+        is_done = made is not None and made.key.content == new.content
         is_stale = is_done and made is not None and made.key != new
         if not is_done or is_rerun(item, selection, store, is_stale):
             todo.append(item)

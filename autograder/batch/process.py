@@ -4,7 +4,6 @@ import os
 import tempfile
 import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,14 +21,13 @@ from autograder.batch.items import (
     Refused,
     Task,
 )
-from autograder.batch.unjudged import unjudged
+from autograder.batch.unjudged import unread
 from autograder.catalog import all_checks, claim_of
-from autograder.exports.files import pages
 from autograder.grading import Grader, fit_process, load_rubric, reference
 from autograder.host import contents
 from autograder.host.sandbox import Sandbox
 from autograder.options import Event
-from autograder.results import Grade, Outcome
+from autograder.results import Grade
 from autograder.submissions.entries import NAME_LENGTH, SubmissionError, visible
 from autograder.submissions.reading import NotReadError
 from lab3.engines import exact_engines
@@ -103,10 +101,7 @@ class Bench:
         return self._grader.grade(item.path, item.folder)
 
     def _unread(self, item: Item, text: str, is_ours: bool) -> Grade:
-        what = "" if item.path is None else "what was handed in "
-        said = f"nothing can be graded: {what}{text}"
-        outcome: Outcome = "grader_error" if is_ours else "failed"
-        return unjudged(item, self.facts, self._task.options, outcome, said)
+        return unread(item, self.facts, self._task.options, text, is_ours)
 
     def _hear(self) -> None:
         """Send the grades of workers that a canary was graded on."""
@@ -121,8 +116,7 @@ class Bench:
         self._send_grade(folder, self._waiting.pop(folder).model_copy(update=canary))
 
     def _send_grade(self, folder: str, grade: Grade) -> None:
-        disclosure = self._rubric.document.hidden.at(datetime.now(UTC))
-        self._send(Graded(folder, grade, pages(grade, disclosure)))
+        self._send(Graded(folder, grade))
 
 
 def progress(item: Item, event: Event) -> Progress:

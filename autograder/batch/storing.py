@@ -1,76 +1,33 @@
 """A course's grades on disk: one folder a student, each file written whole, nothing lost."""
 
-import getpass
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from autograder.batch.items import Facts, Graded, Item
-from autograder.exports.files import GRADE_NAME, for_staff, write_text
-from autograder.options import Options
+from autograder.batch import history
+from autograder.batch.items import Graded
+from autograder.batch.made import Key, Made, user
+from autograder.exports.feedback import Version
+from autograder.exports.files import GRADE_NAME, for_staff, pages, write_text
 from autograder.results import Grade
+from autograder.rubric import Policy
 
-MADE_NAME, HISTORY_NAME = "made.json", "history.jsonl"
-
-
-class Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Key(Record):
-    """All that a grade depends on: where all of it is the same, grading again changes nothing."""
-
-    content: str  # of what was handed in
-    rubric_sha256: str
-    sources_sha256: str
-    torch: str
-    engine: str
-    is_exact: bool
-    test_set: str | None
-
-
-class Made(Record):
-    """How a stored grade came about. ``is_final`` is false while its worker's canary is open."""
-
-    version: Literal[1] = 1
-    key: Key
-    at: AwareDatetime
-    by: str
-    earned: float
-    points: float
-    is_final: bool
-
-
-def key_of(item: Item, facts: Facts, options: Options) -> Key:
-    return Key(
-        content=item.content,
-        rubric_sha256=facts.rubric.sha256,
-        sources_sha256=facts.sources_sha256,
-        torch=facts.torch,
-        engine=facts.engine,
-        is_exact=options.is_exact,
-        test_set=None if options.test_set is None else str(options.test_set),
-    )
-
-
-def user() -> str:
-    """Return who grades, as far as the system knows."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
+MADE_NAME = "made.json"
 
 
 @dataclass
 class Store:
-    """Reads and writes the grades of a class below one folder."""
+    """Reads and writes the grades of a class below one folder.
+
+    ``has_pages`` tells whether they are for students to read.
+    """
 
     top: Path
     by: str = field(default_factory=user)
+    has_pages: bool = True
 
     def made(self, folder: str) -> Made | None:
         """Return how a grade came about, None where there is none or it can't be told."""
@@ -81,32 +38,57 @@ class Store:
 
     def grade(self, folder: str) -> Grade | None:
         """Return a grade, None where there is none that can be read."""
-        try:
-            return Grade.model_validate_json((self.top / folder / GRADE_NAME).read_bytes())
-        except (OSError, ValidationError):
-            return None
+        return history.read_grade(self.top / folder / GRADE_NAME)
 
-    def write(self, graded: Graded, key: Key) -> None:
-        """Store a grade. What says that it is complete is written last, and taken away first."""
-        folder = self.top / graded.folder
+    def history(self, folder: str) -> list[Made]:
+        """Return how a student's grades came about, oldest first."""
+        return history.read_history(self.top / folder)
+
+    def before(self, folder: str) -> tuple[int, Grade] | None:
+        """Return the grade before the present one with its number, None where there is none."""
+        made = self.made(folder)
+        return None if made is None else history.version_before(self.top / folder, made.number)
+
+    def write(self, graded: Graded, key: Key, policy: Policy, is_recomputed: bool = False) -> None:
+        """Store a grade. What says that it is complete is written last, and taken away first.
+
+        ``policy`` says what the pages tell of hidden checks.
+        """
+        folder, grade = self.top / graded.folder, graded.grade
+        made = self._made(graded, key, is_recomputed)
         (folder / MADE_NAME).unlink(missing_ok=True)
-        for name, text in {**graded.pages, GRADE_NAME: for_staff(graded.grade)}.items():
+        texts = {GRADE_NAME: for_staff(grade)}
+        if self.has_pages:
+            before = history.version_before(folder, made.number)
+            shown = Version(made.number, made.at, before)
+            texts = pages(grade, policy.at(datetime.now(UTC)), shown) | texts
+        for name, text in texts.items():
             write_text(folder / name, text)
-        self._write_made(graded.folder, graded.grade, key, True)
+        self._write_made(graded.folder, made)
 
-    def _write_made(self, folder: str, grade: Grade, key: Key, is_final: bool) -> None:
+    def _made(self, graded: Graded, key: Key, is_recomputed: bool) -> Made:
+        """Return how a grade comes about, and keep the one before, if that was different."""
+        folder, grade = self.top / graded.folder, graded.grade
         made = Made(
             key=key,
             at=datetime.now(UTC),
             by=self.by,
+            is_recomputed=is_recomputed,
             earned=grade.earned,
             points=grade.points,
-            is_final=is_final,
         )
+        last = next(iter(self.history(graded.folder)[-1:]), None)
+        if last is None:
+            return made
+        there = history.version(folder, last.number) or self.grade(graded.folder)
+        if last.key == key and there is not None and marks(there) == marks(grade):
+            return last
+        history.keep_version(folder, last.number)
+        return made.model_copy(update={"number": last.number + 1})
+
+    def _write_made(self, folder: str, made: Made) -> None:
         path = self.top / folder
-        if is_final:
-            with (path / HISTORY_NAME).open("a", encoding="utf-8") as history:
-                history.write(made.model_dump_json() + "\n")
+        history.add_to_history(path, made)
         write_text(path / MADE_NAME, made.model_dump_json(indent=1) + "\n")
 
     def folders(self) -> Iterator[str]:
@@ -115,3 +97,8 @@ class Store:
             for path in sorted(self.top.iterdir()):
                 if (path / GRADE_NAME).is_file():
                     yield path.name
+
+
+def marks(grade: Grade) -> list[tuple[object, ...]]:
+    """Return what makes a grade another one than the last: verdicts and points."""
+    return [(r.check, r.visibility, r.points, r.share, r.outcome) for r in grade.results]

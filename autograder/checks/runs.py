@@ -12,3 +12,8 @@ TRAINING = (
 PTQ_RUN = (*TRAINING, "ptq.converts")
 QAT_RUN = (*TRAINING, "qat.weights_move")
 ALL_RUNS = (*PTQ_RUN, "qat.weights_move")
+# What a drop means nothing without: the network that loses was made from the other one.
+DROP_FOLLOWS = {
+    "accuracy.ptq_drop": ("runs.ptq_weights",),
+    "accuracy.qat_drop": ("runs.qat_weights",),
+}

@@ -1,11 +1,12 @@
 """Part 4: accuracies, counted from checkpoints on test images that students' code never sees."""
 
-from autograder.checks.runs import ALL_RUNS, PTQ_RUN, QAT_RUN, TRAINING
-from autograder.claims import ClaimFailedError, Evidence, Tier, about
-from autograder.expected.accuracy import SLACK, drop_tier, tiers_reached
-from autograder.expected.sequential import needed
+from autograder import thresholds
+from autograder.checks.runs import ALL_RUNS, DROP_FOLLOWS, PTQ_RUN, QAT_RUN, TRAINING
+from autograder.claims import ClaimFailedError, Evidence, about
+from autograder.expected.accuracy import count_lost, count_right
 from autograder.host.answers import NoAnswerError
 from autograder.measuring import Measurements
+from autograder.results import CheckpointSize
 from autograder.submissions.runs import Runs
 from lab3.log.records import TITLES, RunKind
 from lab3.units import percent
@@ -40,59 +41,43 @@ def require_origin(measurements: Measurements, kind: RunKind) -> None:
 @about("runs", needs=TRAINING)
 def test_fp32(measurements: Measurements, evidence: Evidence) -> None:
     """The FP32 network reaches the accuracy that the rubric asks for."""
-    tiers = measurements.thresholds.fp32
+    table, error = measurements.thresholds, measurements.error
     require_checkpoint(measurements, ("train",))
-    images = len(measurements.images().order)
-    counts = [needed(tier.at, images) for tier in tiers]
-    test = tiers_reached(measurements.answers("train"), counts)
-    counted = seen_text(test.correct, test.seen, images)
-    verdicts = [
-        Tier(
-            f"accuracy of at least {percent(tier.at)}, for {tier.share:.0%} of the points",
-            "reached",
-            f"{'reached' if test.reached(count) else 'missed'}: {counted}",
-            tier.share,
-            bool(test.reached(count)),
-        )
-        for tier, count in zip(tiers, counts, strict=True)
-    ]
-    evidence.judge("", share=evidence.add_tiers(verdicts))
+    needs = thresholds.right_needed(table, len(measurements.images().order))
+    name = measurements.runs.names["train"]
+    counts = count_right(name, measurements.answers("train"), needs)
+    evidence.counts.append(counts)
+    judge_by(evidence, thresholds.judge_accuracy(counts, table, error))
 
 
-def seen_text(correct: int, seen: int, images: int) -> str:
-    extent = "all" if seen == images else f"{seen:,} of {images:,}"
-    return f"{correct:,} right of {seen:,} looked at ({percent(correct / seen)}; {extent} images)"
+def judge_by(evidence: Evidence, judgement: thresholds.Judgement | None) -> None:
+    """Judge a claim by what the rubric's thresholds say of what was counted."""
+    assert judgement is not None, "counting goes on until it decides"
+    evidence.observations = list(judgement.observations)
+    evidence.judge(judgement.said, share=judgement.share)
 
 
 def check_drop(measurements: Measurements, evidence: Evidence, kind: RunKind) -> None:
     """Judge the accuracy that one way of quantizing loses, in percentage points."""
-    tiers = sorted(measurements.thresholds.drop, key=lambda tier: tier.at)
+    table, error = measurements.thresholds, measurements.error
     measurements.runs.log(kind)
     require_checkpoint(measurements, ("train", kind))
     images = len(measurements.images().order)
     require_origin(measurements, kind)
-    counts = [int(images * tier.at + 1e-9) for tier in tiers]
-    drop = drop_tier(measurements.answers("train"), measurements.answers(kind), counts)
-    lost = 100 * (drop.fp32 - drop.int8) / drop.seen
-    counted = f"{lost:+.2f} points on {drop.seen:,} images"
-    share = 0.0 if drop.tier is None else tiers[drop.tier].share
-    for index, tier in enumerate(tiers):
-        holds = drop.tier is not None and drop.tier <= index
-        what = (
-            f"accuracy lost: at most {100 * tier.at:g} points, for {tier.share:.0%} of the points"
-        )
-        got = f"{'within' if holds else 'exceeded'}: {counted}"
-        evidence.add(what, "within", got, holds)
-    evidence.judge("", share=share)
+    most = thresholds.loss_allowed(table, images)
+    name = measurements.runs.names[kind]
+    counts = count_lost(name, measurements.answers("train"), measurements.answers(kind), most)
+    evidence.counts.append(counts)
+    judge_by(evidence, thresholds.judge_loss(counts, table, error))
 
 
-@about("runs", needs=PTQ_RUN, follows=("runs.ptq_weights",))
+@about("runs", needs=PTQ_RUN, follows=DROP_FOLLOWS["accuracy.ptq_drop"])
 def test_ptq_drop(measurements: Measurements, evidence: Evidence) -> None:
     """PTQ loses no more accuracy than the rubric allows."""
     check_drop(measurements, evidence, "ptq")
 
 
-@about("runs", needs=QAT_RUN, follows=("runs.qat_weights",))
+@about("runs", needs=QAT_RUN, follows=DROP_FOLLOWS["accuracy.qat_drop"])
 def test_qat_drop(measurements: Measurements, evidence: Evidence) -> None:
     """QAT loses no more accuracy than the rubric allows."""
     check_drop(measurements, evidence, "qat")
@@ -119,13 +104,15 @@ def test_quantized_size(measurements: Measurements, evidence: Evidence) -> None:
         runs.log(kind)
         name = runs.names[kind]
         path = runs.handed_in[name].checkpoint
-        size = path.stat().st_size if path else None
-        got = "not handed in" if size is None else f"{size / 1e6:.2f} MB"
-        holds = size is not None and size <= most and is_a_quarter(runs, size)
-        expected = f"at most {most / 1e6:.2f} MB, a quarter of FP32"
-        evidence.add(f"runs/{name}/model.pt", expected, got, holds)
-        if path:
-            observe_contents(measurements, evidence, kind)
+        bytes_ = path.stat().st_size if path else None
+        size = CheckpointSize(
+            run=name,
+            bytes=bytes_,
+            is_a_quarter=bytes_ is not None and is_a_quarter(runs, bytes_),
+            fault=fault_of(measurements, kind) if path else "",
+        )
+        evidence.sizes.append(size)
+        evidence.observations += thresholds.judge_size(size, most)
     evidence.judge("")
 
 
@@ -139,31 +126,27 @@ def is_a_quarter(runs: Runs, size: int) -> bool:
     return 5 * size < 2 * whole
 
 
-def observe_contents(measurements: Measurements, evidence: Evidence, kind: RunKind) -> None:
-    """Observe that a checkpoint holds a network: a file of anything else may have any size."""
-    contents = "the network's numbers"
+def fault_of(measurements: Measurements, kind: RunKind) -> str:
+    """Return why a checkpoint holds no network; empty when it does."""
     try:
         measurements.network(kind)
     except NoAnswerError as error:
-        name = measurements.runs.names[kind]
-        evidence.add(f"runs/{name}/model.pt: contents", contents, error.said, holds=False)
+        return error.said
+    return ""
 
 
 @about("runs", needs=ALL_RUNS)
 def test_claims(measurements: Measurements, evidence: Evidence) -> None:
     """The accuracies that the logs claim are those of the checkpoints."""
-    tiers = measurements.thresholds.fp32
+    table, error = measurements.thresholds, measurements.error
     for kind in TITLES:
         log, name = measurements.runs.log(kind), measurements.runs.names[kind]
         require_checkpoint(measurements, (kind,))
-        images = len(measurements.images("published").order)
-        counts = [needed(tier.at, images) for tier in tiers]
-        test = tiers_reached(measurements.answers(kind, "published"), counts)
-        if log.result is None:
-            evidence.add(f"runs/{name}", "a result", "none", holds=False)
-            continue
-        claim = round(log.result.accuracy * images)
-        holds = test.allows(claim, int(images * SLACK))
-        counted = seen_text(test.correct, test.seen, images)
-        evidence.add(f"runs/{name}: accuracy", percent(log.result.accuracy), counted, holds)
-    evidence.judge("lab3 evaluate writes what it has measured; nothing in a log is edited.")
+        claimed = None if log.result is None else log.result.accuracy
+        needs = thresholds.right_needed(table, len(measurements.images("published").order))
+        counts = count_right(name, measurements.answers(kind, "published"), needs, claimed)
+        evidence.counts.append(counts)
+        judgement = thresholds.judge_claims(evidence.counts, table, error)
+        assert judgement is not None, "counting goes on until it decides"
+        evidence.observations = list(judgement.observations)
+    evidence.judge(thresholds.EDITED)

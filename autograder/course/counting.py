@@ -3,7 +3,7 @@
 Nothing here is stored, so another deadline, another rule or an extension changes it at once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from autograder.course.index import Attempt, Index, Student
 from autograder.course.naming import folder_name
-from autograder.course.settings import Settings
+from autograder.course.settings import Choice, Settings
 
 Points = Callable[[Attempt], Decimal | None]
 T = TypeVar("T")
@@ -94,6 +94,28 @@ def counted(
 
     ``points`` are those of attempts that are graded: the rule "best" goes by them.
     """
+    result = []
+    for one in handed_in(settings, index):
+        if one.choice:
+            pick = Pick(one.timings[0], f"chosen by staff: {one.choice.reason}")
+        else:
+            pick = by_rule(settings, one.timings, points)
+        result.append(of_student(settings, one.student, one.deadline, pick, submissions))
+    return result
+
+
+@dataclass(frozen=True)
+class HandedIn:
+    """What a student handed in, the oldest first; only what staff chose, where it did."""
+
+    student: Student
+    deadline: datetime | None
+    timings: list[Timing]
+    choice: Choice | None
+
+
+def handed_in(settings: Settings, index: Index) -> Iterator[HandedIn]:
+    """Yield what everybody handed in, by student id; staff is left out."""
     extensions = by_student(index, settings.extensions)
     choices = by_student(index, settings.choices)
     staff = by_student(index, dict.fromkeys(settings.staff))
@@ -101,19 +123,32 @@ def counted(
     for attempt in sorted(index.attempts, key=lambda a: (a.newest_at, a.id)):
         for student_id in attempt.students:
             attempts[student_id].append(attempt)
-    result = []
     for student in sorted(index.students, key=lambda s: s.id):
         if student.id in staff or not attempts[student.id]:
             continue
-        deadline = extensions.get(student.id, settings.deadline)
-        timings = [timing(attempt, deadline, settings.grace) for attempt in attempts[student.id]]
-        if choice := choices.get(student.id):
-            chosen = next(t for t in timings if t.attempt.id == choice.attempt)
-            pick = Pick(chosen, f"chosen by staff: {choice.reason}")
-        else:
-            pick = by_rule(settings, timings, points)
-        result.append(of_student(settings, student, deadline, pick, submissions))
-    return result
+        deadline, choice = extensions.get(student.id, settings.deadline), choices.get(student.id)
+        timings = [
+            timing(attempt, deadline, settings.grace)
+            for attempt in attempts[student.id]
+            if choice is None or attempt.id == choice.attempt
+        ]
+        yield HandedIn(student, deadline, timings, choice)
+
+
+def candidates(settings: Settings, index: Index) -> list[tuple[Student, Attempt]]:
+    """Return all attempts that can be graded and may count, with their students."""
+    return [
+        (one.student, timing.attempt)
+        for one in handed_in(settings, index)
+        for timing in (one.timings if one.choice else in_time(settings, one.timings))
+        if timing.attempt.file is not None
+    ]
+
+
+def in_time(settings: Settings, timings: list[Timing]) -> list[Timing]:
+    """Return those of some attempts that came until the last day."""
+    last = None if settings.late.last_day is None else settings.late.last_day * DAY
+    return [t for t in timings if last is None or t.late_by is None or t.late_by <= last]
 
 
 def by_student(index: Index, values: Mapping[str, T]) -> dict[str, T]:
@@ -145,8 +180,7 @@ class Pick:
 def by_rule(settings: Settings, timings: list[Timing], points: Points | None) -> Pick:
     """Return the attempt that counts; ``timings`` go from the oldest to the newest."""
     newest, last_day = timings[-1], settings.late.last_day
-    last = None if last_day is None else last_day * DAY
-    pool = [t for t in timings if last is None or t.late_by is None or t.late_by <= last]
+    pool = in_time(settings, timings)
     if not pool:
         late = f"more than {last_day} day{'s' * (last_day != 1)} after the deadline"
         text = f"was handed in {late}: it doesn't count"

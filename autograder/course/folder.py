@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autograder.course import counting, index, linking, roster, settings
 from autograder.course.counting import Counted, Points
-from autograder.course.index import INDEX_NAME, Attempt, Index
+from autograder.course.index import INDEX_NAME, Attempt, Index, Student
 from autograder.course.roster import Roster, Row
 from autograder.course.settings import COURSE_NAME, CourseError, File, Settings
 from autograder.plain_text import one_line
@@ -111,6 +111,12 @@ class Course:
         everything = self.index()
         self._check(everything)
         return counting.counted(self.settings, everything, self.submissions, points)
+
+    def candidates(self) -> list[tuple[Student, Attempt]]:
+        """Return all attempts that can be graded and may count, with their students."""
+        everything = self.index()
+        self._check(everything)
+        return counting.candidates(self.settings, everything)
 
     def missing(self) -> list[Row]:
         """Return the students of the class list who handed in nothing."""

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from autograder.expected.checkpoints import Restored
-from autograder.expected.sequential import FIRST_LOOK, SequentialTest, bounds, refutes_at_most
+from autograder.expected.sequential import FIRST_LOOK, LossTest, SequentialTest, refutes_at_most
+from autograder.results import ImageCounts
 from lab3.data import ImageData, Split
 from lab3.log.records import TITLES
 
 THREADS = torch.get_num_threads()  # as many as PyTorch takes by itself
 CHANCE = Fraction(1, 10**6)  # that staff looks at honest runs: once in thousands of courses
-SLACK = Fraction(1, 500)  # of all images: other processors round FP32 differently
 FP32_BATCH, INT8_BATCH, GPU_BATCH = 8, 32, 500  # images; FP32 above 16 spills a CPU's cache
 OnImages = Callable[[str, int, int], None]  # title of the network, images seen, all images
 
@@ -118,45 +118,36 @@ def all_threads() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def tiers_reached(answers: Answers, tiers: Sequence[int]) -> SequentialTest:
-    """Return a test that has decided which of these counts of right images are reached."""
+def count_right(
+    run: str, answers: Answers, needs: Sequence[int], claimed: float | None = None
+) -> ImageCounts:
+    """Count until it is certain which of these numbers of right images are reached."""
     images = answers.images
-    test = SequentialTest(len(images.order), tiers, images.error, images.first_look)
+    test = SequentialTest(len(images.order), needs, images.error, images.first_look)
+    seen, right = [], []
     while (look := test.next_look) is not None:
-        test.update(look, int(answers.first(look).sum()))
-    return test
+        seen.append(look)
+        right.append(int(answers.first(look).sum()))
+        test.update(look, right[-1])
+    return ImageCounts(
+        run=run, images=test.images, seen=tuple(seen), right=tuple(right), claimed=claimed
+    )
 
 
-@dataclass(frozen=True)
-class Drop:
-    """How many of the images seen each network gets right; ``tier`` is the index reached."""
-
-    seen: int
-    fp32: int
-    int8: int
-    tier: int | None
-
-
-def drop_tier(fp32: Answers, int8: Answers, tiers: Sequence[int]) -> Drop:
-    """Decide which is the smallest of these numbers of images that is not exceeded by the loss.
-
-    ``tiers`` ascend. The images that only FP32 gets right and those that only INT8 gets right
-    are bounded by exact hypergeometric tails at each look; four tails share the error.
-    """
+def count_lost(run: str, fp32: Answers, int8: Answers, most: Sequence[int]) -> ImageCounts:
+    """Count until it is certain which of these numbers of images a run's loss doesn't exceed."""
     images = fp32.images
-    count = len(images.order)
-    looks = SequentialTest(count, [], images.error, images.first_look).looks
-    level = Fraction(images.error) / (4 * len(looks))
-    for look in looks:
-        a, b = fp32.first(look), int8.first(look)
-        lost = bounds(count, look, int((a & ~b).sum()), level)
-        won = bounds(count, look, int((~a & b).sum()), level)
-        low, high = lost[0] - won[1], lost[1] - won[0]
-        verdicts = [True if high <= t else False if low > t else None for t in tiers]
-        if None not in verdicts:
-            reached = next((i for i, v in enumerate(verdicts) if v), None)
-            return Drop(look, int(a.sum()), int(b.sum()), reached)
-    raise AssertionError("all images decide every tier")
+    test = LossTest(len(images.order), most, images.error, images.first_look)
+    rows = []
+    while (look := test.next_look) is not None:
+        a, b = fp32.first(look), int8.first(look)  # (look,) each
+        lost, won = int((a & ~b).sum()), int((~a & b).sum())
+        rows.append((look, int(a.sum()), lost, won))
+        test.update(look, lost, won)
+    seen, right, lost_at, won_at = zip(*rows, strict=True)
+    return ImageCounts(
+        run=run, images=test.images, seen=seen, right=right, lost=lost_at, won=won_at
+    )
 
 
 def is_far_above(right: Tensor, beside: Tensor) -> bool:

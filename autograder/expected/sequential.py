@@ -131,7 +131,7 @@ class SequentialTest:
         if images < 1 or first_look < 1:
             raise ValueError("a test needs an image, and one to look at first")
         self.images = images
-        self.looks = _looks(images, first_look)
+        self.looks = looks_at(images, first_look)
         self.level = _checked(error) / (2 * len(self.looks))
         self.seen = self.correct = 0
         self._reached: dict[int, bool | None] = {
@@ -175,7 +175,48 @@ class SequentialTest:
         return is_consistent(claimed_correct, self.images, self.seen, self.correct, error, slack)
 
 
-def _looks(images: int, first: int) -> tuple[int, ...]:
+class LossTest:
+    """How much one network loses against another: which numbers of images aren't exceeded.
+
+    The images that only the first gets right and those that only the second does are bounded by
+    exact hypergeometric tails at each look; four tails share the error. All images decide.
+    """
+
+    def __init__(
+        self,
+        images: int,
+        most: Sequence[int],
+        error: float = 1e-6,
+        first_look: int = FIRST_LOOK,
+    ) -> None:
+        self.images, self._most = images, most
+        self.looks = looks_at(images, first_look)
+        self._level = _checked(error) / (4 * len(self.looks))
+        self.seen = 0
+        self._verdicts: list[bool | None] = [None] * len(most)
+
+    @property
+    def next_look(self) -> int | None:
+        """How many images in total must be seen for the next ``update``; None once decided."""
+        return next(n for n in self.looks if n > self.seen) if None in self._verdicts else None
+
+    def update(self, seen: int, lost: int, won: int) -> None:
+        """Decide what can be decided; all counts are totals, and ``seen`` is the next look."""
+        if seen != self.next_look:
+            raise ValueError(f"{seen} images seen, where the next look is at {self.next_look}")
+        self.seen = seen
+        least_lost, most_lost = bounds(self.images, seen, lost, self._level)
+        least_won, most_won = bounds(self.images, seen, won, self._level)
+        low, high = least_lost - most_won, most_lost - least_won
+        self._verdicts = [True if high <= m else False if low > m else None for m in self._most]
+
+    @property
+    def verdicts(self) -> tuple[bool | None, ...]:
+        """Whether each number isn't exceeded; None while it is open."""
+        return tuple(self._verdicts)
+
+
+def looks_at(images: int, first: int) -> tuple[int, ...]:
     """Return growing numbers of images to look at, the last of them all images."""
     looks = []
     n = first

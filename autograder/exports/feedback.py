@@ -1,5 +1,7 @@
 """A grade as one page for its student: no scripts, nothing loaded, readable on a phone."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -7,8 +9,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from autograder import messages
+from autograder.changes import Standing, changes, differences
 from autograder.plain_text import harmless
-from autograder.results import CheckResult, Grade
+from autograder.results import CheckResult, Grade, total
 from autograder.rubric import Disclosure
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "report_template"
@@ -16,12 +19,62 @@ OBSERVATIONS = 20
 OUTPUT_LINES = 100
 
 
-def feedback(grade: Grade, disclosure: Disclosure) -> str:
+@dataclass(frozen=True)
+class Version:
+    """Which of a student's grades a page shows, and the one before it with its number."""
+
+    number: int
+    at: datetime
+    before: tuple[int, Grade] | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim, or the hidden ones of a group, whose points changed."""
+
+    title: str
+    before: Standing | None
+    after: Standing | None
+
+
+def feedback(grade: Grade, disclosure: Disclosure, version: Version | None = None) -> str:
     """Return the page, with no more of hidden checks than ``disclosure`` allows."""
+    before = version and version.before
+    rows = changed(before[1], grade, disclosure) if before else []
+    reasons = differences(before[1], grade) if before else ()
     grade = messages.visible(grade, disclosure)
     sheets = [TEMPLATES / name for name in ("palette.css", "style.css")]
     style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
-    return page().render(grade=grade, style=Markup(style))
+    return page().render(
+        grade=grade, style=Markup(style), version=version, rows=rows, reasons=reasons
+    )
+
+
+def changed(old: Grade, new: Grade, disclosure: Disclosure) -> list[Row]:
+    """Return whose points changed; hidden checks without names are added up, group by group."""
+    old, new = messages.visible(old, disclosure), messages.visible(new, disclosure)
+    titles = {
+        (result.check, result.visibility): messages.title(result)
+        for result in (*old.results, *new.results)
+    }
+    is_named = disclosure != "points"
+    rows = [
+        Row(titles[change.check, change.visibility], change.before, change.after)
+        for change in changes(old, new)
+        if is_named or change.visibility == "public"
+    ]
+    groups = () if is_named else dict.fromkeys((*new.groups, *old.groups))
+    for group in groups:
+        before, after = hidden_of(old, group), hidden_of(new, group)
+        if before != after:
+            rows.append(Row(f"All hidden checks of {group}", before, after))
+    return rows
+
+
+def hidden_of(grade: Grade, group: str) -> Standing:
+    """Add up the hidden checks of a group."""
+    hidden = [r for r in grade.groups.get(group, []) if r.visibility == "hidden"]
+    return Standing(total(r.earned for r in hidden), total(r.points for r in hidden))
 
 
 @cache
@@ -37,11 +90,12 @@ def page() -> Template:
     environment.globals.update(
         {
             "again": messages.again,
-            "earned": lambda results: round(sum(r.earned for r in results), 2),
+            "day": lambda at: at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            "earned": lambda results: total(r.earned for r in results),
             "evidence": lambda result: messages.evidence(result, OBSERVATIONS),
             "is_open": lambda result: result.outcome != "passed" or result.earned < result.points,
             "of_points": messages.of_points,
-            "points": lambda results: round(sum(r.points for r in results), 2),
+            "points": lambda results: total(r.points for r in results),
             "printed": printed,
             "sentences": messages.sentences,
             "summary": messages.summary,

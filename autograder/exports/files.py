@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from autograder.exports.feedback import feedback
+from autograder.exports.feedback import Version, feedback
 from autograder.exports.gradescope import gradescope
 from autograder.exports.junit import junit
 from autograder.messages import visible
@@ -14,7 +14,7 @@ from autograder.rubric import Disclosure
 from lab3.errors import LabError
 from lab3.log.runlog import write_atomically
 
-GRADE_NAME = "grade.json"
+GRADE_NAME, FEEDBACK_NAME = "grade.json", "feedback.html"
 
 
 class TakenError(LabError):
@@ -55,11 +55,11 @@ def for_staff(grade: Grade) -> str:
     return grade.model_dump_json(indent=2) + "\n"
 
 
-def pages(grade: Grade, disclosure: Disclosure) -> dict[str, str]:
+def pages(grade: Grade, disclosure: Disclosure, version: Version | None = None) -> dict[str, str]:
     """Return what a student may see of a grade, by the names of the files."""
     for_students = visible(grade, disclosure)
     return {
-        "feedback.html": feedback(grade, disclosure),
+        FEEDBACK_NAME: feedback(grade, disclosure, version),
         "junit.xml": junit(for_students),
         "results.json": gradescope(for_students),
     }
@@ -67,4 +67,9 @@ def pages(grade: Grade, disclosure: Disclosure) -> dict[str, str]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file, all of it or nothing."""
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, all of it or nothing."""
+    write_atomically(path, lambda file: file.write(content))

@@ -23,17 +23,21 @@ from tools.shared.table import Table
 if TYPE_CHECKING:
     from autograder.batch.items import Item, Message
     from autograder.batch.items import Progress as Step
+    from autograder.course.counting import Counted
     from autograder.results import Grade
+
+LATE_HEADERS = ("Late", "Mark")
 
 
 class Board:
     """One line for the class and one for each submission in work; a context manager.
 
-    Where stderr is no terminal, there is a line for each grade instead.
+    Where stderr is no terminal, there is a line for each grade instead, unless each ``is_told`` on
+    stdout.
     """
 
-    def __init__(self, items: dict[str, Item], kept: int, as_json: bool) -> None:
-        self._items, self._as_json = items, as_json
+    def __init__(self, items: dict[str, Item], kept: int, is_told: bool) -> None:
+        self._items, self._is_told = items, is_told
         self._done = self._failures = 0
         self._earned = 0.0
         self._lines: dict[str, TaskID] = {}
@@ -110,17 +114,15 @@ class Board:
         text = f"{number(round(self._earned / self._done, 1))} points on average"
         text += f", {self._failures} for staff" if self._failures else ""
         self._progress.update(self._all, completed=len(self._judged), text=text)
-        if self._as_json:
-            print_line(folder, self._items[folder], grade, is_new=True)
-        elif self._progress.disable:
+        if self._progress.disable and not self._is_told:
             of = f"{number(grade.earned)} of {number(grade.points)} points"
             say(f"{self._done}/{self._total} {self._items[folder].title}: {of}")
 
 
-def print_line(folder: str, item: Item, grade: Grade, is_new: bool) -> None:
-    """Print a grade as one line of JSON."""
+def print_line(item: Item, grade: Grade, counted: Counted | None, is_new: bool) -> None:
+    """Print a grade as one line of JSON, in a course with what lateness takes."""
     line = {
-        "folder": folder,
+        "folder": item.folder,
         "student": item.title,
         "earned": grade.earned,
         "points": grade.points,
@@ -130,21 +132,57 @@ def print_line(folder: str, item: Item, grade: Grade, is_new: bool) -> None:
         "rubric_sha256": grade.rubric_sha256,
         "seconds": grade.seconds,
     }
+    if counted is not None:
+        from autograder.marks import final_mark
+
+        late_s = None if counted.late_by is None else counted.late_by.total_seconds()
+        mark = float(final_mark(grade, counted))
+        line |= {"attempt": counted.attempt.id, "late_by_s": late_s, "mark": mark}
     out.print(json.dumps(line, ensure_ascii=False), markup=False)
 
 
-def print_class(grades: dict[str, tuple[Item, Grade]], stale: set[str]) -> None:
-    """Print who earned what, and what somebody has to look at."""
-    rows: list[tuple[str, ...]] = [
-        (item.title, folder, remark(grade, folder in stale), number(grade.earned))
-        for folder, (item, grade) in sorted(grades.items())
-    ]
-    points = max((grade.points for _, grade in grades.values()), default=0)
-    title = f"{len(rows)} graded, of {number(points)} points"
-    print_table(title, Table(("Student", "Folder", "For staff", "Points"), rows, left=3))
+class ClassTable:
+    """Who earned what, in a course with what lateness takes, and what staff has to look at."""
+
+    def __init__(self, is_course: bool) -> None:
+        self._is_course = is_course
+        self._rows: list[tuple[str, ...]] = []
+        self._points = 0.0
+
+    def add(self, item: Item, grade: Grade, is_stale: bool, counted: Counted | None) -> None:
+        """Add a student."""
+        self._points = max(self._points, grade.points)
+        cells = (item.title, item.folder, to_look_at(grade, is_stale), number(grade.earned))
+        self._rows.append((*cells, *(late_cells(grade, counted) if self._is_course else ())))
+
+    def print(self) -> None:
+        headers = ("Student", "Folder", "For staff", "Points", *LATE_HEADERS * self._is_course)
+        title = f"{len(self._rows)} graded, of {number(self._points)} points"
+        print_table(title, Table(headers, self._rows, left=3))
 
 
-def remark(grade: Grade, is_stale: bool) -> str:
+def late_cells(grade: Grade, counted: Counted | None) -> tuple[str, str]:
+    """Say how late a student is, and return the mark."""
+    from autograder.marks import final_mark
+
+    if counted is None:
+        return "", ""
+    return lateness(counted), number(float(final_mark(grade, counted)))
+
+
+def lateness(counted: Counted) -> str:
+    """Say how late an attempt is, and what that takes of the points; empty when it is on time."""
+    from autograder.course.counting import spoken
+
+    if counted.is_late is None:
+        return "unknown"
+    if not counted.is_late:
+        return ""
+    late = "yes" if counted.late_by is None else spoken(counted.late_by)
+    return f"{late}: -{number(100 * float(counted.lost))} %"
+
+
+def to_look_at(grade: Grade, is_stale: bool) -> str:
     """Say what somebody has to look at, and what is out of date."""
     remarks = []
     if grade.unread:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.shared.console import UserError, say, spinner
-from tools.staff.board import Board, print_class, print_line
+from tools.staff.board import Board, ClassTable, print_line
 
 if TYPE_CHECKING:
-    from autograder.batch.items import Item, Task
+    from autograder.batch.items import Facts, Item, Task
     from autograder.batch.planning import Plan, Selection
     from autograder.batch.pool import Pool
     from autograder.batch.storing import Store
+    from autograder.course.counting import Counted
+    from autograder.course.folder import Course
 
 NEEDS_STAFF, INTERRUPTED = 3, 130
 
 
 @dataclass(frozen=True)
 class Order:
-    """What a class command was asked for."""
+    """What a class command was asked for; ``items`` are the submissions that count."""
 
     items: list[Item]
     top: Path
@@ -29,24 +32,47 @@ class Order:
     selection: Selection
     jobs: int
     as_json: bool
+    course: Course | None = None
+
+    @property
+    def is_best(self) -> bool:
+        """Whether all attempts are graded, and the best of each student counts."""
+        return self.course is not None and self.course.settings.rule == "best"
+
+    @property
+    def students(self) -> list[Item]:
+        """Those of ``items`` that are asked for, in all parts."""
+        from autograder.batch.planning import chosen
+
+        return chosen(self.items, replace(self.selection, shard=(1, 1)))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Whose grades are there, where, and which of them are new or out of date, by folder."""
+
+    items: Sequence[Item]
+    store: Store
+    new: set[str]
+    stale: set[str]
+    counted: Mapping[str, Counted]
 
 
 def grade_class(order: Order) -> None:
     """Grade what is asked for; exit with 3 when staff has to look at something."""
-    from autograder.batch.planning import chosen, plan
+    from autograder.batch.choosing import attempts_store
     from autograder.batch.storing import Store
 
-    store = Store(order.top)
-    asked = chosen(order.items, order.selection)
+    asked, store = to_grade(order), Store(order.top)
+    if order.is_best:
+        store = attempts_store(store)
     left = {item.folder for item in asked if not is_stored(store, item)}
     try:
         with spinner("starting the workers behind their walls"):
             pool = open_pool(order, max(1, min(order.jobs, len(asked))))
         with pool:
-            todo = plan(order.items, order.selection, store, pool.facts, order.task.options)
-            left = {item.folder for item in todo.todo}
-            run(todo, pool, store, order, left)
-        finish(todo, store, order.as_json)
+            outcome = grade_all(asked, store, pool, order, left)
+        finish(best_of(outcome, pool.facts, order) if order.is_best else outcome, order)
     except KeyboardInterrupt:
         say(f"interrupted: {len(left)} of {len(asked)} are left; the same command goes on")
         sys.exit(INTERRUPTED)
@@ -60,44 +86,129 @@ def open_pool(order: Order, jobs: int) -> Pool:
 
 
 def is_stored(store: Store, item: Item) -> bool:
-    """Tell whether there is a complete grade of what was handed in."""
+    """Tell whether there is a grade of what was handed in."""
     made = store.made(item.folder)
-    return made is not None and made.is_final and made.key.content == item.content
+    return made is not None and made.key.content == item.content
 
 
-def run(todo: Plan, pool: Pool, store: Store, order: Order, left: set[str]) -> None:
-    """Grade, and store each grade as it comes; ``left`` are the folders of those to come."""
+def grade_all(asked: list[Item], store: Store, pool: Pool, order: Order, left: set[str]) -> Outcome:
+    """Grade what has no grade by these conditions; ``left`` are the folders of those to come."""
+    from autograder.batch.planning import plan
+    from autograder.batch.recomputing import recompute
+
+    options = order.task.options
+    recomputed = recompute(asked, order.selection, store, pool.facts, options)
+    if recomputed:
+        say(f"{len(recomputed)} have this rubric's marks from what was observed before")
+    todo = plan(asked, order.selection, store, pool.facts, options)
+    left.clear()
+    left |= {item.folder for item in todo.todo}
+    outcome = Outcome(
+        items=todo.items,
+        store=store,
+        new=recomputed | left,
+        stale={item.folder for item in todo.stale},
+        counted={} if order.is_best else counted(order),
+    )
+    run(todo, outcome, pool, order, left)
+    return outcome
+
+
+def counted(order: Order) -> Mapping[str, Counted]:
+    """Return what counts of each student of a course, by the folder of the grade."""
+    return {one.folder: one for one in order.course.counted()} if order.course else {}
+
+
+def to_grade(order: Order) -> list[Item]:
+    """Return what is asked for: what counts, or all attempts of some students."""
+    from autograder.batch.gathering import attempts_of
+    from autograder.batch.planning import Selection, chosen, require_known
+
+    require_known(order.items, order.selection)
+    if not order.is_best:
+        return chosen(order.items, order.selection)
+    assert order.course is not None
+    students = {item.folder for item in order.students}
+    attempts = [item for item in attempts_of(order.course) if students & {*item.names}]
+    return chosen(attempts, Selection(shard=order.selection.shard))
+
+
+def run(todo: Plan, outcome: Outcome, pool: Pool, order: Order, left: set[str]) -> None:
+    """Grade, and store each grade as it comes."""
     from autograder.batch.items import Graded
-    from autograder.batch.storing import key_of
+    from autograder.batch.made import key_of
 
-    items = {item.folder: item for item in todo.todo}
-    if order.as_json:
-        for item in todo.kept:
-            if grade := store.grade(item.folder):
-                print_line(item.folder, item, grade, is_new=False)
-    with Board(items, len(todo.kept), order.as_json) as board:
+    items, store = {item.folder: item for item in todo.todo}, outcome.store
+    has_lines = order.as_json and not order.is_best
+    if has_lines:
+        print_lines(todo.kept, outcome)
+    with Board(items, len(todo.kept), has_lines) as board:
         for message in pool.grade(todo.todo):
             if isinstance(message, Graded):
-                store.write(message, key_of(items[message.folder], pool.facts, order.task.options))
+                item = items[message.folder]
+                key = key_of(item, pool.facts, order.task.options)
+                store.write(message, key, pool.facts.document.hidden)
                 left.discard(message.folder)
+                if has_lines:
+                    print_lines([item], outcome)
             board.show(message)
 
 
-def finish(todo: Plan, store: Store, as_json: bool) -> None:
+def best_of(attempts: Outcome, facts: Facts, order: Order) -> Outcome:
+    """Make the best attempt of each student the grade; of a part of all attempts, none is."""
+    from autograder.batch.choosing import choose
+    from autograder.batch.storing import Store
+
+    if order.selection.shard != (1, 1):
+        say("lab3 grade without --shard makes the best attempt of each student the grade")
+        return attempts
+    assert order.course is not None
+    store = Store(order.top)
+    chosen = choose(order.course, store, facts, order.task.options)
+    names = {item.folder: set(item.names) for item in attempts.items}
+    return Outcome(
+        items=order.students,
+        store=store,
+        new={name for folder in attempts.new for name in names[folder]},
+        stale={name for folder in attempts.stale for name in names[folder]},
+        counted={one.folder: one for one in chosen},
+    )
+
+
+def print_lines(items: Sequence[Item], outcome: Outcome) -> None:
+    """Print grades as lines of JSON."""
+    for item in items:
+        if grade := outcome.store.grade(item.folder):
+            counted = outcome.counted.get(item.folder)
+            print_line(item, grade, counted, is_new=item.folder in outcome.new)
+
+
+def finish(outcome: Outcome, order: Order) -> None:
     """Show what everybody has, and tell by the exit code whether staff has to look."""
-    stale = {item.folder for item in todo.stale}
-    grades = {
-        item.folder: (item, grade)
-        for item in todo.items
-        if (grade := store.grade(item.folder)) is not None
-    }
-    if not as_json:
-        print_class(grades, stale)
+    table, graded, stale, needs_staff = ClassTable(bool(outcome.counted)), 0, 0, False
+    for item in sorted(outcome.items, key=lambda item: item.folder):
+        if (grade := outcome.store.grade(item.folder)) is None:
+            continue
+        is_stale = item.folder in outcome.stale
+        table.add(item, grade, is_stale, outcome.counted.get(item.folder))
+        graded, stale = graded + 1, stale + is_stale
+        needs_staff = needs_staff or grade.needs_staff
+    if not order.as_json:
+        table.print()
+    elif order.is_best:
+        print_lines(outcome.items, outcome)
     if stale:
-        count = f"{len(stale)} of {len(grades)} were graded"
+        count = f"{stale} of {graded} were graded"
         say(f"{count} by another rubric or kit: --rerun changed grades them again")
-    if any(grade.needs_staff for _, grade in grades.values()):
+    if needs_staff:
         sys.exit(NEEDS_STAFF)
+
+
+def selection_of(only: list[str], exclude: list[str], rerun: list[str], shard: str) -> Selection:
+    """Return what the options say of which submissions are asked for."""
+    from autograder.batch.planning import Selection
+
+    return Selection(tuple(only), tuple(exclude), tuple(rerun), shard_of(shard))
 
 
 def shard_of(text: str) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,13 +14,20 @@ from lab3.units import megabytes
 from tools.grades import print_grade
 from tools.shared.console import UserError, out
 from tools.shared.options import Json
+from tools.staff.student import print_history, student_data, student_facts, student_record
 
 if TYPE_CHECKING:
-    from autograder.results import Grade
+    from autograder.results import CheckResult, Grade
 
 
 def explain(
-    path: Annotated[Path, Argument(metavar="GRADE", help="A grade.json, or its folder.")],
+    name: Annotated[
+        str,
+        Argument(
+            metavar="STUDENT|GRADE",
+            help="A student of the course by id, name or folder; or a grade.json, or its folder.",
+        ),
+    ],
     keyword: Annotated[
         str, Option("-k", metavar="NAME", help="Only the checks whose name contains this.")
     ] = "",
@@ -26,23 +35,45 @@ def explain(
 ) -> None:
     """Show the evidence behind each mark of a grade: every question, what was expected and got.
 
+    Of a student in a course folder also which attempt counts and why, what lateness takes, and how
+    the grade came about: when, by whom and by which rubric, and what changed since the one before.
+
     Examples:
+
+        lab3 explain ada
 
         lab3 explain grades/ada
 
         lab3 explain grades/ada -k lower_clamp
     """
-    from autograder.messages import describe
-    from autograder.plain_text import harmless
-
-    grade = read_grade(path)
-    results = [result for result in grade.results if keyword in result.check]
+    record = None if is_grade(Path(name)) else student_record(name)
+    grade = record.grade if record else read_grade(Path(name))
+    results = tuple(result for result in grade.results if keyword in result.check)
     if not results:
         raise UserError(f"no check of this grade is called {keyword!r}")
     if as_json:
-        out.print_json(grade.model_copy(update={"results": tuple(results)}).model_dump_json())
+        shown = grade.model_copy(update={"results": results})
+        data = student_data(record, shown) if record else shown.model_dump(mode="json")
+        out.print_json(json.dumps(data))
         return
-    facts = {
+    print_facts((student_facts(record) if record else {}) | facts_of(grade), grade.notes)
+    for result in results:
+        print_evidence(result)
+    if record:
+        print_history(record)
+    print_grade(f"Grade of {grade.submission}", grade)
+
+
+def is_grade(path: Path) -> bool:
+    """Tell whether a path, and not a student, is meant."""
+    from autograder.exports.files import GRADE_NAME
+
+    return path.is_file() or (path / GRADE_NAME).exists()
+
+
+def facts_of(grade: Grade) -> dict[str, str]:
+    """Return what a grade rests on."""
+    return {
         "submission": f"{grade.submission}, sha256 {grade.submission_sha256}",
         "rubric": f"sha256 {grade.rubric_sha256}",
         "kit": f"{grade.kit}, torch {grade.torch}",
@@ -52,15 +83,25 @@ def explain(
         "hidden inputs": f"seed {grade.seed}",
         "accuracy": f"a verdict is wrong with a probability of at most {grade.accuracy_error:g}",
     }
-    for name, fact in [*facts.items(), *(("for staff", note) for note in grade.notes)]:
+
+
+def print_facts(facts: Mapping[str, str], notes: tuple[str, ...]) -> None:
+    from autograder.plain_text import harmless
+
+    for name, fact in [*facts.items(), *(("for staff", note) for note in notes)]:
         out.print(f"{name:<14} {harmless(fact)}", markup=False)
-    for result in results:
-        out.print(f"\n{describe(result)}", markup=False)
-        held = [observation for observation in result.observations if observation.holds]
-        for observation in held:
+
+
+def print_evidence(result: CheckResult) -> None:
+    """Print all that a check saw."""
+    from autograder.messages import describe
+    from autograder.plain_text import harmless
+
+    out.print(f"\n{describe(result)}", markup=False)
+    for observation in result.observations:
+        if observation.holds:
             line = f"  holds   {observation.question}: {observation.got}"
             out.print(harmless(line), markup=False)
-    print_grade(f"Grade of {grade.submission}", grade)
 
 
 def usage(grade: Grade) -> str:

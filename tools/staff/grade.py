@@ -15,10 +15,12 @@ from lab3.errors import LabError
 from tools.grades import Exact, Progress, RubricFile, prepare, print_grade, print_walls
 from tools.shared.console import UserError, out, say
 from tools.shared.options import DataDir, Json
-from tools.staff.classwide import Order, grade_class, shard_of
+from tools.staff.classwide import Order, grade_class, selection_of
+from tools.staff.diff import show_diff
 
 if TYPE_CHECKING:
     from autograder.batch.items import Item
+    from autograder.batch.planning import Selection
     from autograder.course.folder import Course
     from autograder.host.sandbox import Tier
     from autograder.options import Options
@@ -64,6 +66,15 @@ Shard = Annotated[
         help="Only the i-th of n parts, for the jobs of a cluster.",
     ),
 ]
+Diff = Annotated[
+    str,
+    Option(
+        "--diff",
+        metavar="OLD|previous",
+        rich_help_panel=CLASS,
+        help="Grade nothing: list the marks that differ from a copy of grades/, or from before.",
+    ),
+]
 
 
 def grade(
@@ -94,6 +105,7 @@ def grade(
     rerun: Rerun = [],  # noqa: B006
     jobs: Jobs = None,
     shard: Shard = "1/1",
+    diff: Diff = "",
     as_json: Json = False,
     schema: Annotated[
         bool, Option("--schema", help="Print the JSON Schema of grade.json, and nothing else.")
@@ -121,6 +133,8 @@ def grade(
 
         lab3 grade --rerun failed --only "ada*"
 
+        lab3 grade --diff previous
+
         lab3 grade submissions/ada.zip --exact --out grades/ada
 
         lab3 grade --schema > grade.schema.json
@@ -135,7 +149,11 @@ def grade(
     from autograder.course.folder import Course
     from autograder.options import Options
 
+    selection = selection_of(only, exclude, rerun, shard)
     course = Course.around(path or Path.cwd())
+    if diff:
+        compare(diff, folder, course, path, selection, as_json)
+        return
     if course is None and path is None:
         raise UserError(
             "name a submission: lab3 grade submissions/ada.zip; or stand in a course folder, where "
@@ -150,20 +168,43 @@ def grade(
         grade_one(path, folder, rubric_file, course, options, as_json)
         return
     from autograder.batch.items import Task
-    from autograder.batch.planning import Selection
 
     top = folder or (course.grades if course else Path("grades"))
-    selection = Selection(tuple(only), tuple(exclude), tuple(rerun), shard_of(shard))
     task = Task(rubric_file, course.key() if course else None, options)
-    grade_class(Order(items, top.absolute(), task, selection, jobs or cores(), as_json))
+    whose = course if is_course(course, path) else None
+    grade_class(Order(items, top.absolute(), task, selection, jobs or cores(), as_json, whose))
+
+
+def compare(
+    old: str,
+    folder: Path | None,
+    course: Course | None,
+    path: Path | None,
+    selection: Selection,
+    as_json: bool,
+) -> None:
+    """Show which grades of a class, or of one submission, differ from earlier ones."""
+    from autograder.submissions.places import grade_name
+
+    items = class_of(course, path) if course or path else []
+    if items is None and path is not None:
+        selection = replace(selection, only=(grade_name(path),))
+    top = folder or (course.grades if course else Path("grades"))
+    show_diff(old, top, items or [], selection, as_json)
+
+
+def is_course(course: Course | None, path: Path | None) -> bool:
+    """Tell whether the class of a course is meant."""
+    folders = (course.folder, course.submissions) if course else ()
+    return path is None or path.resolve() in folders
 
 
 def class_of(course: Course | None, path: Path | None) -> list[Item] | None:
     """Return the submissions of a class; None for the path of a single one."""
-    from autograder.batch.gathering import holds_several, items_in, items_of
+    from autograder.batch.gathering import holds_several, item_of, items_in
 
-    if course and (path is None or path.resolve() in (course.folder, course.submissions)):
-        return items_of(course)
+    if course and is_course(course, path):
+        return [item_of(one) for one in course.counted()]
     assert path is not None
     return items_in(path) if holds_several(path) else None
 

@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.expected.sequential import bounds, refutes_at_least, refutes_at_most
-from autograder.rubric import Tier
+from autograder.remarking import remark
+from autograder.rubric import Rubric, Tier
 from lab3.log.runlog import read_log
 from tests.making.engines import on_a_mac
 from tests.making.graded_runs import (
     EASY,
+    RUN_GROUPS,
     Grader,
     Log,
     failing,
@@ -25,6 +27,7 @@ from tests.making.graded_runs import (
     rewrite,
     with_thresholds,
 )
+from tests.making.grades import grade
 from tests.making.grading import RUBRIC
 
 
@@ -66,6 +69,30 @@ def test_tiers_give_their_share(honest: Path, grade_runs: Grader) -> None:
     assert (result.outcome, result.share) == ("failed", 0.5)
     assert result.earned == result.points / 2
     assert [o.holds for o in result.observations] == [False, True]
+
+
+@pytest.mark.parametrize("is_exact", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_marks_by_other_tiers_are_those_of_counting_again(
+    honest: Path, grade_runs: Grader, is_exact: bool
+) -> None:
+    hard = EASY.model_copy(
+        update={"fp32": (Tier(at=1.0, share=1.0), Tier(at=0.15, share=0.5)), "largest_bytes": 9}
+    )
+    old, new = (of_runs(with_thresholds(digits=table)) for table in (EASY, hard))
+    before, again = (grade_runs(honest, by, is_exact=is_exact) for by in (old, new))
+    there = grade(*before.values(), data_set="digits", asked_sha256=old.asked_sha256)
+    marked = remark(there, new)
+    assert marked is not None
+    blank: dict[str, Any] = {"seconds": 0.0, "counts": ()}
+    for one in marked.results:
+        assert one.model_copy(update=blank) == again[one.check].model_copy(update=blank)
+
+
+def of_runs(rubric: Rubric) -> Rubric:
+    """A rubric that asks for nothing but runs."""
+    checks = {group: rubric.document.checks[group] for group in RUN_GROUPS}
+    document = rubric.document.model_copy(update={"checks": checks})
+    return replace(rubric, document=document)
 
 
 def raise_accuracy(log: Log) -> None:

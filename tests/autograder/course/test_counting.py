@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from autograder.course.counting import Counted, counted
+from autograder.course.counting import Counted, candidates, counted
 from autograder.course.index import Attempt, LmsLateness
 from autograder.course.settings import Choice, Late, Settings
 from tests.making.classes import COLLECTED, DEADLINE, attempt, index
@@ -55,6 +55,18 @@ def test_the_best_is_the_one_with_most_points_after_lateness() -> None:
     none = of_ada(best, EARLY, LATE)
     assert (none.attempt.id, none.lost) == ("c", Decimal("0.5"))
     assert "none is graded yet" in none.why
+
+
+def test_what_may_count_is_known_before_anything_is_graded() -> None:
+    broken = attempt("x", late_h=-0.5, file=None, problem="is empty")
+    both = attempt("g", "ada", "bob", late_h=-3)
+    strict = with_settings(rule="best", late=Late(last_day=1), staff=("eve",))
+    everything = index(EARLY, broken, both, LATE, LATER, attempt("e", "eve", late_h=-1))
+    may = [(student.id, one.id) for student, one in candidates(strict, everything)]
+    assert may == [("ada", "a"), ("ada", "g"), ("ada", "c"), ("bob", "g")]
+    chosen = {"ada": Choice(attempt="d", reason="agreed by mail")}
+    picked = candidates(strict.model_copy(update={"choices": chosen}), everything)
+    assert [(student.id, one.id) for student, one in picked] == [("ada", "d"), ("bob", "g")]
 
 
 def test_grace_and_extensions_move_what_is_late() -> None:

@@ -1,7 +1,9 @@
 """A grade in others' formats: valid, inert, and silent about what is hidden."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
+from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
 from typing import Any, get_args
 
@@ -9,12 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograder.exports.feedback import feedback
+from autograder.exports.feedback import Version, feedback
 from autograder.exports.gradescope import gradescope
 from autograder.exports.junit import junit
 from autograder.messages import describe, visible
 from autograder.plain_text import harmless
-from autograder.results import Grade, Outcome, Place
+from autograder.results import CheckResult, Grade, Outcome, Place
 from autograder.rubric import Disclosure
 from tests.making.grades import NASTY, grade, result, result_of, results, seen, texts
 
@@ -225,6 +227,64 @@ def test_nothing_leaks_that_the_policy_withholds(disclosure: Disclosure) -> None
         assert ("LEAKseed" in text) == (
             disclosure == "everything" and name in ("grade.json", "gradescope", "feedback")
         ), name
+
+
+AT = datetime(2026, 12, 3, 9, 5, tzinfo=timezone(timedelta(hours=1)))
+
+
+def test_the_page_says_which_version_it_is_and_what_changed() -> None:
+    passed = result(outcome="passed")
+    hidden = result("forward.b", visibility="hidden", claim="It computes")
+    gone = result("ptq.converts", claim="It converts", points=0.5)
+    old = grade(result(), hidden, gone, rubric_sha256="8" * 64)
+    page = feedback(grade(passed, hidden), "claim", Version(3, AT, (2, old)))
+    text = squeezed(Page(page).text)
+    assert "Version 3, 2026-12-03 08:05 UTC, rubric 77777777" in text
+    changed = text.split("Changed since version 2")[1].split("observer 4 of 4")[0]
+    assert "The result is a whole power of two0 of 44 of 4" in changed
+    assert "It converts0 of 0.5not asked" in changed
+    assert "It computes" not in changed
+    assert "What is different: rubric." in changed
+    same = feedback(old, "claim", Version(1, AT, (0, old)))
+    assert "No points changed." in same
+    assert "Changed since" not in feedback(old, "claim", Version(1, AT))
+    assert "Version" not in feedback(old, "claim")
+
+
+@pytest.mark.parametrize("disclosure", DISCLOSURES)
+def test_what_changed_tells_no_more_than_the_policy_allows(disclosure: Disclosure) -> None:
+    def secret(name: str, outcome: Outcome, **fields: Any) -> CheckResult:
+        told = {"said": "LEAKsaid", "observations": [seen("LEAKquestion", "1", "2")]}
+        check = {"claim": f"LEAKclaim {name}", "visibility": "hidden", **told}
+        return result(f"observer.LEAK{name}", outcome=outcome, **check, **fields)
+
+    before = secret("a", "timed_out"), secret("b", "passed", points=1), secret("gone", "passed")
+    old = grade(*before, result("ptq.converts"), seed="LEAKseed1")
+    after = secret("a", "passed"), secret("b", "crashed", points=1)
+    new = grade(*after, result("ptq.converts"), rubric_sha256="8" * 64, seed="LEAKseed2")
+    page = feedback(new, disclosure, Version(2, AT, (1, old)))
+    section = page.split("Changed since version 1")[1].split("</section>")[0]
+    text = squeezed(Page(section).text)
+    assert not re.search("LEAK(said|question|seed)", section)
+    if disclosure == "points":
+        assert "LEAK" not in page
+        assert "timed" not in page.split("</style>")[1].lower()
+        assert "All hidden checks of observer5 of 94 of 5" in text
+        assert text.count("of 4") == 0
+    else:
+        for shown in ("LEAKclaim a (hidden inputs)0 of 44 of 4", "LEAKclaim b (hidden inputs)1"):
+            assert shown in text
+        assert "LEAKclaim gone (hidden inputs)4 of 4not asked" in text
+
+
+@pytest.mark.parametrize("disclosure", DISCLOSURES)
+def test_what_changed_is_inert(disclosure: Disclosure) -> None:
+    nothing = HOSTILE.model_copy(update={"results": ()})
+    for old, new in ((nothing, HOSTILE), (HOSTILE, nothing)):
+        page = Page(feedback(new, disclosure, Version(2, AT, (1, old))))
+        sample = Page(feedback(SAMPLE, disclosure, Version(2, AT, (1, nothing))))
+        assert {tag for tag, _ in page.elements} <= {tag for tag, _ in sample.elements}
+        assert page.text.replace("\n", "").isprintable()
 
 
 @st.composite
