@@ -5,7 +5,7 @@ import math
 import sys
 from collections.abc import Sequence
 
-from autograder.claims import Charged, Evidence, about
+from autograder.claims import Evidence, about
 from autograder.expected.contract import LONGEST_SHIFT, approximated, exponent_of, shift_of
 from autograder.expected.diagnoses import Call, diagnose_observers, diagnose_scales
 from autograder.expected.inputs import PUBLIC_CALLS, Inputs, Pairs
@@ -99,8 +99,7 @@ def test_follows_the_scale(client: Client, inputs: Inputs, evidence: Evidence) -
 @about(APPROXIMATE, needs=FOLLOWS_ITS_INPUT)
 def test_whole_power_of_two(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The result is a whole power of two: ``2.0**-S`` for an integer ``S``."""
-    scales = inputs.scales("whole", [0.3, 0.3625, 0.02, 0.7, 0.003], -7.4, -0.1)
-    calls = call_each(client, unlimited(scales))
+    calls = call_each(client, unlimited(between(inputs)))
     for call in calls:
         observe(evidence, call, call.is_power_of_two)
     text = "A shift moves by whole bits, so the exponent has to be an integer."
@@ -131,13 +130,14 @@ def unclamped(client: Client, inputs: Inputs) -> list[Call]:
     return [c for c, limit in zip(calls, limited, strict=True) if limit.got == limit.expected]
 
 
-def observe_clamped(evidence: Evidence, calls: list[Call], charged: Charged) -> None:
+def observe_clamped(client: Client, inputs: Inputs, evidence: Evidence, calls: list[Call]) -> None:
     """Observe that S is clamped.
 
-    What costs other points: results that are no powers of two anywhere, and a neighbour of the
-    nearest exponent within the limits.
+    What costs other points: results that are no powers of two within the limits either, and a
+    neighbour of the nearest exponent.
     """
-    is_whole = not charged("observer.whole_power_of_two")
+    results = results_of(client, unlimited(between(inputs)))
+    is_whole = all(r.value is None or math.frexp(r.value)[0] == 0.5 for r in results)
     for call in calls:
         shift, exact = shift_of(call.scale, call.limit), -math.log2(call.scale)
         is_clamped = not -0.5 < exact - shift < 0.5
@@ -146,31 +146,34 @@ def observe_clamped(evidence: Evidence, calls: list[Call], charged: Charged) -> 
         observe(evidence, call, holds and (call.is_power_of_two or not (is_clamped and is_whole)))
 
 
+def between(inputs: Inputs) -> list[float]:
+    """Return scales whose results have to be whole powers of two: hidden ones reach no limit."""
+    return inputs.scales("whole", [0.3, 0.3625, 0.02, 0.7, 0.003], -7.4, -0.1)
+
+
 @about(APPROXIMATE, needs=FOLLOWS_ITS_INPUT)
-def test_lower_clamp(client: Client, inputs: Inputs, evidence: Evidence, charged: Charged) -> None:
+def test_lower_clamp(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """``S`` stays within ``0`` and ``max_shift_amount``: no shift is longer."""
     calls = call_each(client, unlimited(inputs.tiny()))
-    observe_clamped(evidence, calls, charged)
+    observe_clamped(client, inputs, evidence, calls)
     text = f"The hardware's shifter ends at max_shift_amount, {LONGEST_SHIFT} when not given."
     judge(client, evidence, calls, text)
 
 
 @about(APPROXIMATE, needs=FOLLOWS_ITS_INPUT)
-def test_upper_clamp(client: Client, inputs: Inputs, evidence: Evidence, charged: Charged) -> None:
+def test_upper_clamp(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """``S`` stays within ``0`` and ``max_shift_amount``: a scale above 1 gives ``1.0``."""
     calls = call_each(client, unlimited(inputs.huge()))
-    observe_clamped(evidence, calls, charged)
+    observe_clamped(client, inputs, evidence, calls)
     text = "Above 1 the nearest S is below 0, a shift to the left: 0 is as far as it goes."
     judge(client, evidence, calls, text)
 
 
 @about(APPROXIMATE, needs=FOLLOWS_ITS_INPUT)
-def test_max_shift_amount(
-    client: Client, inputs: Inputs, evidence: Evidence, charged: Charged
-) -> None:
+def test_max_shift_amount(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """``S`` stays within ``0`` and ``max_shift_amount``: the limit is the argument."""
     calls = call_each(client, limited(client, inputs))
-    observe_clamped(evidence, calls, charged)
+    observe_clamped(client, inputs, evidence, calls)
     text = "Each caller may have another shifter: the limit is an argument."
     judge(client, evidence, calls, text)
 

@@ -44,21 +44,12 @@ class Answering:
         )
 
 
-def is_failed(name: str, function: Callable[[float, int], float]) -> bool:
-    return verdict(name, "public", function) != "passed"
-
-
 def verdict(name: str, visibility: Any, function: Callable[[float, int], float]) -> str:
     """Return a diagnosis, ``failed`` without one, or ``passed``."""
+    arguments = {"client": Answering(function), "evidence": Evidence()}
     check = CHECKS[name]
-    provided = {
-        "client": Answering(function),
-        "evidence": Evidence(),
-        "inputs": inputs_for(visibility, KEY, "x"),
-        "charged": lambda *names: any(is_failed(n.partition(".")[2], function) for n in names),
-    }
-    wanted = check.__code__.co_varnames[: check.__code__.co_argcount]
-    arguments = {argument: provided[argument] for argument in wanted}
+    if "inputs" in check.__code__.co_varnames[: check.__code__.co_argcount]:
+        arguments["inputs"] = inputs_for(visibility, KEY, "x")
     try:
         check(**arguments)
     except ClaimFailedError as failed:
