@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 import typer
 
@@ -27,6 +28,8 @@ from tools.student.runs import runs
 from tools.student.sweep import sweep
 from tools.student.train import train
 
+READER_GONE = 141  # as the shell tells of a program that SIGPIPE ended
+
 app = typer.Typer(
     name="lab3",
     no_args_is_help=True,
@@ -48,13 +51,33 @@ app.add_typer(course, name="course", rich_help_panel="For teaching assistants")
 
 
 def main() -> None:
-    """Run the command line; errors that a user can put right are shown without a traceback."""
+    """Run the command line; one whose reader went away ends without a word, as all programs do."""
     try:
-        app()
+        run()
+    except BrokenPipeError:
+        pass
+    except SystemExit as end:  # Typer and Rich end so, with nothing said
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for output in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, output.fileno())  # for what is still to be flushed
+    sys.exit(READER_GONE)
+
+
+def run() -> NoReturn:
+    """Run a command; errors that a user can put right are shown without a traceback."""
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except LabError as error:
         fail(str(error), 1)
     except RunInterruptedError as error:
         fail(str(error), 130)
+    except BrokenPipeError:
+        raise
     except Exception as error:
         text = remedies.explain(error)
         if text is None and isinstance(error, OSError) and error.strerror:
@@ -62,9 +85,10 @@ def main() -> None:
         if text is None:
             raise
         fail(text, 1)
+    sys.exit(0)
 
 
-def fail(text: str, code: int) -> None:
+def fail(text: str, code: int) -> NoReturn:
     """Print an error, of whichever process, and end the program."""
     who = "lab3" if IS_FIRST_PROCESS else f"lab3, process {os.environ['RANK']}"
     err.print(f"{who}: {text}", markup=False)

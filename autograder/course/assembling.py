@@ -4,8 +4,10 @@ Archives that students made are read in a process that can be killed. It runs ou
 into a folder that is ours, and sends what it found.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -78,6 +80,7 @@ class Assembly:
         self.loose = loose
         self.pieces = {piece.path: piece for piece in self.archives.values()}
         self.left = LIMITS.total  # bytes of archives in archives
+        self.unpacked_left = LIMITS.total  # bytes of compressed ones, which are unpacked to be read
         self.warnings: list[str] = []
         self.problems: list[str] = []
 
@@ -157,7 +160,11 @@ class Assembly:
     def listed(self, piece: Piece) -> Part:
         file = self.stack.enter_context(piece.path.open("rb"))
         unpacked = self.stack.enter_context(TemporaryFile(dir=self.scratch))  # noqa: SIM115
-        entries = archive_entries(Path(piece.parts[-1]), file, unpacked, LIMITS)
+        limits = replace(LIMITS, total=self.unpacked_left)
+        try:
+            entries = archive_entries(Path(piece.parts[-1]), file, unpacked, limits)
+        finally:
+            self.unpacked_left -= unpacked.seek(0, os.SEEK_END)
         return part_of(piece.name, entries, piece.path)
 
     def as_it_is(self, part: Part) -> Piece | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autograder.course.copying import Convert, DamagedSourceError, Stored, store
+from autograder.course.copying import Convert, DamagedSourceError, Stored, in_one_file, store
 from autograder.course.folder import Course
 from autograder.course.growing import GrowingIndex
 from autograder.course.index import SeenSource, Source, read_index, write_index
@@ -147,9 +147,10 @@ class Collecting:
             source = Source(name=listing.name, sha256=seen.sha256 if seen else None)
             sizes = [entry.size for hand_in in parsed.hand_ins for entry in hand_in.files]
             progress = Bytes(self.on_progress, listing.name, sum(sizes))
+            reading = Reading(source, result, progress, listing.is_compressed)
             for hand_in in sorted(parsed.hand_ins, key=lambda h: h.position):
                 listing.read_up_to(hand_in.position)
-                self.take(hand_in, source, result, progress)
+                self.take(hand_in, reading)
             sha256 = listing.sha256()
         if sha256:
             status = path.stat()
@@ -173,33 +174,47 @@ class Collecting:
         sources = self.index.sources
         return next((s for s in sources if (s.bytes, s.modified_ns) == state), None)
 
-    def take(self, hand_in: HandIn, source: Source, result: FromSource, progress: "Bytes") -> None:
+    def take(self, hand_in: HandIn, reading: "Reading") -> None:
         """Take one attempt, unless it is there."""
         self.index.meet(hand_in.people)
-        lms = result.kind
+        result, progress = reading.result, reading.progress
         progress.tell(hand_in.people[0].name or hand_in.people[0].id)
-        if self.index.known(hand_in, lms):
+        if self.index.known(hand_in, result.kind):
             result.known += 1
             result.unread += 1
             progress.add(sum(entry.size for entry in hand_in.files))
             return
         try:
-            stored = self.stored(hand_in, progress)
+            stored = self.stored(hand_in, reading)
         except DamagedSourceError as error:
             result.damaged.append(f"{hand_in.people[0].id}: {error}")
             return
-        if self.index.add(hand_in, lms, source, stored):
+        if self.index.add(hand_in, result.kind, reading.source, stored):
             result.new += 1
         else:
             result.known += 1
         if time.monotonic() - self._written_at > WRITE_S:
             self.write()
 
-    def stored(self, hand_in: HandIn, progress: "Bytes") -> Stored:
+    def stored(self, hand_in: HandIn, reading: "Reading") -> Stored:
         """Keep a copy, where the source has files of it."""
         if hand_in.is_elsewhere:
             return Stored(f"elsewhere {hand_in.received}")
-        return store(hand_in, self.there, self.convert, progress.add)
+        add = reading.progress.add
+        if not reading.is_compressed:
+            return store(hand_in, self.there, self.convert, add)
+        with in_one_file(hand_in, self.there) as unpacked:
+            return store(unpacked, self.there, self.convert, add)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A source that is being read: what it gave so far, and how far it is."""
+
+    source: Source
+    result: FromSource
+    progress: "Bytes"
+    is_compressed: bool
 
 
 class Bytes:

@@ -3,13 +3,16 @@
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from autograder.course.assembling import NOTHING, Piece, assemble
 from autograder.course.packing import MOST_BYTES, copy, pack
 from autograder.course.parts import Part, part_of
 from autograder.course.storing import Store
+from autograder.submissions.archives import span
 from autograder.submissions.clutter import without_clutter
 from autograder.submissions.entries import (
     FILE,
@@ -35,6 +38,7 @@ from lab3.errors import LabError
 
 Convert = Callable[[Path, Path], None]  # an archive of another kind into a .tar; raises LabError
 LOOKED_AT = 50  # files whose first bytes are read where names don't tell
+CONVERTED = 4  # archives of other kinds, each of which may take minutes and a gigabyte
 SAID = 3  # sentences
 HAND_IN = "hand in an archive of lab3/, runs/ and report.md"
 NOT_HERE = "can't be opened here"
@@ -83,6 +87,26 @@ def store(
             return Stored(copying.content, problem=str(error))
 
 
+@contextmanager
+def in_one_file(hand_in: HandIn, into: Store) -> Iterator[HandIn]:
+    """Give a hand-in whose files lie one after the other, as they do in its source.
+
+    They can then be read in any order. What is too large is left for others to refuse.
+    """
+    if sum(entry.size for entry in hand_in.files) > MOST_BYTES:
+        yield hand_in
+        return
+    with tempfile.TemporaryFile(dir=into.scratch) as file:
+        moved: dict[int, Entry] = {}
+        for entry in sorted(hand_in.files, key=lambda entry: entry.position):
+            start = file.tell()
+            if entry.kind == FILE:
+                file.writelines(entry.chunks())
+            chunks = partial(span, file, start, file.tell() - start)
+            moved[entry.position] = replace(entry, chunks=chunks)
+        yield replace(hand_in, files=tuple(moved[entry.position] for entry in hand_in.files))
+
+
 class Copying:
     """The copying of one hand-in, in a folder for its work."""
 
@@ -100,6 +124,7 @@ class Copying:
         self.meant, _ = without_clutter(self.entries)
         self.files = [entry for entry in self.meant if entry.kind == FILE]
         self.problems: list[str] = []
+        self.copies = self.converted = 0
         self.content = digest_of(repr((e.parts, e.kind, e.size)) for e in hand_in.files)
 
     def guarded(self, entry: Entry) -> Entry:
@@ -162,8 +187,7 @@ class Copying:
         path = self.work / "packed.zip"
         sha256, size, problems = pack(part.files, path)
         piece = Piece(parts=(path.name,), path=path, sha256=sha256, bytes=size)
-        said = [f"left out {part.left_out}"] if part.left_out.files else []
-        return self.kept(piece, (), [*part.problems, *problems, *said], content=sha256)
+        return self.kept(piece, (), [*part.problems, *problems, *said_of(part)], content=sha256)
 
     def assembled(self, found: list[Entry], kinds: dict[Entry, FileKind]) -> Stored:
         """Keep one archive of those that were handed in, and of what lies beside them."""
@@ -174,12 +198,11 @@ class Copying:
         rest = part_of("", [entry for entry in self.entries if entry not in found])
         if not archives and not rest.slots:
             raise SubmissionError("; ".join(self.problems[:SAID]))
-        loose = [entry for entry in self.files if entry not in found]
-        pieces = [self.copied(entry) for entry in loose] if rest.slots else []
-        result = assemble(archives, pieces, self.work)
-        warnings = [*self.problems, *rest.problems, *result.warnings]
-        if loose and not rest.slots:
-            names = ", ".join(visible("/".join(entry.parts)) for entry in loose[:SAID])
+        loose = rest.files.values() if rest.slots else ()
+        result = assemble(archives, [self.copied(entry) for entry in loose], self.work)
+        warnings = [*self.problems, *rest.problems, *result.warnings, *said_of(rest)]
+        if rest.files and not rest.slots:
+            names = ", ".join(visible(name) for name in sorted(rest.files)[:SAID])
             warnings.append(f"left out: {names}")
         if result.archive is None:
             problems = "; ".join([*self.problems, result.problem or NOTHING])
@@ -187,7 +210,8 @@ class Copying:
         return self.kept(result.archive, result.others, warnings, self.content)
 
     def copied(self, entry: Entry) -> Piece:
-        path = self.work / f"{len(list(self.work.iterdir()))}"
+        self.copies += 1
+        path = self.work / str(self.copies)
         sha256, size = copy(entry.chunks(), path)
         return Piece(parts=entry.parts, path=path, sha256=sha256, bytes=size)
 
@@ -197,6 +221,9 @@ class Copying:
             return piece
         path = piece.path.with_suffix(".tar")
         try:
+            self.converted += 1
+            if self.converted > CONVERTED:
+                raise SubmissionError(f"is one of more than {CONVERTED}: {HAND_IN} as a .zip")
             if self.convert is None:
                 raise SubmissionError(f"{NOT_HERE}: {HAND_IN} as a .zip")
             self.convert(piece.path, path)
@@ -220,6 +247,11 @@ class Copying:
             warnings=tuple(warnings),
             others=tuple(self.store.put(other) for other in others),
         )
+
+
+def said_of(part: Part) -> list[str]:
+    """Return a sentence on what was left out, if anything was."""
+    return [f"left out {part.left_out}"] if part.left_out.files else []
 
 
 def digest_of(texts: Iterator[str]) -> str:

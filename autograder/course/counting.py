@@ -67,7 +67,7 @@ def timing(attempt: Attempt, deadline: datetime | None, grace: timedelta) -> Tim
         if late_by <= grace:
             return Timing(attempt, False, ON_TIME, "on time")
         return Timing(attempt, True, late_by, f"{spoken(late_by)} late")
-    if attempt.collected <= deadline + grace:
+    if attempt.collected - deadline <= grace:
         return Timing(attempt, False, ON_TIME, "on time: it was collected before the deadline")
     if attempt.lms_lateness is not None:
         said = attempt.lms_lateness

@@ -1,7 +1,8 @@
 """The index while it grows: who is known, which attempt is there already, what a table adds."""
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -122,25 +123,47 @@ class GrowingIndex:
                 source = Source(name=seen.name, sha256=seen.sha256)
                 self.attempts[attempt.id] = attempt.model_copy(update={"source": source})
 
-    def apply(self, facts: Iterable[Fact]) -> None:
-        """Take in what tables say of people who handed in, and when."""
+    def apply(self, facts: Sequence[Fact]) -> None:
+        """Take in what tables say of people who handed in, and when.
+
+        Where a table tells of teams, its numbers are those of members, and the ones here are not.
+        """
+        by_id: dict[tuple[str, str], list[Student]] = {}
+        by_team: dict[str, list[Student]] = {}
+        for student in self.students.values():
+            for kind, value in student.ids.items():
+                by_id.setdefault((kind, value), []).append(student)
+            if "moodle" in student.ids and (name := letters(student.name)):
+                by_team.setdefault(name, []).append(student)
+        has_teams = any(fact.kind == "moodle" and letters(fact.group) in by_team for fact in facts)
         for fact in facts:
-            for student in list(self.students.values()):
-                if student.ids.get(fact.kind) == fact.value:
-                    ids = {fact.kind: fact.value, **fact.ids}
-                    person = Person(student.id, ids, fact.name, fact.email, fact.group)
-                    self.meet([person])
+            if has_teams and fact.kind == "moodle":
+                for student in by_team.get(letters(fact.group), ()):
                     self.date(student, fact)
+                continue
+            for student in by_id.get((fact.kind, fact.value), ()):
+                ids = {fact.kind: fact.value, **fact.ids}
+                self.meet([Person(student.id, ids, fact.name, fact.email, fact.group)])
+                self.date(student, fact)
 
     def date(self, student: Student, fact: Fact) -> None:
-        """Give the newest attempt the time in a table, unless another one has it already."""
+        """Give the newest attempt the time in a table, if it can't be that of another one."""
         attempts = [self.attempts[name] for name in self._of.get((student.id,), ())]
         if fact.received is None or not attempts:
             return
         newest = max(attempts, key=lambda a: a.collected)
-        if newest.received is None and all(a.received != fact.received for a in attempts):
+        older = (a for a in attempts if a is not newest)
+        is_olders = any(a.received == fact.received for a in attempts) or any(
+            a.received is None and a.collected > fact.received for a in older
+        )
+        if newest.received is None and not is_olders:
             changed = newest.model_copy(update={"received": fact.received})
             self.attempts[newest.id] = changed
+
+
+def letters(name: str) -> str:
+    """Return what is left of a team's name in the names of files."""
+    return re.sub(r"[\W_]", "", name).casefold()
 
 
 def ids_of(hand_in: HandIn) -> tuple[str, ...]:

@@ -1,21 +1,17 @@
 """The class list: a CSV whose columns are found by their headers."""
 
-import csv
-import io
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.course.settings import CourseError
 from autograder.plain_text import one_line
+from autograder.submissions.lms import tables
 from autograder.submissions.lms.handed_in import LMS, own_id
+from autograder.submissions.lms.tables import NoTableError, decoded
 
 MOST_BYTES = 20_000_000
-MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-CHINESE = {"cp950": ("學號", "姓名"), "gb18030": ("学号", "姓名")}  # as spreadsheets there save it
-DELIMITERS = ",;\t"
 # What columns are called, in small letters and digits alone, by what they hold.
 HEADERS = {
     "id": "id studentid studentnumber sid sisuserid idnumber matriculationnumber matrikelnummer "
@@ -65,8 +61,8 @@ class Roster:
 
 
 def same(kind: str, value: str) -> str:
-    """Return what is equal for equal ids: capital letters mean nothing in addresses."""
-    return value.casefold() if kind == "email" else value
+    """Return what is equal for equal ids: capital letters mean nothing to mail and GitHub."""
+    return value.casefold() if kind in ("email", "github") else value
 
 
 def read_roster(path: Path) -> Roster:
@@ -78,7 +74,10 @@ def read_roster(path: Path) -> Roster:
         raise CourseError(f"{path} can't be read: {error.strerror}: check students") from None
     if len(content) > MOST_BYTES:
         raise CourseError(f"{path} is no class list: it holds more than {MOST_BYTES:,} bytes")
-    rows = tuple(rows_of(path, decoded(content)))
+    try:
+        rows = tuple(rows_of(path, decoded(content)))
+    except NoTableError as error:
+        raise CourseError(f"{path}:{error.line}: {error}") from None
     by_id: dict[tuple[str, str], Row] = {}
     for row in rows:
         for kind, value in (*row.ids.items(), ("student", row.id)):
@@ -91,23 +90,9 @@ def read_roster(path: Path) -> Roster:
     return Roster(rows, by_id)
 
 
-def decoded(content: bytes) -> str:
-    """Return a text in whichever encoding it was saved."""
-    if encoding := MARKS.get(content[:2]):
-        return content.decode(encoding, errors="replace")
-    with suppress(UnicodeDecodeError):
-        return content.decode("utf-8-sig")
-    for encoding, headers in CHINESE.items():
-        with suppress(UnicodeDecodeError):
-            text = content.decode(encoding)
-            if any(header in text.partition("\n")[0] for header in headers):
-                return text
-    return content.decode("cp1252", errors="replace")
-
-
 def rows_of(path: Path, text: str) -> Iterator[Row]:
     """Yield the students of a table."""
-    lines = table(path, text)
+    lines = tables.rows_of(text)
     number, headers = next(lines, (1, []))
     columns = columns_of(headers)
     if not any(kind in columns for kind in IDS):
@@ -133,21 +118,6 @@ def rows_of(path: Path, text: str) -> Iterator[Row]:
             values.get("group", ""),
             number,
         )
-
-
-def table(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows of a CSV that are not empty, each with the number of its first line."""
-    first = text.lstrip().partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    before = 0
-    try:
-        for cells in reader:
-            if any(map(str.strip, cells)):
-                yield before + 1, cells
-            before = reader.line_num
-    except csv.Error as error:
-        raise CourseError(f"{path}:{before + 1}: not CSV: {error}: save it as CSV") from None
 
 
 def columns_of(headers: list[str]) -> dict[str, int]:

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -217,7 +217,9 @@ def with_zone(file: File, document: dict[str, Any]) -> dict[str, Any]:
         if zone is None:
             remedy = f'write its offset, such as {OFFSET}, or set timezone = "Europe/Berlin"'
             raise file.error(keys, f"{value} is nobody's clock: {remedy}")
-        return value.replace(tzinfo=zone)
+        # An offset of its own: on the clock of a zone, an hour more may be two in truth.
+        offset = value.replace(tzinfo=zone).utcoffset() or timedelta()
+        return value.replace(tzinfo=timezone(offset))
 
     if "deadline" in document:
         document["deadline"] = absolute(("deadline",), document["deadline"])

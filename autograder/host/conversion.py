@@ -75,6 +75,11 @@ def why_not() -> str:
     return f"no walls can be built, lab3 doctor tells why: {said}" if done.returncode else ""
 
 
+def describe() -> str:
+    """Tell what converts .rar, .7z and the like here, or why nothing does."""
+    return why_not() or f"{program()}, for .rar, .7z and .tar.xz"
+
+
 def walls(archive: Path, budget: Budget) -> list[str]:
     """Return the command line that shuts a program in with an archive; its own follows."""
     shown = [path for path in (*map(Path, LIBRARIES), Path("/bin/sh")) if os.path.lexists(path)]

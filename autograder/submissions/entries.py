@@ -4,7 +4,7 @@ import os
 import re
 import stat
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -140,7 +140,9 @@ def opened(top: int, names: tuple[str, ...], flags: int) -> Iterator[int]:
         os.close(handle)
 
 
-def folder_entries(top: int, limits: Limits, split: Split = split) -> list[Entry]:
+def folder_entries(
+    top: int, limits: Limits, split: Split = split, clutter: Collection[str] = CLUTTER
+) -> list[Entry]:
     """List a folder; clutter is named but not looked into."""
     entries: list[Entry] = []
     folders: deque[tuple[str, ...]] = deque([()])
@@ -154,7 +156,7 @@ def folder_entries(top: int, limits: Limits, split: Split = split) -> list[Entry
                     if item.is_symlink():
                         entries.append(Entry(split("/".join(inner)), LINK))
                     elif item.is_dir(follow_symlinks=False):
-                        if item.name in CLUTTER:
+                        if item.name in clutter:
                             entries.append(Entry(split("/".join(inner)), FOLDER))
                         else:
                             folders.append(inner)

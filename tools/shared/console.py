@@ -3,10 +3,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import dumps, loads
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.highlighter import JSONHighlighter
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -21,6 +23,13 @@ class HarmlessConsole(Console):
 
     def print(self, *objects: Any, **options: Any) -> None:
         super().print(*(harmless(o) if isinstance(o, str) else o for o in objects), **options)
+
+    def print_json(self, json: str | None = None, **_options: Any) -> None:
+        """Print JSON for people and programs; what can't be seen in it is escaped."""
+        text = dumps(loads(json or "null"), indent=2, ensure_ascii=False)
+        hidden = {c for c in set(text) if not c.isprintable() and c != "\n"}
+        text = text.translate({ord(c): dumps(c)[1:-1] for c in hidden})
+        super().print(JSONHighlighter()(text) if self.is_terminal else Text(text), soft_wrap=True)
 
 
 out = HarmlessConsole(highlight=False, emoji=False, soft_wrap=True)
@@ -57,7 +66,7 @@ class Bar:
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%  {task.fields[text]}"),
+            TextColumn("{task.percentage:>3.0f}%  {task.fields[text]}", markup=False),
             TimeRemainingColumn(),
             TextColumn("left"),
             console=err,
@@ -76,7 +85,7 @@ class Bar:
 
     def move_to(self, done: float, text: str = "", title: str | None = None) -> None:
         shown = None if title is None else harmless(title)
-        self.progress.update(self.task, completed=done, text=text, description=shown)
+        self.progress.update(self.task, completed=done, text=harmless(text), description=shown)
 
     def advance(self, done: float) -> None:
         self.progress.advance(self.task, done)

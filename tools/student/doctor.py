@@ -48,7 +48,7 @@ def examine(data_dir: Path) -> dict[str, Any]:
     """Return everything that ``lab3 doctor`` tells, ready for JSON."""
     import torch
 
-    from autograder.host import bubblewrap, cgroups
+    from autograder.host import bubblewrap, cgroups, conversion
     from autograder.host.sandbox import TIERS, why_no_landlock, why_not
     from autograder.inside import landlock
     from lab3.engines import fault, listed_engines
@@ -74,6 +74,7 @@ def examine(data_dir: Path) -> dict[str, Any]:
         "bubblewrap": bubblewrap.describe(),
         "landlock": why_no_landlock() or f"version {landlock.version()}",
         "control_groups": cgroups.describe(),
+        "converter": conversion.describe(),
         "data_sets": {name: place(name, data_dir) for name in get_args(DataName)},
     }
 

@@ -9,8 +9,9 @@ from autograder.submissions.lms.times import parse_iso
 
 KIND = "blackboard"
 LOOKED_FOR = "files such as Lab 3_ada_attempt_2026-11-24-23-59-00_lab3.zip"
+# The first "_attempt_" is Blackboard's: what follows the time was written by the student.
 NAME = re.compile(
-    r"(?P<start>.+)_attempt_(?P<time>[0-9]{4}(?:-[0-9][0-9]){5})(?:_(?P<file>.+)|\.txt)", re.DOTALL
+    r"(?P<start>.+?)_attempt_(?P<time>[0-9]{4}(?:-[0-9][0-9]){5})(?:_(?P<file>.+)|\.txt)", re.DOTALL
 )
 WHO = re.compile(r"\s*Name: *(?P<name>.*) \((?P<user>.+)\)\s*$", re.MULTILINE)
 HEAD_BYTES = 4096  # of a text; what follows its head was written by the student

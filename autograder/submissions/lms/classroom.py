@@ -4,24 +4,24 @@ A commit's time is that of the student's own clock, and is not taken for when it
 Classroom's table of grades tells what GitHub's clock said.
 """
 
-import csv
-import io
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from autograder.submissions.entries import FILE, Entry
+from autograder.submissions.entries import FILE, Entry, visible
+from autograder.submissions.lms import tables
 from autograder.submissions.lms.handed_in import (
     Context,
     Fact,
     HandIn,
     Parsed,
-    Person,
     content_of,
     of_top,
     person,
 )
 from autograder.submissions.lms.listing import Listing, SourceError
+from autograder.submissions.lms.tables import NoTableError, decoded
 from autograder.submissions.lms.times import parse_iso
 
 KIND, KIND_50, KIND_TABLE = "classroom", "classroom50", "classroom-grades"
@@ -52,12 +52,12 @@ def tables_in(listing: Listing) -> Iterator[list[dict[str, str]]]:
 
 def rows_of(entry: Entry) -> list[dict[str, str]]:
     """Return the rows of a table by its headers."""
-    text = content_of(entry).decode("utf-8-sig", "replace")
     try:
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    except csv.Error as error:
-        raise SourceError(f"{entry.parts[-1]} is no CSV: {error}") from None
-    return [{str(k): v for k, v in row.items() if isinstance(v, str)} for row in rows]
+        titles, *rows = [cells for _, cells in tables.rows_of(decoded(content_of(entry)))] or [[]]
+    except NoTableError as error:
+        name = visible(entry.parts[-1])
+        raise SourceError(f"{name}, line {error.line}: {error}") from None
+    return [dict(zip(titles, row, strict=False)) for row in rows]
 
 
 def facts_of(rows: list[dict[str, str]]) -> tuple[Fact, ...]:
@@ -94,8 +94,10 @@ def share(listing: Listing) -> float:
 
 def share_50(listing: Listing) -> float:
     """Return how much of a folder is clones of Classroom 50's."""
-    marks = [entry for entry in listing.entries if entry.parts[1:] == (MARKER,)]
-    return share_of_clones(listing) if marks or {SCORES, RESULTS} <= {*listing.tops} else 0
+    marked = {entry.parts[0] for entry in listing.entries if entry.parts[1:] == (MARKER,)}
+    folders = [top for top in listing.tops if not is_table(top)]
+    is_marked = 2 * len(marked) > len(folders)  # a few may be students' own
+    return share_of_clones(listing) if is_marked or {SCORES, RESULTS} <= {*listing.tops} else 0
 
 
 def share_of_clones(listing: Listing) -> float:
@@ -135,18 +137,30 @@ def parse_50(listing: Listing, _context: Context) -> Parsed:
     }
     if RESULTS in listing.tops:
         users |= set(owners_in(listing.tops[RESULTS][0]))
+    clones = {top: entries for top, entries in listing.tops.items() if not is_table(top)}
     hand_ins = tuple(
-        HandIn((owner_50(top, users),), of_top(entries))
-        for top, entries in listing.tops.items()
-        if not is_table(top)
+        HandIn((person("github", owner),), of_top(clones[repository]))
+        for repository, owner in owners_50(clones, users).items()
     )
     return Parsed(hand_ins, notes=(NOTE,))
 
 
-def owner_50(repository: str, users: set[str]) -> Person:
-    """Return whose a repository is; as names of users may hold "-", the longest counts."""
-    fitting = [user for user in users if user and repository.endswith(f"-{user}")]
-    return person("github", max(fitting, key=len, default=repository))
+def owners_50(repositories: Iterable[str], users: set[str]) -> dict[str, str]:
+    """Return whose each repository is, or its own name.
+
+    As names of users may hold "-", several may fit: what stands before the right one is the same
+    in nearly all repositories.
+    """
+    fitting = {r: [u for u in users if u and r.endswith(f"-{u}")] for r in repositories}
+    starts = Counter(r.removesuffix(user) for r, several in fitting.items() for user in several)
+
+    def owner(repository: str) -> str:
+        def is_likely(user: str) -> tuple[int, int]:
+            return starts[repository.removesuffix(user)], len(user)
+
+        return max(fitting[repository], key=is_likely, default=repository)
+
+    return {repository: owner(repository) for repository in fitting}
 
 
 def owners_in(entry: Entry) -> Iterator[str]:

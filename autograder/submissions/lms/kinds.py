@@ -1,5 +1,6 @@
 """Which kind of source something is, by the names in it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from autograder.submissions.lms.listing import Listing, SourceError
 from lab3 import STUDENT_FILES
 
 DEPTH = 3  # of folders around what counts
+AROUND = re.compile(r"assignment_\w+_export|(.+[- ])?submissions|submitted")
+DOWNLOADED_AGAIN = re.compile(r" ?\(\d+\)$")  # how browsers number what is there already
 MOST, FEW = 0.5, 0.1  # shares of names: more than that is of a kind, less may be chance
 
 
@@ -71,7 +74,10 @@ def recognised(listing: Listing, wanted: str | None = None) -> tuple[Kind, Listi
         if view is None:
             break
         shares = {kind.name: kind.share(view) for kind in (*EXPORTS, *TABLES)}
-        some = [name for name, share in shares.items() if share >= FEW]
+        whole = [name for name, share in shares.items() if share == 1]
+        some = whole if len(whole) == 1 else [n for n, share in shares.items() if share >= FEW]
+        if some and not all(is_around(folder, listing) for folder in view.prefix):
+            raise SourceError(unclear([*some, FOLDERS.name]))
         if len(some) == 1 and shares[some[0]] >= MOST:
             return KINDS[some[0]], view
         if some:
@@ -85,6 +91,15 @@ def recognised(listing: Listing, wanted: str | None = None) -> tuple[Kind, Listi
     if FOLDERS.share(listing) >= MOST:
         return FOLDERS, listing
     raise SourceError(unclear([]))
+
+
+def is_around(folder: str, listing: Listing) -> bool:
+    """Tell whether a folder is called as one is that an LMS or a program puts around everything.
+
+    Any other may be that of the only student, who decides what lies in it.
+    """
+    stem = DOWNLOADED_AGAIN.sub("", folders.ARCHIVE.sub("", listing.name))
+    return folder == stem or AROUND.fullmatch(folder) is not None
 
 
 def fitting(kind: Kind, listing: Listing) -> Listing:
@@ -111,7 +126,7 @@ def is_one(listing: Listing) -> bool:
 
 def unclear(names: list[str]) -> str:
     """Say what was looked for, or between which kinds somebody has to choose."""
-    kinds = [KINDS[name] for name in names] or KINDS.values()
+    kinds = [KINDS[name] for name in names] or [*KINDS.values()]
     looked_for = "".join(f"\n  {kind.name:<18} {kind.looked_for}" for kind in kinds)
     state = "is of no known kind" if not names else f"may be of {' or '.join(names)}"
     return f"{state}: say which with --from KIND. Looked for:{looked_for}"

@@ -9,6 +9,7 @@ import re
 import stat
 import zipfile
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -35,8 +36,10 @@ from autograder.submissions.entries import (
     NAME_LENGTH,
     Entry,
     Limits,
+    Split,
     SubmissionError,
     folder_entries,
+    opened,
     split,
     visible,
 )
@@ -45,7 +48,7 @@ from lab3.errors import LabError
 
 # Of what is given for a whole class, in which 200 students may hand in 142 MB each.
 LIMITS = Limits(total=10**12, entries=1_000_000)
-LIST_BYTES = 1 << 28
+LIST_BYTES = 1 << 27
 COMPRESSED: dict[bytes, Any] = {  # by what they begin with
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.BZ2File,
@@ -68,12 +71,16 @@ class Unsafe(tuple[str, ...]):
 
 @dataclass(frozen=True)
 class Listing:
-    """What a source holds. ``prefix`` is the folder from which the entries' names count."""
+    """What a source holds. ``prefix`` is the folder from which the entries' names count.
+
+    A compressed one is read over from its beginning wherever one goes back in it.
+    """
 
     name: str
     entries: tuple[Entry, ...]
     prefix: tuple[str, ...] = ()
     is_archive: bool = False
+    is_compressed: bool = False
     sha256: Callable[[], str | None] = field(default=lambda: None, compare=False)
     read_up_to: Callable[[int], None] = field(default=lambda _: None, compare=False)
 
@@ -195,36 +202,61 @@ def listed(path: Path, handle: int, is_hashed: bool, stack: ExitStack) -> Listin
     name = clean(own_name(path))
     status = os.fstat(handle)
     if stat.S_ISDIR(status.st_mode):
-        entries = folder_entries(handle, LIMITS, lenient_split)
-        return Listing(name, tuple(weighed(path, entry) for entry in entries))
+        with named_when_too_many() as split:
+            entries = folder_entries(handle, LIMITS, split)
+        return Listing(name, tuple(weighed(handle, entry) for entry in entries))
     if not stat.S_ISREG(status.st_mode):
         raise SubmissionError("is neither a folder nor a file: name one of these")
     file: Any = stack.enter_context(os.fdopen(os.dup(handle), "rb"))
     if is_hashed:
         file = Hashed(file)
     magic = file.read(MAGIC_BYTES)
-    is_compressed = any(magic.startswith(beginning) for beginning in COMPRESSED)
+    is_compressed = magic.startswith(tuple(COMPRESSED))
     archive = archived(file, magic, f"{status.st_size}:{status.st_mtime_ns}")
     if archive is None:
         chunks = partial(span, file, 0, status.st_size)
         return Listing(name, (Entry((name,), FILE, chunks, status.st_size),))
     if not is_hashed:
-        return Listing(name, archive, is_archive=True)
+        return Listing(name, archive, (), True, is_compressed)
     if is_compressed:  # places in it are not those of its entries
-        return Listing(name, archive, (), True, file.sha256)
-    return Listing(name, archive, (), True, file.sha256, file.read_up_to)
+        return Listing(name, archive, (), True, True, file.sha256)
+    return Listing(name, archive, (), True, False, file.sha256, file.read_up_to)
 
 
-def weighed(top: Path, entry: Entry) -> Entry:
-    """Return an entry with the number and bytes of what lies in it, if it is clutter."""
+@contextmanager
+def named_when_too_many() -> Iterator[Split]:
+    """Give what takes names apart; where there are too many, say whose they are."""
+    counts: Counter[str] = Counter()
+
+    def counted(name: str) -> tuple[str, ...]:
+        parts = lenient_split(name)
+        counts["/".join(parts[:2])] += 1  # there may be a folder around all
+        return parts
+
+    try:
+        yield counted
+    except SubmissionError:
+        if counts.total() < LIMITS.entries:
+            raise
+        ((most, number),) = counts.most_common(1)
+        raise SubmissionError(
+            f"holds more than {LIMITS.entries:,} entries, {number:,} of them in {visible(most)}: "
+            "collect it without that, or in parts"
+        ) from None
+
+
+def weighed(top: int, entry: Entry) -> Entry:
+    """Return an entry with the number and bytes of the files in it, if it is clutter."""
     if entry.kind != FOLDER or not entry.parts or entry.parts[-1] not in CLUTTER:
         return entry
-    files = size = 0
-    for folder, _, names in os.walk(top.joinpath(*entry.parts)):
-        files += len(names)
-        with suppress(OSError):  # it was removed meanwhile
-            size += sum(Path(folder, name).lstat().st_size for name in names)
-    return replace(entry, size=size, files=files)
+    files: list[Entry] = []
+    with (
+        suppress(OSError, SubmissionError),  # it was removed meanwhile, or is larger than all else
+        opened(top, entry.parts, os.O_DIRECTORY) as handle,
+    ):
+        inner = folder_entries(handle, LIMITS, lenient_split, clutter=())
+        files = [one for one in inner if one.kind != FOLDER]
+    return replace(entry, size=sum(one.size for one in files), files=len(files))
 
 
 def archived(file: Any, magic: bytes, state: str) -> tuple[Entry, ...] | None:
@@ -238,8 +270,9 @@ def archived(file: Any, magic: bytes, state: str) -> tuple[Entry, ...] | None:
     try:
         if not is_tar_header(file.read(512)):
             return None
-        entries = tar_entries(file, LIMITS, lenient_split)
-        return tuple(replace(e, mark=f"{state}:{e.position}") for e in entries)
+        with named_when_too_many() as split:
+            entries = tar_entries(file, LIMITS, split)
+            return tuple(replace(e, mark=f"{state}:{e.position}") for e in entries)
     except (OSError, EOFError, lzma.LZMAError):
         raise SubmissionError("is damaged: fetch it again") from None
 
@@ -254,7 +287,10 @@ def zip_listing(file: BinaryIO) -> Iterator[Entry]:
     except Exception:  # damage makes zipfile raise nearly anything
         raise SubmissionError("is damaged: fetch it again") from None
     if len(infos) > LIMITS.entries:
-        raise SubmissionError(f"holds more than {LIMITS.entries:,} entries: fetch it in parts")
+        with named_when_too_many() as split:
+            for info in infos:
+                split(info.filename)
+            raise SubmissionError
     starts = sorted({info.header_offset for info in infos} | {end})
     for info in infos:
         raw, name = zip_name(info)

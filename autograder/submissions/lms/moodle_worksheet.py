@@ -3,13 +3,14 @@
 Its titles are in the language of whoever fetched it: columns are told by place and content.
 """
 
-import csv
-import io
 import re
 import unicodedata
+from collections.abc import Collection, Sequence
 
+from autograder.submissions.lms import tables
 from autograder.submissions.lms.handed_in import Context, Fact, Parsed, content_of
 from autograder.submissions.lms.listing import Listing
+from autograder.submissions.lms.tables import NoTableError, decoded
 from autograder.submissions.lms.times import parse_time
 
 KIND = "moodle-worksheet"
@@ -24,6 +25,18 @@ ID_NUMBERS = {
     "學號",
     "識別號碼",
 }
+GROUPS = {
+    "group",
+    "gruppe",
+    "groupe",
+    "grupo",
+    "gruppo",
+    "groep",
+    "群組",
+    "小組",
+    "小组",
+    "グループ",
+}
 COLUMNS = 5  # at least
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 IDENTIFIER = re.compile(r"[^0-9]*([0-9]+)")
@@ -33,13 +46,9 @@ def rows_of(listing: Listing) -> list[list[str]]:
     """Return the cells of a source that is one CSV; none for any other."""
     if not listing.is_table:
         return []
-    text = content_of(listing.entries[0]).decode("utf-8-sig", "replace")
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
     try:
-        return [
-            row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row
-        ]
-    except csv.Error:
+        return [cells for _, cells in tables.rows_of(decoded(content_of(listing.entries[0])))]
+    except NoTableError:
         return []
 
 
@@ -72,26 +81,47 @@ def plain(header: str) -> str:
 
 
 def parse(listing: Listing, context: Context) -> Parsed:
-    """Return what the worksheet says of each participant."""
+    """Return what the worksheet says of each participant; ``group`` is their team, if it has any.
+
+    The number is then the participant's, and that of a download the team's.
+    """
     headers, *rows = rows_of(listing)
-    when = submission_column(headers)
     titles = [header.strip().casefold() for header in headers]
+    columns = {
+        "when": submission_column(headers),
+        "name": column(titles, NAMES),
+        "id": column(titles, ID_NUMBERS),
+        "email": address_column(titles, rows),
+        "group": column(titles, GROUPS),
+    }
     facts, unread = [], 0
     for row in rows:
         number = IDENTIFIER.fullmatch(row[0])
         if number is None:
             continue
-        cells = dict(zip(titles, row, strict=False))
-        email = next((cell for cell in row if EMAIL.fullmatch(cell)), "")
-        id_number = next((cells[title] for title in titles if title in ID_NUMBERS), "")
-        name = next((cells[title] for title in titles if title in NAMES), "")
-        text = row[when] if when is not None and when < len(row) else ""
+        cells = {k: row[i] for k, i in columns.items() if i is not None and i < len(row)}
+        text = cells.get("when", "")
         received = parse_time(text, context.zone)
         unread += received is None and any(map(str.isdigit, text))
-        ids = {"email": email, "id": id_number}
-        known = {kind: value for kind, value in ids.items() if value}
-        facts.append(Fact("moodle", number[1], known, name, email, received=received))
+        ids = {kind: value for kind in ("email", "id") if (value := cells.get(kind))}
+        name, email, group = (cells.get(kind, "") for kind in ("name", "email", "group"))
+        facts.append(Fact("moodle", number[1], ids, name, email, group, received))
     return Parsed(facts=tuple(facts), notes=notes(context, unread))
+
+
+def column(titles: Sequence[str], known: Collection[str]) -> int | None:
+    """Return where a title is that is known; the first column has the numbers."""
+    return next((i for i, title in enumerate(titles) if i and title in known), None)
+
+
+def address_column(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> int | None:
+    """Return where addresses are: in a column of nothing else, as a name may look like one."""
+    fitting = []
+    for index in range(1, len(titles)):
+        cells = [row[index] for row in rows if index < len(row) and row[index]]
+        if cells and titles[index] not in NAMES and all(map(EMAIL.fullmatch, cells)):
+            fitting.append(index)
+    return min(fitting, key=lambda index: "mail" not in titles[index], default=None)
 
 
 def notes(context: Context, unread: int) -> tuple[str, ...]:

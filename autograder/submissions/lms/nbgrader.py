@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from autograder.submissions.entries import FILE, Entry, visible
 from autograder.submissions.lms.handed_in import Context, HandIn, Parsed, content_of, member
@@ -61,9 +62,9 @@ def assignment_of(names: set[str], wanted: str | None) -> str:
 
 
 def received(entries: list[Entry], context: Context) -> datetime | None:
-    """Return the time beside the files, as nbgrader writes it."""
+    """Return the time beside the files; as nbgrader does, one without a zone is taken for UTC."""
     for entry in entries:
         if entry.parts == (TIMESTAMP,) and entry.kind == FILE:
             text = content_of(entry)[:100].decode("utf-8", "replace")
-            return parse_iso(text, context.zone) or parse_iso(f"{text.strip()} UTC")
+            return parse_iso(text, context.zone if text.strip()[-1:].isalpha() else ZoneInfo("UTC"))
     return None

@@ -1,7 +1,7 @@
 """Times as LMSs write them, in words of several languages and on one clock or another."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 MONTHS = {  # by the first letters that tell them apart, in English, German, French, Spanish, ...
@@ -26,7 +26,10 @@ IN_WORDS = re.compile(
     r"(?<!\d)(\d{1,2})(?:st|nd|rd|th)?\.?,? +(?:de +)?([^\W\d_]{3,})\.?,? +(?:de +)?(\d{4})"
 )
 AMERICAN = re.compile(r"([^\W\d_]{3,})\.? +(\d{1,2})(?:st|nd|rd|th)?, +(\d{4})")
-ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(\.\d{1,9})? *(.{0,6})")
+ISO = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(\.\d{1,9})? *"
+    r"([A-Za-z][\w/+-]{0,40}|[+-][\d:]{2,5}|)"
+)
 LENGTH = 200  # of a text that is a time
 
 
@@ -45,7 +48,7 @@ def parse_time(text: str, zone: ZoneInfo | None) -> datetime | None:
     if half := (clock[4] or "").lower():
         hour = hour % 12 + 12 * (half == "p")
     try:
-        return datetime(*date, hour, minute, second, tzinfo=zone)
+        return in_utc(datetime(*date, hour, minute, second, tzinfo=zone))
     except ValueError:
         return None
 
@@ -70,16 +73,44 @@ def month_of(word: str) -> int | None:
 
 
 def parse_iso(text: str, zone: ZoneInfo | None = None) -> datetime | None:
-    """Return an ISO time, with ``UTC`` or an offset behind it or on the clock of a zone."""
+    """Return an ISO time, with a zone or an offset behind it or on the clock of a zone, in UTC."""
     match = ISO.fullmatch(text.strip())
     if match is None:
         return None
-    date, clock, fraction, offset = match.groups()
-    offset = "Z" if offset in ("UTC", "GMT") else offset
+    date, clock, fraction, behind = match.groups()
+    is_name = behind[:1].isalpha() and behind != "Z"
     try:
-        time = datetime.fromisoformat(f"{date}T{clock}{(fraction or '')[:7]}{offset}")
+        time = datetime.fromisoformat(
+            f"{date}T{clock}{(fraction or '')[:7]}{'' if is_name else behind}"
+        )
     except ValueError:
         return None
-    if time.tzinfo:
-        return time
-    return None if zone is None else time.replace(tzinfo=zone)
+    if is_name:
+        return on_named_clock(time, behind, zone)
+    if time.tzinfo is None and zone is None:
+        return None
+    return in_utc(time if time.tzinfo else time.replace(tzinfo=zone))
+
+
+def on_named_clock(time: datetime, name: str, zone: ZoneInfo | None) -> datetime | None:
+    """Return a time on the clock of a zone's name, such as the "CEST" of the course's own zone."""
+    if zone is not None:
+        for fold in (0, 1):  # an hour that comes twice a year has two names
+            local = time.replace(tzinfo=zone, fold=fold)
+            if local.tzname() == name:
+                return in_utc(local)
+    try:
+        return in_utc(time.replace(tzinfo=ZoneInfo(name)))
+    except (KeyError, OSError, ValueError):
+        return None
+
+
+def in_utc(time: datetime) -> datetime | None:
+    """Return a time in UTC, in which any two can be compared, None where it has none.
+
+    On a zone's own clock, of the hour that comes twice a year, no time equals one in another zone.
+    """
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:  # at the end of the years
+        return None

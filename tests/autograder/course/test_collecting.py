@@ -20,7 +20,8 @@ from autograder.course.settings import CourseError
 from autograder.course.storing import open_store
 from autograder.course.summary import summary
 from autograder.submissions import archives
-from autograder.submissions.lms.listing import SourceError
+from autograder.submissions.lms import listing
+from autograder.submissions.lms.listing import Hashed, SourceError
 from tests.making.classes import COLLECTED, DEADLINE, DUE, write_course
 from tests.making.exports import HandedIn, write
 from tests.making.exports.hazards import Raw, plain_zip, raw_zip
@@ -157,6 +158,47 @@ def test_a_worksheet_may_come_later_and_dates_only_the_newest(
     assert times == [EARLY, None]  # the worksheet is older than the second attempt
 
 
+def test_an_old_worksheet_dates_nothing_newer_than_itself(course: Course, tmp_path: Path) -> None:
+    sheet = write("moodle-worksheet", tmp_path / "Grades.csv", [ADA])
+    take(course, write("moodle", tmp_path / "export.zip", [ADA]))
+    again = HandedIn("7", work("ada again"), "Ada")
+    later = COLLECTED + timedelta(days=1)
+    take(course, write("moodle", tmp_path / "new.zip", [again]), sheet, now=later)
+    assert [attempt.received for attempt in course.index().of("moodle:7")] == [None, None]
+    newer = HandedIn("7", received=COLLECTED + timedelta(hours=1))
+    take(course, write("moodle-worksheet", tmp_path / "Newer.csv", [newer]), now=later)
+    times = [attempt.received for attempt in course.index().of("moodle:7")]
+    assert times == [None, newer.received]
+
+
+TEAMS = (
+    "Identifier,Full name,Email address,Status,Group,Grade,Maximum grade,"
+    "Grade can be changed,Last modified (submission),Last modified (grade)\n"
+    'Participant 12,Ada,a@x.org,S,Red: Team,,100,Yes,"Tuesday, 1 December 2026, 11:00 PM",-\n'
+    'Participant 13,Bob,b@x.org,S,,,100,Yes,"Tuesday, 1 December 2026, 10:00 PM",-\n'
+)
+
+
+def test_a_worksheet_of_teams_tells_their_times_and_its_numbers_are_nobodys(
+    course: Course, tmp_path: Path
+) -> None:
+    teams = [HandedIn("13", work("red"), "Red: Team"), HandedIn("12", work("blue"), "Blue Team")]
+    (tmp_path / "Grades.csv").write_text(TEAMS)
+    take(course, write("moodle", tmp_path / "export.zip", teams), tmp_path / "Grades.csv")
+    students = {one.id: (one.name, one.email) for one in course.index().students}
+    assert students == {"moodle:12": ("Blue Team", ""), "moodle:13": ("Red Team", "")}
+    times = {who: attempt.received for who, attempt in attempts(course).items()}
+    assert times == {"moodle:12": None, "moodle:13": DEADLINE.replace(hour=23, minute=0)}
+
+
+def test_an_hour_that_comes_twice_makes_no_attempt_twice(tmp_path: Path) -> None:
+    course = write_course(tmp_path / "course", 'timezone = "Europe/Berlin"\n')
+    name = "Lab 3_ada_attempt_2026-10-25-02-30-00_lab3.zip"
+    source = as_folder({name: plain_zip(PLAIN)}, tmp_path / "downloaded")
+    assert take(course, source).new == 1
+    assert take(course, source).new == 0
+
+
 def test_deadlines_may_change_and_nothing_is_collected_again(
     course: Course, tmp_path: Path
 ) -> None:
@@ -227,6 +269,27 @@ def test_a_class_may_be_a_folder_or_another_archive(
     assert take(course, source).known == 2
     if kind != "folder":
         assert attempts(course)["ada"].source.sha256 == digest(source)
+
+
+def test_a_compressed_class_is_read_over_once_and_not_for_each_file(
+    course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = {f"{n}.bin": os.urandom(200_000) for n in range(9, 0, -1)}  # not as one reads them
+    files = {f"{w}/{name}": c for w in ("ada", "bob") for name, c in {**noise, **PLAIN}.items()}
+    source = tar_of("w:gz", 1)(files, tmp_path / "class.tar.gz")
+    read = 0
+
+    class Counted(Hashed):
+        def read(self, size: int | None = -1, /) -> bytes:
+            nonlocal read
+            piece = super().read(size)
+            read += len(piece)
+            return piece
+
+    monkeypatch.setattr(listing, "Hashed", Counted)
+    assert take(course, source).new == 2
+    assert read < 3.5 * source.stat().st_size
+    assert all(attempt.problem is None for attempt in course.index().attempts)
 
 
 def test_a_copy_is_private_to_us(course: Course, tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 import hashlib
 import stat
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from autograder.course import assembling, packing, parts
+from autograder.course import assembling, copying, packing, parts
 from autograder.course.copying import Stored, store
 from autograder.course.storing import open_store
 from autograder.host import conversion
@@ -16,6 +16,7 @@ from autograder.submissions.entries import Limits
 from autograder.submissions.lms.handed_in import HandIn, member
 from autograder.submissions.lms.listing import open_listing
 from autograder.submissions.reading import Submission, open_submission
+from lab3.errors import LabError
 from tests.making.exports import listing_of
 from tests.making.exports.hazards import Raw, nested, overlapping, plain_zip, rar, raw_zip
 from tests.making.submissions import BOTH, PLAIN, Files, as_folder, as_zip, tar_of
@@ -263,6 +264,53 @@ def test_a_bomb_is_not_unpacked(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(assembling, "LIMITS", Limits(total=50_000))
     huge = plain_zip({**CODE, "runs.zip": b"PK\3\4" + bytes(50_001)})
     assert keep({"a.zip": huge}).warnings == ("runs.zip inside holds more than 50,000 bytes",)
+
+
+def test_loose_files_that_don_t_count_are_not_copied(
+    keep: Keep, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[Path] = []
+    before = copying.copy
+
+    def counted(pieces: Iterator[bytes], path: Path) -> tuple[str, int]:
+        copied.append(path)
+        return before(pieces, path)
+
+    monkeypatch.setattr(copying, "copy", counted)
+    many = {f"notes/{n}": b"" for n in range(1001)}
+    stored = keep({**CODE, **many, "runs.zip": plain_zip(RUNS)})
+    assert set(read(stored).runs) == {"a"}
+    assert len(copied) == len(CODE) + 1
+    assert stored.warnings == ("left out 1,001 files, 0 bytes: what doesn't count",)
+
+
+def test_all_compressed_archives_together_are_unpacked_within_bounds(
+    keep: Keep, read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assembling, "LIMITS", Limits(total=100_000))
+    pack = tar_of("w:gz", tarfile.USTAR_FORMAT)
+    bombs = {
+        f"{n}.tar.gz": pack({f"x{n}": bytes(80_000), "y": b""}, tmp_path / "b").read_bytes()
+        for n in range(3)
+    }
+    stored = keep({"0.zip": plain_zip(PLAIN), **bombs})
+    assert read(stored).files == BOTH
+    assert [said.split(" holds")[0] for said in stored.warnings] == ["1.tar.gz", "2.tar.gz"]
+
+
+def test_only_a_few_archives_are_converted(tmp_path: Path) -> None:
+    calls: list[Path] = []
+
+    def convert(archive: Path, _target: Path) -> None:
+        calls.append(archive)
+        raise LabError("can't be unpacked")
+
+    files = {f"{n}.rar": rar(PLAIN) for n in range(9)}
+    hand_in = HandIn((member("ada"),), listing_of(files).entries)
+    with open_store(tmp_path) as there:
+        stored = store(hand_in, there, convert, lambda _: None)
+    assert len(calls) == 4
+    assert stored.file is None
 
 
 @pytest.mark.skipif(bool(conversion.why_not()), reason=conversion.why_not())

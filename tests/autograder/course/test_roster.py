@@ -87,6 +87,14 @@ def test_exports_of_lmss_serve_as_class_lists(tmp_path: Path) -> None:
     assert row.ids == {"id": "0012", "login": "#ada"}
 
 
+def test_capital_letters_mean_nothing_to_mail_and_github(tmp_path: Path) -> None:
+    path = tmp_path / "students.csv"
+    path.write_text(f"id,email,github,notes\n1,A@x.org,OctoCat,{'x' * 200_000}\n")
+    roster = read_roster(path)
+    assert roster.find("email", "a@X.org") == roster.find("github", "octocat") == roster.rows[0]
+    assert roster.find("id", "2") is None
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

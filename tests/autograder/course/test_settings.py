@@ -96,6 +96,14 @@ def test_local_times_are_those_of_the_courses_zone(tmp_path: Path) -> None:
     assert settings.extensions["ada"] == datetime(2026, 12, 1, 16, 0, tzinfo=UTC)
 
 
+def test_deadlines_have_an_offset_by_which_one_can_count(tmp_path: Path) -> None:
+    text = 'timezone = "Europe/Berlin"\ndeadline = 2026-10-25T01:59:00\n'
+    settings, _ = load(written(tmp_path, text))
+    assert settings.deadline is not None
+    later = settings.deadline + timedelta(hours=2)  # when the clock has been put back
+    assert later == datetime(2026, 10, 25, 1, 59, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("policy", "late_h", "lost"),
     [

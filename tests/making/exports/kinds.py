@@ -63,7 +63,7 @@ def moodle(
     """Moodle's download; ``trailing`` is the "_" of before 4.1, ``blind`` its word for people."""
     files: Tree = {}
     for one in handed_in:
-        name = blind or one.name.replace("_", " ")
+        name = re.sub(r"[&<>\"`|':\\/]", "", blind or one.name.replace("_", " "))
         start = f"{one.login} {name}" if with_login else name
         start += f"_{one.id}" if one.id else ""
         for path, content in one.files.items():

@@ -377,7 +377,9 @@ def test_doctor_tells_engines_and_data_sets(lab3: Command) -> None:
     assert "--download" in found["data_sets"]["cifar10"]
     assert "exact" in found["int8_engines"].values()
     assert found["torch"].startswith("2.")
-    assert "scikit-learn" in lab3("doctor").stdout
+    shown = lab3("doctor").stdout
+    assert "scikit-learn" in shown
+    assert re.search(r"^converter {8}(\w+, for .rar, .7z and .tar.xz|.*: apt install)", shown, re.M)
 
 
 @pytest.mark.parametrize("command", ["train", "ptq", "qat", "evaluate", "sweep", "hardware"])

@@ -49,6 +49,8 @@ def test_texts_and_links_alone_are_no_files() -> None:
 
 def test_a_class_comes_back() -> None:
     people = [HandedIn("1", {"a.zip": b"1"}), HandedIn("2", {"a.zip": b"2"}, is_late=True)]
-    kind, view = recognised(listing_of({f"subs/{n}": c for n, c in tree("canvas", people).items()}))
+    kind, view = recognised(
+        listing_of({f"submissions/{n}": c for n, c in tree("canvas", people).items()})
+    )
     hand_ins = kind.parse(view, Context()).hand_ins
     assert [(h.people[0].id, h.late) for h in hand_ins] == [("canvas:1", ""), ("canvas:2", "LATE")]

@@ -101,3 +101,26 @@ def test_results_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_damaged_metadata_is_told(text: str) -> None:
     with pytest.raises(SourceError, match=r"submission_metadata.yml .*: export it again"):
         parsed({"submission_metadata.yml": text.encode()})
+
+
+RUBY = b"""--- !ruby/hash:ActiveSupport::HashWithIndifferentAccess
+submission_1:
+  :submitters: !ruby/array:Submitters
+  - !ruby/object:Submitter
+    :name: !ruby/string:Name Ada
+    :sid: 0899
+  :created_at: !ruby/object:ActiveSupport::TimeWithZone
+    utc: 2026-11-24 22:59:00 Z
+    zone: Europe/Berlin
+  :history: 3
+submission_2:
+  :submitters: none
+submission_3:
+"""
+
+
+def test_what_ruby_says_of_its_classes_is_passed_over() -> None:
+    ada, other = parsed({"submission_metadata.yml": RUBY}).hand_ins
+    assert (ada.people[0].id, ada.people[0].name) == ("gradescope:0899", "Ada")
+    assert ada.received == datetime(2026, 11, 24, 22, 59, tzinfo=UTC)
+    assert other.people[0].id == "gradescope:submission_2"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from autograder.submissions.entries import FILE, LINK
+from autograder.submissions.entries import FILE, LINK, Limits
 from autograder.submissions.lms import listing
 from autograder.submissions.lms.listing import Hashed, SourceError, Unsafe, open_listing
 from tests.making.exports.hazards import Raw, overlapping, raw_zip
@@ -81,6 +81,27 @@ def test_clutter_of_folders_is_weighed_and_not_listed(tmp_path: Path) -> None:
     with open_listing(tmp_path / "s") as found:
         (git,) = [entry for entry in found.entries if ".git" in entry.parts]
     assert (git.parts, git.files, git.size) == (("ada", ".git"), 2, 5)
+
+
+def test_no_link_is_followed_to_weigh_clutter(tmp_path: Path) -> None:
+    as_folder({"b/.git/x": b"12345"}, tmp_path / "elsewhere")
+    as_folder({"a\\b/.git/x": b"1"}, tmp_path / "s")
+    (tmp_path / "s" / "a").symlink_to(tmp_path / "elsewhere")
+    with open_listing(tmp_path / "s") as found:
+        (git,) = [entry for entry in found.entries if ".git" in entry.parts]
+    assert (git.parts, git.files, git.size) == (("a", "b", ".git"), 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_of_too_many_entries_the_owner_is_named(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "LIMITS", Limits(entries=20))
+    names = [*(f"export/ada/{n}" for n in range(5)), *(f"export/e\x1bve/{n}" for n in range(30))]
+    pack = {"folder": as_folder, "zip": as_zip, "tar": tar_of("w", 1)}[kind]
+    source = pack(dict.fromkeys(names, b""), tmp_path / "s")
+    with pytest.raises(SourceError, match=r"more than 20 entries, \d+ of them in export/e\?ve: "):
+        listed(source)
 
 
 def test_entries_that_overlap_are_refused_when_they_are_read(tmp_path: Path) -> None:

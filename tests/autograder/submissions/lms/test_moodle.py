@@ -14,8 +14,8 @@ BERLIN = Context(ZoneInfo("Europe/Berlin"))
 FILES = {"lab3.zip": b"zip", "report.md": b"# Report"}
 
 
-def parsed(files: dict[str, bytes]) -> Parsed:
-    kind, view = recognised(listing_of(files))
+def parsed(files: dict[str, bytes], name: str = "export.zip") -> Parsed:
+    kind, view = recognised(listing_of(files, name))
     assert kind.name == "moodle"
     return kind.parse(view, BERLIN)
 
@@ -31,7 +31,7 @@ def test_files_are_those_of_the_number_whatever_the_name(
     files = tree("moodle", [HandedIn("7", FILES, name)], **variant)
     (hand_in,) = parsed(files).hand_ins
     (person,) = hand_in.people
-    assert (person.id, person.name) == ("moodle:7", name.replace("_", " "))
+    assert (person.id, person.name) == ("moodle:7", name.replace("_", " ").replace("'", ""))
     assert contents(hand_in) == FILES
     assert hand_in.received is None
 
@@ -78,7 +78,8 @@ def test_an_online_text_is_told_from_files() -> None:
 def test_a_folder_around_it_and_names_that_are_no_ones() -> None:
     files = tree("moodle", [HandedIn("7", FILES), HandedIn("8", FILES)])
     wrapped = {f"CS101-Lab3-4711/{name}": content for name, content in files.items()}
-    found = parsed({**wrapped, "CS101-Lab3-4711/notes.txt": b"", "__MACOSX/._x": b""})
+    more = {"CS101-Lab3-4711/notes.txt": b"", "__MACOSX/._x": b""}
+    found = parsed({**wrapped, **more}, "CS101-Lab3-4711.zip")
     assert len(found.hand_ins) == 2
     assert found.left == ("notes.txt",)
 

@@ -69,6 +69,16 @@ def test_nbgrader_has_times_and_possibly_several_assignments() -> None:
         parsed("nbgrader", two, Context(assignment="lab4"))
 
 
+def test_nbgraders_times_without_a_zone_are_in_utc_as_it_reads_them() -> None:
+    behind = {"ada": "", "bob": " CET", "cy": " UTC", "dan": " +0800"}
+    times = {
+        f"submitted/{who}/lab3/timestamp.txt": f"2026-11-24 23:59:00.000000{zone}".encode()
+        for who, zone in behind.items()
+    }
+    hours = [h.received and h.received.hour for h in parsed("nbgrader", times).hand_ins]
+    assert hours == [23, 22, 23, 15]
+
+
 def test_clones_are_the_users_of_the_table_and_its_times_are_githubs() -> None:
     people = [
         HandedIn("octo-cat", CODE, sid="0012", received=TIME.astimezone(UTC)),

@@ -27,8 +27,8 @@ EVENING = datetime(2026, 11, 24, 23, 59)
 def test_a_time_is_read_in_many_languages(text: str) -> None:
     time = parse_time(text, ZoneInfo("Asia/Taipei"))
     assert time is not None
-    assert time.replace(tzinfo=None) == EVENING
-    assert time.utcoffset() == datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Taipei")).utcoffset()
+    assert time == EVENING.replace(tzinfo=ZoneInfo("Asia/Taipei"))
+    assert time.tzinfo is UTC
     assert parse_time(text, None) is None
 
 
@@ -63,7 +63,25 @@ def test_iso_times_have_a_zone(text: str, hour: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-11-24 10:00", "2026-11-24 10:00 CET", "2026-13-01 10:00Z", ""]
+    "text", ["2026-11-24 10:00", "2026-11-24 10:00 XYZ", "2026-13-01 10:00Z", ""]
 )
 def test_iso_times_without_one_are_unknown(text: str) -> None:
     assert parse_iso(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("2026-10-25 02:30:00.000000 CEST", 0),
+        ("2026-10-25 02:30:00.000000 CET", 1),
+        ("2026-10-25 02:30:00.000000 America/New_York", 6),
+        ("2026-10-25 02:30:00.000000", 0),
+    ],
+)
+def test_clocks_have_names(text: str, hour: int) -> None:
+    time = parse_iso(text, ZoneInfo("Europe/Berlin"))
+    assert time == datetime(2026, 10, 25, hour, 30, tzinfo=UTC)
+
+
+def test_the_end_of_all_years_is_no_time() -> None:
+    assert parse_iso("9999-12-31 23:59", ZoneInfo("America/New_York")) is None
