@@ -28,6 +28,7 @@ class Order:
     task: Task
     selection: Selection
     jobs: int
+    scheduler: str
     as_json: bool
 
 
@@ -41,7 +42,7 @@ def grade_class(order: Order) -> None:
     left = {item.folder for item in asked if not is_stored(store, item)}
     try:
         with spinner("starting the workers behind their walls"):
-            pool = open_pool(order, max(1, min(order.jobs, len(asked))))
+            pool = open_pool(order, asked)
         with pool:
             todo = plan(order.items, order.selection, store, pool.facts, order.task.options)
             left = {item.folder for item in todo.todo}
@@ -52,11 +53,15 @@ def grade_class(order: Order) -> None:
         sys.exit(INTERRUPTED)
 
 
-def open_pool(order: Order, jobs: int) -> Pool:
-    """Return what grades."""
+def open_pool(order: Order, asked: list[Item]) -> Pool:
+    """Return what grades: processes of this computer, or a cluster."""
+    if order.scheduler:
+        from autograder.batch.cluster import ClusterPool
+
+        return ClusterPool(order.task, order.scheduler, asked)
     from autograder.batch.local import LocalPool
 
-    return LocalPool(order.task, jobs)
+    return LocalPool(order.task, max(1, min(order.jobs, len(asked))))
 
 
 def is_stored(store: Store, item: Item) -> bool:

@@ -64,6 +64,15 @@ Shard = Annotated[
         help="Only the i-th of n parts, for the jobs of a cluster.",
     ),
 ]
+Scheduler = Annotated[
+    str,
+    Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        rich_help_panel=CLASS,
+        help="Grade on a Dask cluster, such as tcp://10.0.0.1:8786.",
+    ),
+]
 
 
 def grade(
@@ -94,6 +103,7 @@ def grade(
     rerun: Rerun = [],  # noqa: B006
     jobs: Jobs = None,
     shard: Shard = "1/1",
+    scheduler: Scheduler = "",
     as_json: Json = False,
     schema: Annotated[
         bool, Option("--schema", help="Print the JSON Schema of grade.json, and nothing else.")
@@ -120,6 +130,8 @@ def grade(
         lab3 grade
 
         lab3 grade --rerun failed --only "ada*"
+
+        lab3 grade --scheduler tcp://10.0.0.1:8786
 
         lab3 grade submissions/ada.zip --exact --out grades/ada
 
@@ -155,7 +167,10 @@ def grade(
     top = folder or (course.grades if course else Path("grades"))
     selection = Selection(tuple(only), tuple(exclude), tuple(rerun), shard_of(shard))
     task = Task(rubric_file, course.key() if course else None, options)
-    grade_class(Order(items, top.absolute(), task, selection, jobs or cores(), as_json))
+    if scheduler and jobs:
+        raise UserError("--jobs is for this computer: a cluster has the threads of its workers")
+    order = Order(items, top.absolute(), task, selection, jobs or cores(), scheduler, as_json)
+    grade_class(order)
 
 
 def class_of(course: Course | None, path: Path | None) -> list[Item] | None:
