@@ -128,14 +128,16 @@ class LocalPool:
     def _start_more(self, wanted: int) -> list[Message]:
         """Start processes until there are so many, unless the last ones failed."""
         while len(self._all) < wanted and self._failed_starts < STARTS:
+            if self._server.has_died:
+                self._server.close()
+                self._server = Server(self._threads)
             self._started += 1
             folder = self._temporary / str(self._started)
             try:
                 self._all.append(Handle(self._server, self._task, folder))
             except ServerError as error:
                 self._server.close()
-                self._server = Server(self._threads)
-                return self._note_failed_start(f"the fork server {error}")
+                return self._note_failed_start(f"no grading process starts: the server {error}")
         return []
 
     def _note_failed_start(self, said: str) -> list[Message]:

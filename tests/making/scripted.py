@@ -96,6 +96,8 @@ class Script:
             self.send(Refused("no walls stand here"))
         elif word == "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        elif word == "server":
+            kill_server(self)
         elif word == "hang":
             time.sleep(1000)
         elif word.startswith("slow"):
