@@ -81,7 +81,7 @@ class Handle:
         try:
             code = self._server.end(self._pid)
         except ServerError as error:
-            death = f"died: the fork server {error}"
+            death = f"died: its server {error}"
         else:
             death = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended: {code}"
         if self.last_words:

@@ -42,11 +42,13 @@ class LocalPool:
     """Grades items in some processes at once; see ``Pool``.
 
     A grade counts when the reference was graded on the same worker after it, and found well: every
-    few seconds, since what is not vouched for is lost with its process.
+    few seconds, since what is not vouched for is lost with its process. Each has so many
+    ``threads``, by default its share of the cores.
     """
 
-    def __init__(self, task: Task, jobs: int) -> None:
+    def __init__(self, task: Task, jobs: int, threads: int | None = None) -> None:
         self._task, self._jobs = task, jobs
+        self._threads = threads or threads_for(jobs)
         self._all: list[Handle] = []
         self._started = self._failed_starts = 0
         self._facts: Facts | None = None
@@ -54,7 +56,7 @@ class LocalPool:
         self._again: deque[Item] = deque()
         with ExitStack() as stack:  # it may be interrupted
             self._temporary = Path(stack.enter_context(temporary_folder("lab3-class")))
-            self._server = Server(threads_for(jobs))
+            self._server = Server(self._threads)
             stack.callback(lambda: self._server.close())  # whichever is the present one
             while self._facts is None:
                 self._start_more(1)
@@ -126,14 +128,16 @@ class LocalPool:
     def _start_more(self, wanted: int) -> list[Message]:
         """Start processes until there are so many, unless the last ones failed."""
         while len(self._all) < wanted and self._failed_starts < STARTS:
+            if self._server.has_died:
+                self._server.close()
+                self._server = Server(self._threads)
             self._started += 1
             folder = self._temporary / str(self._started)
             try:
                 self._all.append(Handle(self._server, self._task, folder))
             except ServerError as error:
                 self._server.close()
-                self._server = Server(threads_for(self._jobs))
-                return self._note_failed_start(f"the fork server {error}")
+                return self._note_failed_start(f"no grading process starts: the server {error}")
         return []
 
     def _note_failed_start(self, said: str) -> list[Message]:

@@ -39,6 +39,8 @@ class Pool(Protocol):
 
 def why_again(graded: Graded) -> str:
     """Say why a grade should not count yet; empty where it should."""
+    if {result.outcome for result in graded.grade.results} == {"grader_error"}:
+        return graded.grade.results[0].said
     if not graded.grade.is_canary_well:
         return graded.grade.canary.partition(":")[0]
     if any(result.by_clock for result in graded.grade.results):

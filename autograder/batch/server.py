@@ -25,7 +25,7 @@ BOOTSTRAP = (
 
 
 class ServerError(Exception):
-    """The server has died, or hangs, or can't fork; the text goes on after "the fork server"."""
+    """The server has died, or hangs, or can't fork; the text goes on after "the server"."""
 
 
 class Server:
@@ -44,6 +44,10 @@ class Server:
                 start_new_session=True,  # Ctrl-C is for whoever started it
             )
         self._answers = self._control.makefile("rb")
+
+    @property
+    def has_died(self) -> bool:
+        return self._process.poll() is not None
 
     def fork(self) -> tuple[int, Connection]:
         """Return the id of a new grading process, and our end of its pipe."""

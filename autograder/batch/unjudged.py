@@ -4,7 +4,6 @@ from autograder.batch.items import Facts, Item
 from autograder.options import Options
 from autograder.results import CheckResult, Grade, Outcome
 
-
 VERBS = {"can't", "changed", "contradicts", "goes", "has", "holds", "is", "takes", "was"}
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import psutil
 import pytest
 
 from autograder.batch.items import (
@@ -95,6 +96,8 @@ class Script:
             self.send(Refused("no walls stand here"))
         elif word == "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        elif word == "server":
+            kill_server(self)
         elif word == "hang":
             time.sleep(1000)
         elif word.startswith("slow"):
@@ -168,6 +171,13 @@ def kill_server(_: Script) -> None:
     time.sleep(1000)
 
 
+def kill_caller(_: Script) -> None:
+    server = psutil.Process().parent()
+    assert server is not None
+    os.kill(server.ppid(), signal.SIGKILL)
+    time.sleep(1000)
+
+
 def fail(_: Script) -> None:
     raise ZeroDivisionError("1 by 0")
 
@@ -181,6 +191,7 @@ FATES: dict[str, Callable[[Script], None]] = {
     "is stopped": stop,
     "kills": kill,
     "kills the server": kill_server,
+    "kills the caller": kill_caller,
     "fails": fail,
     "takes time": take_time,
 }

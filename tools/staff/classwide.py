@@ -31,6 +31,7 @@ class Order:
     task: Task
     selection: Selection
     jobs: int
+    scheduler: str
     as_json: bool
     course: Course | None = None
 
@@ -69,7 +70,7 @@ def grade_class(order: Order) -> None:
     left = {item.folder for item in asked if not is_stored(store, item)}
     try:
         with spinner("starting the workers behind their walls"):
-            pool = open_pool(order, max(1, min(order.jobs, len(asked))))
+            pool = open_pool(order, asked)
         with pool:
             outcome = grade_all(asked, store, pool, order, left)
         finish(best_of(outcome, pool.facts, order) if order.is_best else outcome, order)
@@ -78,11 +79,15 @@ def grade_class(order: Order) -> None:
         sys.exit(INTERRUPTED)
 
 
-def open_pool(order: Order, jobs: int) -> Pool:
-    """Return what grades."""
+def open_pool(order: Order, asked: list[Item]) -> Pool:
+    """Return what grades: processes of this computer, or a cluster."""
+    if order.scheduler:
+        from autograder.batch.cluster import ClusterPool
+
+        return ClusterPool(order.task, order.scheduler, asked)
     from autograder.batch.local import LocalPool
 
-    return LocalPool(order.task, jobs)
+    return LocalPool(order.task, max(1, min(order.jobs, len(asked))))
 
 
 def is_stored(store: Store, item: Item) -> bool:

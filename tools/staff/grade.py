@@ -75,6 +75,15 @@ Diff = Annotated[
         help="Grade nothing: list the marks that differ from a copy of grades/, or from before.",
     ),
 ]
+Scheduler = Annotated[
+    str,
+    Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        rich_help_panel=CLASS,
+        help="Grade on a Dask cluster, such as tcp://10.0.0.1:8786.",
+    ),
+]
 
 
 def grade(
@@ -106,6 +115,7 @@ def grade(
     jobs: Jobs = None,
     shard: Shard = "1/1",
     diff: Diff = "",
+    scheduler: Scheduler = "",
     as_json: Json = False,
     schema: Annotated[
         bool, Option("--schema", help="Print the JSON Schema of grade.json, and nothing else.")
@@ -134,6 +144,8 @@ def grade(
         lab3 grade --rerun failed --only "ada*"
 
         lab3 grade --diff previous
+
+        lab3 grade --scheduler tcp://10.0.0.1:8786
 
         lab3 grade submissions/ada.zip --exact --out grades/ada
 
@@ -171,8 +183,13 @@ def grade(
 
     top = folder or (course.grades if course else Path("grades"))
     task = Task(rubric_file, course.key() if course else None, options)
+    if scheduler and jobs:
+        raise UserError("--jobs is for this computer: a cluster has the threads of its workers")
     whose = course if is_course(course, path) else None
-    grade_class(Order(items, top.absolute(), task, selection, jobs or cores(), as_json, whose))
+    order = Order(
+        items, top.absolute(), task, selection, jobs or cores(), scheduler, as_json, whose
+    )
+    grade_class(order)
 
 
 def compare(

@@ -64,7 +64,7 @@ def test_a_pool_grades_again_and_again(scripts: None, tmp_path: Path) -> None:  
     ("fate", "why"),
     [
         ("kills", "the process that graded it was ended by SIGKILL"),
-        ("kills the server", "the process that graded it died: the fork server has died"),
+        ("kills the server", "the process that graded it died: its server has died"),
         slow("kills at the canary", "the process that graded it was ended by SIGKILL"),
         slow("fails", "the process that graded it failed: 1 by 0"),
     ],
@@ -146,8 +146,9 @@ def test_grades_come_every_few_seconds(grade: Grade, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
-def test_the_first_start_may_fail_once(grade: Grade, tmp_path: Path) -> None:
-    assert outcomes(grade(item("a"), starts=("die",))) == {"a": "passed"}
+@pytest.mark.parametrize("how", ["die", "server"])
+def test_the_first_start_may_fail_once(how: str, grade: Grade, tmp_path: Path) -> None:
+    assert outcomes(grade(item("a"), starts=(how,))) == {"a": "passed"}
     assert len(noted(tmp_path, "start")) == 2
 
 
@@ -155,6 +156,7 @@ def test_the_first_start_may_fail_once(grade: Grade, tmp_path: Path) -> None:
     ("starts", "said", "count"),
     [
         (("die", "die"), "a grading process was ended by SIGKILL", 2),
+        slow(("server", "server"), "a grading process died: its server has died", 2),
         (("refuse",), "no walls stand here", 1),
     ],
 )

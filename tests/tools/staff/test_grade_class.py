@@ -20,7 +20,7 @@ from autograder.course.folder import Course
 from autograder.grading import Grader, load_rubric, reference
 from autograder.host.sandbox import Sandbox
 from tests.conftest import Command, run_lab3
-from tests.making import killing
+from tests.making import clusters, killing
 from tests.making.course.comparing import faults, rows, timeless, timeless_grades
 from tests.making.course.people import FEW, class_of
 from tests.making.course.writing import read_expected, write_class
@@ -163,6 +163,33 @@ def test_a_loaded_computer_and_several_processes_change_no_byte(
     with a_loaded_computer(4 * (os.cpu_count() or 1)):
         lab3("grade", "--jobs", "2", cwd=ungraded, fails=3)
     assert same_class(ungraded) == same_class(graded)
+
+
+@pytest.mark.slow
+def test_a_cluster_of_which_a_worker_is_killed_changes_no_byte(
+    graded: Path, ungraded: Path, tmp_path: Path
+) -> None:
+    with clusters.cluster(tmp_path, workers=3) as made:
+        with grading(ungraded, "--scheduler", made.address) as process:
+            while len(complete(ungraded)) < 3:
+                assert process.poll() is None, (ungraded / "said").read_text()
+                time.sleep(0.2)
+            made.workers[0].kill()
+            assert process.wait() == 3, (ungraded / "said").read_text()
+        assert not [*left_behind(ungraded)]
+    assert same_class(ungraded) == same_class(graded)
+
+
+@pytest.mark.slow
+def test_a_cluster_without_walls_is_refused_by_name(ungraded: Path, tmp_path: Path) -> None:
+    machine = "no-namespaces,no-landlock"
+    with clusters.cluster(tmp_path, workers=1, machine=machine) as made:
+        done = run_lab3("grade", "--scheduler", made.address, cwd=ungraded)
+    assert done.returncode == 1
+    assert "no grading with workers that can't:\ntcp://127.0.0.1:" in done.stderr
+    assert "student code can't be shut in on this computer" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (ungraded / "grades").exists()
 
 
 def complete(course: Path) -> dict[str, bytes]:
