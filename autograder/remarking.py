@@ -27,7 +27,11 @@ def remark(grade: Grade, rubric: Rubric) -> Grade | None:
         if new is None:
             return None
         results.append(new.model_copy(update={"points": entry.points}))
-    update = {"rubric_sha256": rubric.sha256, "results": with_held_up(results)}
+    is_judged = any(result.counts or result.sizes for result in results)
+    update = {
+        "rubric_sha256": rubric.sha256,
+        "results": with_held_up(results) if is_judged else tuple(results),
+    }
     return grade.model_copy(update=update)
 
 

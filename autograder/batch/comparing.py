@@ -52,13 +52,14 @@ def total_of(grade: Grade | None) -> Standing | None:
     return None if grade is None else Standing(grade.earned, grade.points)
 
 
+def require_grades(store: Store, remedy: str) -> None:
+    """Raise NoGradesError for a folder that holds no grades."""
+    if not any(store.folders()):
+        raise NoGradesError(f"{store.top} holds no grades: {remedy}")
+
+
 def with_folder(store: Store, old: Store, folders: Iterable[str]) -> Iterator[Comparison]:
-    """Compare with a copy of the grades; raise NoGradesError when it holds none."""
-    there = set(old.folders())
-    if not there:
-        raise NoGradesError(
-            f"{old.top} holds no grades: name a copy of the folder of grades, or previous"
-        )
+    """Compare with a copy of the grades."""
     for folder in folders:
         before, after = old.grade(folder), store.grade(folder)
         if before is not None or after is not None:

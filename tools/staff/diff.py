@@ -44,15 +44,17 @@ def show_diff(
     old: str, top: Path, items: Sequence[Item], selection: Selection, as_json: bool
 ) -> None:
     """Compare the grades below a folder with earlier ones, and show what changed."""
-    from autograder.batch.comparing import with_folder, with_previous
+    from autograder.batch.comparing import require_grades, with_folder, with_previous
     from autograder.batch.storing import Store
 
     store, titles = Store(top), {item.folder: item.title for item in items}
+    require_grades(store, "lab3 grade makes them, and --out says where they are")
     if old == PREVIOUS:
         asked = folders_asked(items, selection, {*store.folders()})
         compared = Compared([*with_previous(store, asked)], titles)
     else:
         before = Store(Path(old))
+        require_grades(before, "name a copy of the folder of grades, or previous")
         asked = folders_asked(items, selection, {*store.folders(), *before.folders()})
         compared = Compared([*with_folder(store, before, asked)], titles)
     if as_json:
@@ -82,8 +84,10 @@ def print_diff(compared: Compared) -> None:
     if rows:
         title = f"{len(compared.changed)} of {len(compared.all)} changed"
         print_table(title, Table(("Student", "Check", *HEADERS), rows, left=3))
-    else:
+    elif compared.all:
         out.print(f"nothing changed: {len(compared.all)} grades have the same marks", markup=False)
+    else:
+        out.print("nothing to compare: nobody was graded before", markup=False)
     if count := compared.rest_on_others:
         say(f"{count} have the same marks, and rest on other conditions")
 

@@ -120,6 +120,8 @@ def student_facts(record: Record) -> dict[str, str]:
 
 def print_history(record: Record) -> None:
     """Print how a student's grades came about, and what changed since the last one."""
+    from autograder.changes import differences
+
     rows = [history_row(made) for made in record.history]
     headers = ("Grade", "When (UTC)", "By", "How", "Rubric", "Kit", "Points", "of")
     print_table("Grades so far", Table(headers, rows, left=6))
@@ -130,7 +132,8 @@ def print_history(record: Record) -> None:
         rows = [(change.title, *cells(change)) for change in record.changes]
         print_table(title, Table(("Check", *HEADERS), rows, left=2))
     else:
-        out.print(f"{title}: no mark", markup=False)
+        different = ", ".join(differences(record.before[1], record.grade))
+        out.print(f"{title}: no mark; what is different: {different or 'nothing'}", markup=False)
 
 
 def history_row(made: Made) -> tuple[str, ...]:

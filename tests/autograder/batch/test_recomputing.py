@@ -9,6 +9,7 @@ from autograder.batch.items import Facts
 from autograder.batch.planning import Plan, Selection, plan
 from autograder.batch.recomputing import recompute
 from autograder.batch.storing import Store
+from autograder.batch.unjudged import unread
 from tests.making.grading import RUBRIC
 from tests.making.stores import OPTIONS, facts_of, grade_by, item_of, put
 
@@ -86,6 +87,13 @@ def test_what_was_asked_otherwise_is_stale(store: Store, other: Facts) -> None:
     assert (folders(todo.todo), folders(todo.stale)) == ([], ["ada", "bob"])
     again = planned(store, other, Selection(rerun=("changed",)))[1]
     assert folders(again.todo) == ["ada", "bob"]
+
+
+def test_what_could_not_be_read_has_its_points_as_well(tmp_path: Path) -> None:
+    store, item, other = Store(tmp_path), item_of("eve", path=None), with_points(2.5)
+    put(store, "eve", unread(item, FACTS, OPTIONS, item.problem), FACTS)
+    assert recompute([item], EVERYTHING, store, other, OPTIONS) == {"eve"}
+    assert store.grade("eve") == unread(item, other, OPTIONS, item.problem)
 
 
 def test_another_submission_is_graded(store: Store) -> None:

@@ -79,6 +79,11 @@ def test_programs_get_all_of_it(lab3: Command, course: Course) -> None:
     assert (new["folder"], new["before"], new["why"]) == ("4", None, ["not graded before"])
 
 
+def test_who_has_one_grade_is_compared_with_nothing(lab3: Command, course: Course) -> None:
+    done = lab3("grade", "--diff", "previous", "--only", "3", cwd=course.folder)
+    assert done.stdout == "nothing to compare: nobody was graded before\n"
+
+
 def test_it_works_outside_a_course(lab3: Command, course: Course) -> None:
     there = course.folder.parent
     done = lab3("grade", "--diff", "old", "--out", course.grades, cwd=there)
@@ -91,6 +96,7 @@ def test_it_works_outside_a_course(lab3: Command, course: Course) -> None:
     ("arguments", "said"),
     [
         (["--diff", "nowhere"], "nowhere holds no grades: name a copy of the folder of grades"),
+        (["--diff", "../old", "--out", "new"], "new holds no grades: lab3 grade makes them"),
         (["--diff", "previous", "--only", "eve"], "'eve' is no submission of this class"),
     ],
 )

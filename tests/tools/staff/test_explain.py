@@ -55,6 +55,13 @@ def test_a_student_is_explained(lab3: Command, course: Course, name: str) -> Non
     assert not [line for line in lines if line.startswith("out of date")]
 
 
+def test_the_same_mark_by_something_else_is_told(lab3: Command, course: Course) -> None:
+    passed = grade(result(outcome="passed"), submission="0042", engine="qnnpack")
+    put(Store(course.grades), "0042", passed, facts_of(engine="qnnpack"), "a")
+    said = lab3("explain", "0042", cwd=course.folder).stdout
+    assert "Changed since grade 2: no mark; what is different: engine" in said
+
+
 def test_programs_get_all_of_it(lab3: Command, course: Course) -> None:
     document = json.loads(lab3("explain", "0042", "--json", cwd=course.folder).stdout)
     assert (document["attempt"], document["lost"], document["mark"]) == ("a", 0.2, 3.2)
