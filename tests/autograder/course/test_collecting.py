@@ -158,6 +158,15 @@ def test_a_worksheet_may_come_later_and_dates_only_the_newest(
     assert times == [EARLY, None]  # the worksheet is older than the second attempt
 
 
+def test_a_worksheet_that_comes_first_says_what_to_do(course: Course, tmp_path: Path) -> None:
+    sheet = write("moodle-worksheet", tmp_path / "Grades.csv", [ADA])
+    (note,) = take(course, sheet).notes
+    assert note.startswith("nobody of whom it tells has handed in: collect it together with")
+    take(course, write("moodle", tmp_path / "export.zip", [ADA]), sheet)
+    assert take(course, sheet).notes == ()
+    assert attempts(course)["moodle:7"].received == EARLY
+
+
 def test_an_old_worksheet_dates_nothing_newer_than_itself(course: Course, tmp_path: Path) -> None:
     sheet = write("moodle-worksheet", tmp_path / "Grades.csv", [ADA])
     take(course, write("moodle", tmp_path / "export.zip", [ADA]))
