@@ -152,6 +152,14 @@ def test_the_higher_number_counts_and_the_other_is_kept(
         assert (tmp_path / other).read_bytes() == old
 
 
+def test_of_two_reports_the_newer_counts(keep: Keep, read: Read) -> None:
+    old, new = (plain_zip({**PLAIN, "report.md": text}) for text in (b"# old", b"# new"))
+    stored = keep({"lab3.zip": old, "lab3-1.zip": new})
+    assert read(stored).report == b"# new"
+    assert stored.warnings == ("report.md of lab3.zip was left out: lab3-1.zip has another",)
+    assert read(keep({"lab3-1.zip": new, "report.md": b"# mine"})).report == b"# mine"
+
+
 def test_else_the_newer_one_counts_by_the_times_inside(keep: Keep, read: Read) -> None:
     old = plain_zip(PLAIN)
     new = raw_zip([Raw(n.encode(), c + b"!", 0x800, date=0x5C22) for n, c in PLAIN.items()])
