@@ -49,7 +49,7 @@ class Part:
 
 def part_of(name: str, entries: Iterable[Entry], path: Path | None = None) -> Part:
     """Return what counts among entries; raise SubmissionError when that is not clear."""
-    kept, left_out = without_clutter(entries)
+    kept, left_out = without_clutter(entry for entry in entries if entry.parts)
     for entry in kept:
         if isinstance(entry.parts, Unsafe):
             raise SubmissionError(f"holds the unsafe name {visible('/'.join(entry.parts))!r}")
@@ -57,7 +57,7 @@ def part_of(name: str, entries: Iterable[Entry], path: Path | None = None) -> Pa
         raise SubmissionError(f"holds more than {MOST_FILES:,} files: hand in only what counts")
     problems: list[str] = []
     slots, _ = choose(kept, LIMITS, problems)
-    root = find_root([entry for entry in kept if entry.parts])
+    root = find_root(kept)
     files = {
         "/".join(entry.parts[len(root) :]): entry
         for entry in kept

@@ -56,6 +56,7 @@ COMPRESSED: dict[bytes, Any] = {  # by what they begin with
 }
 MAGIC_BYTES = 6
 TABLE = ".csv"
+NO_UTF8 = re.compile("[\ud800-\udfff]")
 PROTECTED = "is protected by a password"
 
 
@@ -139,8 +140,8 @@ def lenient_split(name: str) -> tuple[str, ...]:
 
 
 def clean(part: str) -> str:
-    """Return a name without what UTF-8 can't write."""
-    return part.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """Return a name in which bytes that are no UTF-8 are written as in addresses of the web."""
+    return NO_UTF8.sub(lambda match: f"%{ord(match[0]) & 0xFF:02X}", part)
 
 
 class Hashed:
