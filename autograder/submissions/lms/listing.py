@@ -86,12 +86,15 @@ class Listing:
     read_up_to: Callable[[int], None] = field(default=lambda _: None, compare=False)
 
     @property
+    def is_file(self) -> bool:
+        """Tell whether the source is a single file that is no archive."""
+        is_one = not self.is_archive and len(self.entries) == 1 and not self.prefix
+        return is_one and self.entries[0].parts == (self.name,)
+
+    @property
     def is_table(self) -> bool:
         """Tell whether the source is one .csv."""
-        is_file = not self.is_archive and len(self.entries) == 1 and not self.prefix
-        return (
-            is_file and self.entries[0].parts == (self.name,) and self.name.lower().endswith(TABLE)
-        )
+        return self.is_file and self.name.lower().endswith(TABLE)
 
     @cached_property
     def tops(self) -> dict[str, list[Entry]]:
