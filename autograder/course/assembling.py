@@ -18,6 +18,7 @@ from autograder.course.parts import LIMITS, Part, counting, part_of, union, veri
 from autograder.submissions.archives import archive_entries, span
 from autograder.submissions.budgets import StalledError, UnreadableError, read_within
 from autograder.submissions.entries import FILE, Entry, SubmissionError, visible
+from autograder.submissions.lms.listing import clean, with_parts
 from autograder.submissions.magic import ARCHIVES, HEAD_BYTES, kind_of
 from autograder.submissions.reading import BUDGET, SAID
 from lab3.log.records import Sha256
@@ -165,7 +166,8 @@ class Assembly:
             entries = archive_entries(Path(piece.parts[-1]), file, unpacked, limits)
         finally:
             self.unpacked_left -= unpacked.seek(0, os.SEEK_END)
-        return part_of(piece.name, entries, piece.path)
+        writable = (with_parts(e, tuple(map(clean, e.parts))) for e in entries)
+        return part_of(piece.name, writable, piece.path)
 
     def as_it_is(self, part: Part) -> Piece | None:
         """Return the archive that a part is."""

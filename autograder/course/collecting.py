@@ -16,10 +16,12 @@ from autograder.course.growing import GrowingIndex
 from autograder.course.index import SeenSource, Source, read_index, write_index
 from autograder.course.storing import Store, open_store
 from autograder.submissions.entries import visible
+from autograder.submissions.lms import moodle_worksheet
 from autograder.submissions.lms.handed_in import Context, Fact, HandIn, Parsed
 from autograder.submissions.lms.kinds import recognised
 from autograder.submissions.lms.listing import TABLE, Listing, SourceError, open_listing
 
+NOBODY = "nobody of whom it tells has handed in: collect it together with the download"
 WRITE_S = 2.0  # between two writings of the index: what a kill can cost
 
 
@@ -85,7 +87,10 @@ def collect(
         with collecting.written():
             facts = collecting.facts()
             results = [collecting.read(path, facts) for path in request.sources]
-            collecting.index.apply(facts)
+            is_told = collecting.index.apply(facts)
+    for result in results:
+        if not is_told and result.kind == moodle_worksheet.KIND:
+            result.notes = (*result.notes, NOBODY)
     return results
 
 

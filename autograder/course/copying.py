@@ -42,6 +42,7 @@ CONVERTED = 4  # archives of other kinds, each of which may take minutes and a g
 SAID = 3  # sentences
 HAND_IN = "hand in an archive of lab3/, runs/ and report.md"
 NOT_HERE = "can't be opened here"
+FAULT = "can't be read here, which is no fault of yours: ask your instructor"
 SENTENCES: dict[FileKind, str] = {
     "empty": "is empty (0 bytes): hand it in again, and look at its size",
     "page": "is a web page, not an archive: hand in the archive itself",
@@ -85,6 +86,11 @@ def store(
             return copying.stored()
         except (SubmissionError, LeftOutError) as error:
             return Stored(copying.content, problem=str(error))
+        except (OSError, LabError):
+            raise
+        except Exception as error:  # one attempt is none of the others' fault
+            detail = ascii(f"{type(error).__name__}: {error}")
+            return Stored(copying.content, problem=FAULT, warnings=(detail,))
 
 
 @contextmanager
@@ -169,8 +175,9 @@ class Copying:
             suspects = list(dict.fromkeys([*suspects, *others]))
         kinds: dict[Entry, FileKind] = {}
         for entry in suspects[:LOOKED_AT]:
-            chunks = entry.chunks()
-            kinds[entry] = kind_of(entry.parts[-1], next(chunks, b"")[:HEAD_BYTES])
+            with named(entry):
+                head = next(entry.chunks(), b"")[:HEAD_BYTES]
+            kinds[entry] = kind_of(entry.parts[-1], head)
         return kinds
 
     def why_nothing(self, kinds: dict[Entry, FileKind]) -> str:
@@ -212,7 +219,8 @@ class Copying:
     def copied(self, entry: Entry) -> Piece:
         self.copies += 1
         path = self.work / str(self.copies)
-        sha256, size = copy(entry.chunks(), path)
+        with named(entry):
+            sha256, size = copy(entry.chunks(), path)
         return Piece(parts=entry.parts, path=path, sha256=sha256, bytes=size)
 
     def opened(self, piece: Piece, kind: FileKind) -> Piece | None:
@@ -247,6 +255,15 @@ class Copying:
             warnings=tuple(warnings),
             others=tuple(self.store.put(other) for other in others),
         )
+
+
+@contextmanager
+def named(entry: Entry) -> Iterator[None]:
+    """Put the name of a file before what is said of it."""
+    try:
+        yield
+    except LeftOutError as error:
+        raise SubmissionError(f"{visible('/'.join(entry.parts))} {error}") from None
 
 
 def said_of(part: Part) -> list[str]:

@@ -92,7 +92,11 @@ class Course:
     @cached_property
     def _roster(self) -> Roster:
         path = self.settings.students
-        return Roster() if path is None else roster.read_roster(path)
+        try:
+            return Roster() if path is None else roster.read_roster(path)
+        except OSError as error:
+            text = f"{path} can't be read: {error.strerror}"
+            raise self._file.error(("students",), text) from None
 
     def index(self) -> Index:
         """Return all students and attempts, with the ids of the class list."""

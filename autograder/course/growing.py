@@ -123,8 +123,8 @@ class GrowingIndex:
                 source = Source(name=seen.name, sha256=seen.sha256)
                 self.attempts[attempt.id] = attempt.model_copy(update={"source": source})
 
-    def apply(self, facts: Sequence[Fact]) -> None:
-        """Take in what tables say of people who handed in, and when.
+    def apply(self, facts: Sequence[Fact]) -> bool:
+        """Take in what tables say of people who handed in, and when; tell if it was anything.
 
         Where a table tells of teams, its numbers are those of members, and the ones here are not.
         """
@@ -136,15 +136,18 @@ class GrowingIndex:
             if "moodle" in student.ids and (name := letters(student.name)):
                 by_team.setdefault(name, []).append(student)
         has_teams = any(fact.kind == "moodle" and letters(fact.group) in by_team for fact in facts)
+        is_told = False
         for fact in facts:
             if has_teams and fact.kind == "moodle":
-                for student in by_team.get(letters(fact.group), ()):
-                    self.date(student, fact)
-                continue
-            for student in by_id.get((fact.kind, fact.value), ()):
+                students = by_team.get(letters(fact.group), [])
+            else:
+                students = by_id.get((fact.kind, fact.value), [])
                 ids = {fact.kind: fact.value, **fact.ids}
-                self.meet([Person(student.id, ids, fact.name, fact.email, fact.group)])
+                self.meet(Person(s.id, ids, fact.name, fact.email, fact.group) for s in students)
+            for student in students:
                 self.date(student, fact)
+            is_told = is_told or bool(students)
+        return is_told
 
     def date(self, student: Student, fact: Fact) -> None:
         """Give the newest attempt the time in a table, if it can't be that of another one."""

@@ -16,7 +16,6 @@ from lab3.log.runlog import CHECKPOINT_NAME
 LIMITS = Limits()
 MOST_FILES = 200_000  # of one attempt
 OTHERS, OTHERS_BYTES = 1000, 50_000_000  # files that don't count, such as figures of the report
-NESTED = 8  # archives in an archive that are opened
 SUFFIX = re.compile(r"(\.tar)?\.\w{1,4}$")
 NUMBER = re.compile(r"-(\d{1,3})$")  # which Canvas puts behind the name of what is handed in again
 
@@ -50,7 +49,7 @@ class Part:
 
 def part_of(name: str, entries: Iterable[Entry], path: Path | None = None) -> Part:
     """Return what counts among entries; raise SubmissionError when that is not clear."""
-    kept, left_out = without_clutter(entries)
+    kept, left_out = without_clutter(entry for entry in entries if entry.parts)
     for entry in kept:
         if isinstance(entry.parts, Unsafe):
             raise SubmissionError(f"holds the unsafe name {visible('/'.join(entry.parts))!r}")
@@ -58,7 +57,7 @@ def part_of(name: str, entries: Iterable[Entry], path: Path | None = None) -> Pa
         raise SubmissionError(f"holds more than {MOST_FILES:,} files: hand in only what counts")
     problems: list[str] = []
     slots, _ = choose(kept, LIMITS, problems)
-    root = find_root([entry for entry in kept if entry.parts])
+    root = find_root(kept)
     files = {
         "/".join(entry.parts[len(root) :]): entry
         for entry in kept
@@ -152,11 +151,17 @@ def numbered(name: str) -> tuple[str, int]:
 
 
 def union(parts: Iterable[Part]) -> tuple[dict[str, Entry], list[str]]:
-    """Return the files of several parts as those of one, and what of them was left out."""
+    """Return the files of several parts as those of one, and what of them was left out.
+
+    Of reports counts one that was handed in for itself, then the newest.
+    """
     files: dict[str, Entry] = {}
     owners: dict[str, str] = {}
     left_out: list[str] = []
-    for part in parts:
+    newest_first = sorted(
+        parts, key=lambda p: (p.path is None, numbered(p.name)[1], p.newest), reverse=True
+    )
+    for part in newest_first:
         for name, entry in part.files.items():
             if name == REPORT_NAME and name in files:
                 left_out.append(f"{name} of {part.name} was left out: {owners[name]} has another")

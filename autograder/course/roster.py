@@ -67,11 +67,8 @@ def same(kind: str, value: str) -> str:
 
 def read_roster(path: Path) -> Roster:
     """Return the class list in a file; raise CourseError, with the line, when it is not clear."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise CourseError(f"{path} can't be read: {error.strerror}: check students") from None
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise CourseError(f"{path} is no class list: it holds more than {MOST_BYTES:,} bytes")
     try:

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -129,6 +129,7 @@ REMEDIES = {
     "datetime_type": f"write a time such as {OFFSET}",
     "decimal_type": "write a number",
     "dict_type": "write a table",
+    "extra_forbidden": "there is no such setting; an id that holds a dot stands in quotes",
     "int_type": "write a whole number",
     "missing": "is missing: add it",
     "model_type": "write a table",
@@ -168,15 +169,26 @@ def load(path: Path) -> tuple[Settings, File]:
         raise CourseError(f"{path}: not TOML: {error}: mend this line") from None
     for keys in unknown_fields(document):
         raise file.error(keys, f"there is no such setting: {proposal(keys)}")
-    document |= {n: path.parent / document[n] for n in PATHS if isinstance(document.get(n), str)}
+    for name in PATHS:
+        if document.get(name) == "":
+            raise file.error((name,), REMEDIES["string_too_short"])
+        if isinstance(document.get(name), str):
+            document[name] = path.parent / document[name]
     try:
         return Settings.model_validate(with_zone(file, document)), file
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        given = "" if first["type"] == "missing" else f", got {first['input']!r}"
+        given = "" if first["type"] == "missing" else f", got {as_written(first['input'])}"
         at = tuple(str(part) for part in first["loc"] if part != "[key]")
-        remedy = REMEDIES.get(first["type"], first["msg"])
+        remedy = REMEDIES.get(first["type"], first["msg"].replace("Input should", "it has to"))
         raise file.error(at, f"{remedy}{given}") from None
+
+
+def as_written(value: object) -> str:
+    """Return a value as TOML has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, Decimal | date | time) else repr(value)
 
 
 def unknown_fields(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -210,6 +222,8 @@ def with_zone(file: File, document: dict[str, Any]) -> dict[str, Any]:
             raise file.error(("timezone",), f"{error}, got {document['timezone']!r}") from None
 
     def absolute(keys: tuple[str, ...], value: object) -> object:
+        if isinstance(value, dict) and value:
+            raise file.error((*keys, next(iter(value))), "an id that holds a dot stands in quotes")
         if isinstance(value, date) and not isinstance(value, datetime):
             raise file.error(keys, f"a day has no time: write {value}{OFFSET[10:]}, or another")
         if not isinstance(value, datetime) or value.tzinfo:

@@ -42,7 +42,8 @@ class LeftOut:
         return LeftOut((*self.names, name), self.files + len(entries), self.bytes + size)
 
     def __str__(self) -> str:
-        return f"{self.files:,} files, {self.bytes:,} bytes: {', '.join(self.names)}"
+        files = f"{self.files:,} file{'s' * (self.files != 1)}"
+        return f"{files}, {self.bytes:,} bytes: {', '.join(self.names)}"
 
 
 def without_clutter(entries: Iterable[Entry]) -> tuple[list[Entry], LeftOut]:

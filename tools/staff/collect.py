@@ -20,6 +20,7 @@ from tools.shared.table import Table
 if TYPE_CHECKING:
     from autograder.course.collecting import FromSource, Progress
     from autograder.course.counting import Counted
+    from autograder.course.index import Attempt
     from autograder.course.summary import Summary
 
 USAGE, NEEDS_STAFF, INTERRUPTED = 2, 3, 130
@@ -158,10 +159,19 @@ def to_look_at(result: Summary) -> dict[str, list[str]]:
     """Return what staff has to look at, a line each, by what it is."""
     return {
         "to be decided": [f"{one.student.id}: {one.asks_staff}" for one in result.asks_staff],
-        "unreadable": [f"{', '.join(a.students)}: {a.problem}" for a in result.unreadable],
+        "unreadable": [f"{', '.join(a.students)}: {reason(a)}" for a in result.unreadable],
         "missing": [f"{row.id} {row.name}".strip() for row in result.missing],
         "not in the class list": [f"{s.id} {s.name}".strip() for s in result.strangers],
     }
+
+
+def reason(attempt: Attempt) -> str:
+    """Return why an attempt can't be graded; for staff, also what went wrong here."""
+    from autograder.course.copying import FAULT
+
+    if attempt.problem == FAULT:
+        return f"{FAULT} ({'; '.join(attempt.warnings)})"
+    return str(attempt.problem)
 
 
 def as_data(results: list[FromSource], result: Summary) -> dict[str, Any]:

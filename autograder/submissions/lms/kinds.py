@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from autograder.submissions.entries import Entry
 from autograder.submissions.lms import (
     blackboard,
     brightspace,
@@ -17,8 +18,14 @@ from autograder.submissions.lms import (
 )
 from autograder.submissions.lms.handed_in import Context, Parsed
 from autograder.submissions.lms.listing import Listing, SourceError
+from autograder.submissions.magic import FOREIGN, HEAD_BYTES, kind_of
 from lab3 import STUDENT_FILES
 
+NO_EXPORTS: dict[str, str] = {
+    "empty": "is empty (0 bytes)",
+    "page": "is a web page, not an archive",
+    "shortcut": "is a link to a file, not the file",
+}
 DEPTH = 3  # of folders around what counts
 AROUND = re.compile(r"assignment_\w+_export|(.+[- ])?submissions|submitted")
 DOWNLOADED_AGAIN = re.compile(r" ?\(\d+\)$")  # how browsers number what is there already
@@ -66,6 +73,8 @@ def recognised(listing: Listing, wanted: str | None = None) -> tuple[Kind, Listi
     Somebody who insists on a kind means tables, or all that are none. Raises SourceError, which
     lists what was looked for, when that is not clear.
     """
+    if listing.is_file and (what := no_archive(listing.entries[0])):
+        raise SourceError(what)
     if wanted is not None and listing.is_table == (KINDS[wanted] in TABLES):
         kind = KINDS[wanted]
         return kind, fitting(kind, listing)
@@ -88,9 +97,19 @@ def recognised(listing: Listing, wanted: str | None = None) -> tuple[Kind, Listi
             "looks like one student's submission: grade it with lab3 grade PATH; where it is that "
             "of a class, add --from folders"
         )
-    if FOLDERS.share(listing) >= MOST:
+    if FOLDERS.share(listing) >= MOST and not listing.is_file:
         return FOLDERS, listing
     raise SourceError(unclear([]))
+
+
+def no_archive(file: Entry) -> str:
+    """Say what a file is that is surely no export; an empty text for any other."""
+    kind = kind_of(file.parts[-1], next(file.chunks(), b"")[:HEAD_BYTES])
+    if kind in FOREIGN:
+        return f"is packed as {kind}: unpack it, and name the folder"
+    if kind in NO_EXPORTS:
+        return f"{NO_EXPORTS[kind]}: fetch it again"
+    return ""
 
 
 def is_around(folder: str, listing: Listing) -> bool:

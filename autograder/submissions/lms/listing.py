@@ -56,6 +56,7 @@ COMPRESSED: dict[bytes, Any] = {  # by what they begin with
 }
 MAGIC_BYTES = 6
 TABLE = ".csv"
+NO_UTF8 = re.compile("[\ud800-\udfff]")
 PROTECTED = "is protected by a password"
 
 
@@ -85,12 +86,15 @@ class Listing:
     read_up_to: Callable[[int], None] = field(default=lambda _: None, compare=False)
 
     @property
+    def is_file(self) -> bool:
+        """Tell whether the source is a single file that is no archive."""
+        is_one = not self.is_archive and len(self.entries) == 1 and not self.prefix
+        return is_one and self.entries[0].parts == (self.name,)
+
+    @property
     def is_table(self) -> bool:
         """Tell whether the source is one .csv."""
-        is_file = not self.is_archive and len(self.entries) == 1 and not self.prefix
-        return (
-            is_file and self.entries[0].parts == (self.name,) and self.name.lower().endswith(TABLE)
-        )
+        return self.is_file and self.name.lower().endswith(TABLE)
 
     @cached_property
     def tops(self) -> dict[str, list[Entry]]:
@@ -139,8 +143,8 @@ def lenient_split(name: str) -> tuple[str, ...]:
 
 
 def clean(part: str) -> str:
-    """Return a name without what UTF-8 can't write."""
-    return part.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """Return a name in which bytes that are no UTF-8 are written as in addresses of the web."""
+    return NO_UTF8.sub(lambda match: f"%{ord(match[0]) & 0xFF:02X}", part)
 
 
 class Hashed:

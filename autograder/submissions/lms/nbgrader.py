@@ -12,6 +12,8 @@ from autograder.submissions.lms.times import parse_iso
 KIND = "nbgrader"
 LOOKED_FOR = "submitted/STUDENT/ASSIGNMENT/timestamp.txt"
 SUBMITTED, TIMESTAMP = "submitted", "timestamp.txt"
+OWN = {SUBMITTED, "source", "release", "autograded", "feedback", "exchange", "downloaded"}
+OWN |= {"gradebook.db", "nbgrader_config.py", ".nbgrader.log"}
 
 
 def fits(top: str, entries: list[Entry]) -> bool:
@@ -32,7 +34,7 @@ def parse(listing: Listing, context: Context) -> Parsed:
     left: tuple[str, ...] = ()
     if SUBMITTED in listing.tops:
         entries = (below(entry, 1) for entry in listing.tops[SUBMITTED])
-        left = tuple(top for top in listing.tops if top != SUBMITTED)
+        left = tuple(top for top in listing.tops if top not in OWN)
     files: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         if len(entry.parts) >= 3:

@@ -158,6 +158,15 @@ def test_a_worksheet_may_come_later_and_dates_only_the_newest(
     assert times == [EARLY, None]  # the worksheet is older than the second attempt
 
 
+def test_a_worksheet_that_comes_first_says_what_to_do(course: Course, tmp_path: Path) -> None:
+    sheet = write("moodle-worksheet", tmp_path / "Grades.csv", [ADA])
+    (note,) = take(course, sheet).notes
+    assert note.startswith("nobody of whom it tells has handed in: collect it together with")
+    take(course, write("moodle", tmp_path / "export.zip", [ADA]), sheet)
+    assert take(course, sheet).notes == ()
+    assert attempts(course)["moodle:7"].received == EARLY
+
+
 def test_an_old_worksheet_dates_nothing_newer_than_itself(course: Course, tmp_path: Path) -> None:
     sheet = write("moodle-worksheet", tmp_path / "Grades.csv", [ADA])
     take(course, write("moodle", tmp_path / "export.zip", [ADA]))
@@ -389,6 +398,9 @@ def test_what_a_killed_one_left_is_removed_and_two_at_once_are_refused(course: C
         ("x.zip", b"PK\3\4" + bytes(90), "x.zip is damaged: fetch it again"),
         ("x.tar.gz", b"\x1f\x8b" + bytes(90), "x.tar.gz is damaged: fetch it again"),
         ("x.txt", b"hello", "x.txt: is of no known kind"),
+        ("x.zip", b"", "x.zip: is empty (0 bytes): fetch it again"),
+        ("x.zip", b"<!DOCTYPE html><html>", "x.zip: is a web page, not an archive: fetch it again"),
+        ("x.rar", b"Rar!\x1a\x07\1\0", "x.rar: is packed as RAR: unpack it, and name the folder"),
         ("x.csv", b"a,b\n1,2\n", "x.csv: is of no known kind"),
     ],
 )

@@ -1,12 +1,16 @@
 """What students really hand in: each is copied, or told in a sentence why it isn't."""
 
 import hashlib
+import io
+import os
 import stat
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from autograder.course import assembling, copying, packing, parts
 from autograder.course.copying import Stored, store
@@ -150,6 +154,14 @@ def test_the_higher_number_counts_and_the_other_is_kept(
         assert "doesn't count beside lab3-" in stored.warnings[0]
         (other,) = stored.others
         assert (tmp_path / other).read_bytes() == old
+
+
+def test_of_two_reports_the_newer_counts(keep: Keep, read: Read) -> None:
+    old, new = (plain_zip({**PLAIN, "report.md": text}) for text in (b"# old", b"# new"))
+    stored = keep({"lab3.zip": old, "lab3-1.zip": new})
+    assert read(stored).report == b"# new"
+    assert stored.warnings == ("report.md of lab3.zip was left out: lab3-1.zip has another",)
+    assert read(keep({"lab3-1.zip": new, "report.md": b"# mine"})).report == b"# mine"
 
 
 def test_else_the_newer_one_counts_by_the_times_inside(keep: Keep, read: Read) -> None:
@@ -322,3 +334,81 @@ def test_other_archives_are_converted_behind_walls(keep: Keep, read: Read) -> No
     broken = keep({"a.rar": rar(PLAIN)[:60]}, convert=True).problem
     assert broken is not None
     assert broken.startswith("a.rar is packed as RAR and can't be unpacked, it is damaged or")
+
+
+PIECES = [*(name.encode() for name in PLAIN), b"lab3", b"runs", b"/", b"\\", b"..", b".", b""]
+PIECES += [
+    b"\xff",
+    b"\xed\xa0\x80",
+    "\u00e9".encode(),
+    b"\n",
+    b"\x1b[2J",
+    b"a.zip",
+    b"._",
+    b".git/",
+]
+NAMES = st.lists(st.sampled_from(PIECES), max_size=4).map(b"".join)
+
+
+def zipped(names: list[bytes], content: bytes) -> bytes:
+    return raw_zip([Raw(name, content) for name in names])
+
+
+def tarred(names: list[bytes], content: bytes) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for name in names:
+            info = tarfile.TarInfo(os.fsdecode(name))
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
+@settings(max_examples=8, deadline=None)
+@example([b"\xff.zip"], tarred, zipped([b"lab3/resnet.py"], b""), {})
+@example([b"lab3/resnet.py", b"\xff"], tarred, b"x", {"runs.zip": plain_zip(RUNS)})
+@example([b"lab3/resnet.py", b"", b"./"], zipped, b"x", {})
+@given(
+    names=st.lists(NAMES, max_size=6),
+    pack=st.sampled_from([zipped, tarred]),
+    content=st.sampled_from([b"x", zipped([b"lab3/resnet.py"], b""), tarred([b"\xff.zip"], b"")]),
+    beside=st.sampled_from([{}, {"runs.zip": plain_zip(RUNS)}, {"report.md": b"# R"}]),
+)
+def test_no_name_in_an_archive_is_a_fault_of_ours(
+    tmp_path_factory: pytest.TempPathFactory,
+    names: list[bytes],
+    pack: Callable[[list[bytes], bytes], bytes],
+    content: bytes,
+    beside: Files,
+) -> None:
+    hand_in = HandIn(
+        (member("ada"),), listing_of({"a.zip": pack(names, content), **beside}).entries
+    )
+    folder = tmp_path_factory.getbasetemp() / "names"
+    folder.mkdir(exist_ok=True)
+    with open_store(folder) as there:
+        stored = store(hand_in, there, None, lambda _: None)
+    assert stored.problem != copying.FAULT, stored.warnings
+    if stored.file:
+        with open_submission(folder / stored.file):
+            pass
+
+
+def test_what_no_archive_should_do_costs_one_attempt(
+    keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise IndexError("\udcff")
+
+    monkeypatch.setattr(assembling, "part_of", broken)
+    stored = keep({"a.zip": plain_zip(PLAIN)})
+    assert stored.problem == copying.FAULT
+    assert "IndexError" in stored.warnings[0]
+
+
+def test_a_linked_file_is_named(tmp_path: Path) -> None:
+    ada = as_folder({"lab3.zip": plain_zip(PLAIN)}, tmp_path / "ada")
+    (tmp_path / "again.zip").hardlink_to(ada / "lab3.zip")
+    with open_listing(ada) as listing, open_store(tmp_path) as there:
+        stored = store(HandIn((member("ada"),), listing.entries), there, None, lambda _: None)
+    assert stored.problem == "lab3.zip is a hard link and was not followed: hand in a copy"

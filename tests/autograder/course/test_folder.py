@@ -54,6 +54,11 @@ def test_a_key_has_to_be_random(tmp_path: Path) -> None:
         course.key()
 
 
+def test_a_class_list_that_is_not_there_is_told(tmp_path: Path) -> None:
+    said = refusal(write_course(tmp_path, '\nstudents = "none.csv"'))
+    assert said == f"2: students: {tmp_path}/none.csv can't be read: No such file or directory"
+
+
 def test_settings_about_nobody_are_refused(tmp_path: Path) -> None:
     students = "id,login\n0012,ada\n0013,bob\n"
     text = f'students = "students.csv"\n{DUE}[extensions]\n'

@@ -110,11 +110,6 @@ def test_what_is_not_clear_is_told_with_its_line(content: str, said: str, tmp_pa
     assert refusal(tmp_path, content).startswith(said)
 
 
-def test_a_class_list_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(CourseError, match="can't be read: No such file"):
-        read_roster(tmp_path / "none.csv")
-
-
 CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(str.strip)
 IDS = CELLS.filter(lambda text: text and text[0] not in "#=")
 

@@ -54,11 +54,13 @@ def test_brightspace_folders_tell_number_name_and_time() -> None:
 
 def test_nbgrader_has_times_and_possibly_several_assignments() -> None:
     people = [HandedIn("0012(a)", CODE, received=TIME), HandedIn("[b].+", CODE)]
-    found = parsed("nbgrader", {**tree("nbgrader", people), "source/lab3/a.ipynb": b""})
+    found = parsed(
+        "nbgrader", {**tree("nbgrader", people), "source/lab3/a.ipynb": b"", "mine": b""}
+    )
     assert [h.people[0].id for h in found.hand_ins] == ["0012(a)", "[b].+"]
     assert found.hand_ins[0].received == TIME
     assert contents(found.hand_ins[0]) == CODE
-    assert found.left == ("source",)
+    assert found.left == ("mine",)
     two = tree("nbgrader", people, others=("lab2",), top="")
     with pytest.raises(
         SourceError, match="several assignments, lab2, lab3: name one with --assign"
