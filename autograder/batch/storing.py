@@ -64,7 +64,8 @@ class Store:
             texts = pages(grade, policy.at(datetime.now(UTC)), shown) | texts
         for name, text in texts.items():
             write_text(folder / name, text)
-        self._write_made(graded.folder, made)
+        history.add_to_history(folder, made)
+        write_text(folder / MADE_NAME, made.model_dump_json(indent=1) + "\n")
 
     def _made(self, graded: Graded, key: Key, is_recomputed: bool) -> Made:
         """Return how a grade comes about, and keep the one before, if that was different."""
@@ -85,11 +86,6 @@ class Store:
             return last
         history.keep_version(folder, last.number)
         return made.model_copy(update={"number": last.number + 1})
-
-    def _write_made(self, folder: str, made: Made) -> None:
-        path = self.top / folder
-        history.add_to_history(path, made)
-        write_text(path / MADE_NAME, made.model_dump_json(indent=1) + "\n")
 
     def folders(self) -> Iterator[str]:
         """Yield the names of all folders that hold a grade, in order."""
