@@ -15,6 +15,7 @@ from autograder.inside.questions import Places
 from autograder.measuring import Counting, Measurements, NeedsStaffError
 from autograder.results import CheckResult, Outcome, Place, Resources, Visibility, first_unmet
 from autograder.rubric import Entry, Rubric
+from autograder.submissions.budgets import StalledError
 from autograder.submissions.reading import Submission
 from autograder.submissions.runs import MissingRunError, Runs
 from autograder.verdicts import following, is_fine, waiting
@@ -151,7 +152,7 @@ def verdict_on(error: Exception) -> dict[str, Any]:
             }
         case MissingRunError():
             return {"outcome": "failed", "said": str(error)}
-        case SandboxError() | NeedsStaffError():
+        case SandboxError() | NeedsStaffError() | StalledError():
             return {"outcome": "grader_error", "said": str(error)}
         case _:
             return {"outcome": "grader_error", "said": f"{type(error).__name__}: {error}"}

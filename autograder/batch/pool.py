@@ -5,6 +5,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from autograder.batch.items import Facts, Graded, Item, Message
+from autograder.host.child import KILLED
+from autograder.submissions.budgets import IDLE
 from lab3.errors import LabError
 
 
@@ -15,9 +17,9 @@ class NoGraderError(LabError):
 class Pool(Protocol):
     """Grades items, several at once; a context manager.
 
-    What goes wrong with one (its process dies, its worker isn't well, it runs out of time by the
-    clock) is graded once more, alone, when all others are through, and that counts. So every item
-    gets exactly one grade, and no item harms another.
+    What goes wrong with one (its process dies, its code's is killed, its worker isn't well, it runs
+    out of time by the clock) is graded once more, alone, when all others are through, and that
+    counts. So every item gets exactly one grade, and no item harms another.
     """
 
     @property
@@ -39,10 +41,15 @@ class Pool(Protocol):
 
 def why_again(graded: Graded) -> str:
     """Say why a grade should not count yet; empty where it should."""
-    if {result.outcome for result in graded.grade.results} == {"grader_error"}:
-        return graded.grade.results[0].said
-    if not graded.grade.is_canary_well:
-        return graded.grade.canary.partition(":")[0]
-    if any(result.by_clock for result in graded.grade.results):
-        return "it waited until its time was over, which on a loaded computer may be no fault"
+    grade = graded.grade
+    if {result.outcome for result in grade.results} == {"grader_error"}:
+        return grade.results[0].said
+    if not grade.is_canary_well:
+        return grade.canary.partition(":")[0]
+    for result in grade.results:
+        if result.by_clock:
+            return "it waited until its time was over, which on a loaded computer may be no fault"
+        for text in (result.said, *(seen.got for seen in result.observations)):
+            if KILLED in text or IDLE in text:
+                return text
     return ""

@@ -17,6 +17,8 @@ COMPUTES = 0.05  # of the clock's time is what a child that computes gets, also 
 WORTH_WAITING_S = 0.2
 UNCOUNTED_S = 0.05  # of the clock's time may pass before a child's own is counted again
 LONGEST = 20  # times its limit is what a question may take by the clock
+# Nothing of ours ends a child so before it has answered: on a computer without memory, the kernel.
+KILLED = f"was ended by signal {signal.SIGKILL.value}"
 OUT_OF_TIME = f"was ended by signal {signal.SIGXCPU.value}"  # its limit on CPU time
 
 

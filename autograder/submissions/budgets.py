@@ -25,6 +25,7 @@ from lab3.units import megabytes
 DONE, REFUSED, NO_MEMORY, BROKEN = range(4)  # exit codes of a reader
 PIECE_BYTES = 1 << 20
 PR_SET_PDEATHSIG = 1
+IDLE = "try again when the computer is idle"
 STATM = Path("/proc/self/statm")  # where the kernel has it: Linux
 
 
@@ -124,9 +125,7 @@ def receive(ours: int, budget: Budget) -> bytes:
     while True:
         ready, _, _ = select.select([ours], [], [], max(0.0, end - time.monotonic()))
         if not ready:
-            raise StalledError(
-                f"was not read within {budget.deadline_s:g} s: try again when the computer is idle"
-            )
+            raise StalledError(f"was not read within {budget.deadline_s:g} s: {IDLE}")
         if not (piece := os.read(ours, PIECE_BYTES)):
             return bytes(answer)
         answer += piece
@@ -148,5 +147,5 @@ def judge(code: int, answer: bytes, budget: Budget) -> bytes:
         most = megabytes(budget.memory_bytes)
         raise UnreadableError(f"takes more than {most} of memory to read")
     if code in (-signal.SIGKILL, -signal.SIGALRM):
-        raise StalledError("was not read: the computer ended its reader")
+        raise StalledError(f"was not read, since the computer ended its reader: {IDLE}")
     raise UnreadableError(f"makes its reader crash with signal {-code}")

@@ -130,12 +130,18 @@ PACKED_LOGS = TypeAdapter(list[PackedLog])
 
 
 def read_logs(contents: Mapping[str, bytes], budget: Budget = BUDGET) -> dict[str, RunLog | str]:
-    """Return every run's log, or why it can't be read: none takes the budget of another."""
+    """Return every run's log, or why it can't be read: none takes the budget of another.
+
+    Raises StalledError where this computer had no time for one.
+    """
     try:
         return read_together(contents, budget)
-    except (UnreadableError, StalledError) as error:
+    except UnreadableError as error:
         if len(contents) == 1:
             return {name: f"{log_path(name)} {error}" for name in contents}
+    except StalledError as error:
+        if len(contents) == 1:
+            raise StalledError(f"{log_path(*contents)} {error}") from None
     logs: dict[str, RunLog | str] = {}
     for name, content in contents.items():
         logs |= read_logs({name: content}, budget)

@@ -2,37 +2,46 @@
 
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 
 import psutil
 
-VICTIMS = ("caller", "fork server", "grading process", "worker", "bubblewrap", "whole tree")
+VICTIMS = (
+    "caller",
+    "fork server",
+    "grading process",
+    "reader",
+    "worker",
+    "child",
+    "bubblewrap",
+    "whole tree",
+)
 
 
 def family(caller: psutil.Process) -> Mapping[str, list[psutil.Process]]:
     """Return the processes of a grading that are there at the moment."""
     found: dict[str, list[psutil.Process]] = {name: [] for name in VICTIMS}
     found["caller"] = [caller]
-    for process in caller.children(recursive=True):
-        try:
-            kind, parent = kind_of(process), process.parent()
-        except psutil.NoSuchProcess:
-            continue
-        if kind == "fork server" and parent is not None and parent.pid != caller.pid:
-            kind = "grading process"
-        if kind:
-            found[kind].append(process)
-    found["whole tree"] = [process for several in found.values() for process in several]
+    kinds = {caller.pid: "caller"}
+    for process in caller.children(recursive=True):  # parents first
+        with suppress(psutil.NoSuchProcess):
+            kind = kind_of(process, kinds.get(process.ppid(), ""))
+            kinds[process.pid] = kind
+            found.setdefault(kind, []).append(process)
+    found["whole tree"] = [process for name in VICTIMS for process in found[name]]
     return found
 
 
-def kind_of(process: psutil.Process) -> str | None:
-    """Return what a process below the caller is, as its command line tells."""
+def kind_of(process: psutil.Process, parent: str) -> str:
+    """Return what a process is, by its command line and by what its parent is."""
     line = " ".join(process.cmdline())
     if process.name() == "bwrap":
         return "bubblewrap"
     if "autograder.inside.worker" in line:
-        return "worker"
-    return "fork server" if "autograder.batch.server" in line else None
+        return "child" if parent in ("worker", "child") else "worker"
+    if "autograder.batch.server" in line:
+        return {"caller": "fork server", "fork server": "grading process"}.get(parent, "reader")
+    return "another"
 
 
 def kill(caller: psutil.Process, victim: str, chance: random.Random) -> bool:
@@ -40,10 +49,8 @@ def kill(caller: psutil.Process, victim: str, chance: random.Random) -> bool:
     there = family(caller)[victim]
     chosen = there if victim == "whole tree" else there and [chance.choice(there)]
     for process in chosen:
-        try:
+        with suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
     return bool(chosen)
 
 

@@ -28,8 +28,10 @@ from autograder.batch.items import (
     Refused,
     Task,
 )
+from autograder.host.child import KILLED
 from autograder.results import Grade
 from autograder.rubric import RUBRIC, Rubric, load
+from autograder.submissions.budgets import IDLE
 from tests.making import grades
 
 BOOTSTRAP = (
@@ -132,18 +134,27 @@ class Script:
         if "kills at the canary" in fates:
             os.kill(os.getpid(), signal.SIGKILL)
         for item in self.pending:
-            waits = item.title == "waits" or (
-                item.title == "waits once" and not noted(self.notes.parent, f"sent-{item.folder}")
-            )
+            is_first = not noted(self.notes.parent, f"sent-{item.folder}")
+            fate = item.title.removesuffix(" once")
+            accident = ACCIDENTS.get(fate) if is_first or fate == item.title else None
             is_well = "harms" not in fates and not ("harms once" in fates and count == 0)
             self.note(f"sent-{item.folder}")
-            self.send(Graded(item.folder, result(item, waits=waits, is_canary_well=is_well)))
+            self.send(Graded(item.folder, result(item, accident, is_canary_well=is_well)))
         self.pending.clear()
 
 
-def result(item: Item, waits: bool = False, **fields: object) -> Grade:
-    outcome = "timed_out" if waits else "passed"
-    check = grades.result(outcome=outcome, by_clock=waits)
+ACCIDENTS: dict[str, dict[str, object]] = {
+    "waits": {"outcome": "timed_out", "by_clock": True},
+    "loses its code's process": {
+        "outcome": "crashed",
+        "said": f"the process of your code {KILLED}",
+    },
+    "loses a reader": {"outcome": "failed", "said": f"a log was not read: {IDLE}"},
+}
+
+
+def result(item: Item, accident: dict[str, object] | None = None, **fields: object) -> Grade:
+    check = grades.result(**(accident or {"outcome": "passed"}))
     canary = "the reference failed it: do not trust this"
     return grades.grade(check, submission=item.folder, canary=canary, **fields)
 

@@ -104,9 +104,16 @@ def test_an_accident_of_a_worker_costs_nothing(grade: Grade) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fate", "outcome"), [slow("waits", "timed_out"), ("waits once", "passed")]
+    ("fate", "outcome"),
+    [
+        slow("waits", "timed_out"),
+        ("waits once", "passed"),
+        slow("loses its code's process", "crashed"),
+        slow("loses its code's process once", "passed"),
+        slow("loses a reader once", "passed"),
+    ],
 )
-def test_what_ran_out_of_time_by_the_clock_is_asked_again_alone(
+def test_what_may_be_no_fault_of_the_code_is_asked_again_alone(
     fate: str, outcome: str, grade: Grade, tmp_path: Path
 ) -> None:
     others = [item(name, "takes time") for name in "abcd"]

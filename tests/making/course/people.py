@@ -12,14 +12,12 @@ from tests.making.submissions import Files
 DEADLINE = datetime(2026, 3, 31, 22, 0, tzinfo=UTC)
 # One of each, for a small class; a larger one goes on in the proportions of a real one.
 FEW = (
-    "right", "with_runs", "mutant", "several", "incomplete", "copy",
-    "mutant", "broken", "hostile", "skeleton", "right", "missing",
-)  # fmt: skip
+    "right with_runs mutant several incomplete copy mutant broken hostile skeleton right missing"
+).split()
 MANY = (
-    "right", "mutant", "right", "with_runs", "right", "several", "mutant", "right", "copy", "right",
-    "incomplete", "mutant", "right", "broken", "right", "mutant", "several", "right", "hostile",
-    "with_runs", "right", "mutant", "right", "missing", "skeleton",
-)  # fmt: skip
+    "right mutant right with_runs right several mutant right copy right incomplete mutant right "
+    "broken right mutant several right hostile with_runs right mutant right missing skeleton"
+).split()
 # What an LMS tells of times: when, whether it was late, or nothing.
 TIMED = ("moodle", "gradescope", "blackboard", "brightspace", "nbgrader")
 KINDS = (*TIMED, "canvas", "classroom", "classroom50", "folders")
