@@ -49,6 +49,7 @@ ALLOWED: dict[str, set[str]] = {
     ),
     A + "workers": below(A, "catalog host judging messages rubric submissions"),
     A + "options": below(A, "host results rubric"),
+    A + "collecting": LAB3 | below(A, "course submissions"),
     A + "grading": LAB3
     | below(A, "catalog host judging measuring options results rubric submissions workers"),
     A + "session": below(
@@ -70,6 +71,7 @@ ALLOWED: dict[str, set[str]] = {
     | below(A, "exports grading host inside messages options plain_text results rubric")
     | below(T, "grades report review running shared"),
     T + "staff": LAB3
+    | below(A, "collecting")
     | below(
         A,
         "batch course exports grading host messages options plain_text results submissions",
