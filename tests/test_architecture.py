@@ -54,6 +54,7 @@ ALLOWED: dict[str, set[str]] = {
     | below(A, "catalog host inside measuring plugin results rubric submissions trial"),
     A + "workers": below(A, "catalog host judging messages rubric submissions"),
     A + "options": below(A, "host results rubric"),
+    A + "collecting": LAB3 | below(A, "course submissions"),
     A + "grading": LAB3
     | below(A, "catalog host judging measuring options results rubric submissions workers"),
     A + "session": below(
@@ -76,6 +77,7 @@ ALLOWED: dict[str, set[str]] = {
     | below(A, "exports grading host inside messages options plain_text results rubric")
     | below(T, "grades report review running shared"),
     T + "staff": LAB3
+    | below(A, "collecting")
     | below(
         A,
         "batch changes course exports grading host marks messages options plain_text results "

@@ -1,5 +1,8 @@
 """Who is who: the ids of LMSs beside those of the class list, and groups beside their members."""
 
+from collections import Counter
+from collections.abc import Collection
+
 from autograder.course.index import Attempt, Index, Student
 from autograder.course.roster import Roster, Row
 from autograder.submissions.lms.handed_in import LMS
@@ -17,9 +20,11 @@ def linked(index: Index, roster: Roster, has_groups: bool = False) -> Index:
     """Return the index with the ids of the class list, as far as it has them.
 
     Students whom it links become one. With ``has_groups`` an attempt is that of the whole group of
-    whoever handed it in; a group is known by its number or, as these are unique, by its name.
+    whoever handed it in; a group is known by its number, or by a name that nobody else has.
     """
-    owners = {s.id: owners_of(s, roster, has_groups) for s in index.students}
+    names = Counter(s.name for s in index.students)
+    alone = {name for name, number in names.items() if number == 1}
+    owners = {s.id: owners_of(s, roster, alone if has_groups else None) for s in index.students}
     students: dict[str, Student] = {}
     for owner in (owner for several in owners.values() for owner in several):
         there = students.get(owner.id)
@@ -29,13 +34,17 @@ def linked(index: Index, roster: Roster, has_groups: bool = False) -> Index:
     return index.model_copy(update={"students": everyone, "attempts": attempts}).in_order()
 
 
-def owners_of(student: Student, roster: Roster, has_groups: bool) -> list[Student]:
-    """Return the students of the class list who stand behind one of the index."""
+def owners_of(student: Student, roster: Roster, alone: Collection[str] | None) -> list[Student]:
+    """Return the students of the class list who stand behind one of the index.
+
+    ``alone`` are names that only one has, where somebody may be a group.
+    """
     row = row_of(student, roster)
     own = [student] if row is None else [merged(in_class(row), student)]
-    if not has_groups:
+    if alone is None:
         return own
-    names = {row.group} if row else {student.group, student.name, *student.ids.values()}
+    names = {row.group} if row else {student.group, *student.ids.values()}
+    names |= {student.name} & alone if row is None else set()
     members = [other for other in roster.rows if other.group in names - {""} and other != row]
     return [*(own if row or not members else ()), *map(in_class, members)]
 

@@ -18,7 +18,7 @@ from tools.shared.options import Json
 from tools.shared.table import Table
 
 if TYPE_CHECKING:
-    from autograder.course.collecting import FromSource, Progress
+    from autograder.collecting.collection import FromSource, Progress
     from autograder.course.counting import Counted
     from autograder.course.index import Attempt
     from autograder.course.summary import Summary
@@ -60,9 +60,9 @@ def collect(
 
         lab3 collect repositories/ --json
     """
-    from autograder.course.collecting import Request
-    from autograder.course.collecting import collect as collect_into
-    from autograder.course.copying import NOT_HERE
+    from autograder.collecting.collection import Request
+    from autograder.collecting.collection import collect as collect_into
+    from autograder.collecting.copying import NOT_HERE
     from autograder.course.folder import Course
     from autograder.course.summary import summary
     from autograder.host import conversion
@@ -167,7 +167,7 @@ def to_look_at(result: Summary) -> dict[str, list[str]]:
 
 def reason(attempt: Attempt) -> str:
     """Return why an attempt can't be graded; for staff, also what went wrong here."""
-    from autograder.course.copying import FAULT
+    from autograder.collecting.copying import FAULT
 
     if attempt.problem == FAULT:
         return f"{FAULT} ({'; '.join(attempt.warnings)})"

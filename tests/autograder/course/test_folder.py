@@ -129,6 +129,17 @@ def test_a_groups_attempt_is_that_of_all_its_members(tmp_path: Path) -> None:
     ]
 
 
+def test_nobody_becomes_a_group_by_its_name(tmp_path: Path) -> None:
+    roster = read_roster(written(tmp_path, "id,group\n1,Red\n2,Red\n"))
+    named = {
+        name: Student(id=name, ids={"moodle": name[-2:]}, name="Red")
+        for name in ("moodle:77", "moodle:99")
+    }
+    found = index(attempt("g", "moodle:77"), attempt("h", "moodle:99"), **named)
+    students = [a.students for a in linked(found, roster, has_groups=True).attempts]
+    assert students == [("moodle:77",), ("moodle:99",)]
+
+
 def test_an_index_is_private_in_order_and_read_again(tmp_path: Path) -> None:
     path = tmp_path / "submissions" / "index.json"
     found = index(attempt("b", "z", late_h=1), attempt("a", "\u738b", "[0012]"))

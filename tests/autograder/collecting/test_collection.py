@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from autograder.course import collecting
-from autograder.course.collecting import FromSource, Request, collect
+from autograder.collecting import collection
+from autograder.collecting.collection import FromSource, Request, collect
+from autograder.collecting.storing import open_store
 from autograder.course.folder import Course
 from autograder.course.index import Attempt
 from autograder.course.settings import CourseError
-from autograder.course.storing import open_store
 from autograder.course.summary import summary
 from autograder.submissions import archives
 from autograder.submissions.lms import listing
@@ -362,7 +362,7 @@ def collect_and_die(course: Course, export: Path, number: int) -> bool:
 def test_whenever_it_is_killed_the_next_call_goes_on(
     course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collecting, "WRITE_S", 0)
+    monkeypatch.setattr(collection, "WRITE_S", 0)
     export = write("moodle", tmp_path / "export.zip", [ADA, BOB, EVE, HandedIn("10", PLAIN)])
     clean = write_course(tmp_path / "clean", UTC_CLOCK)
     take(clean, export)
@@ -438,7 +438,7 @@ def test_the_index_is_the_same_whatever_the_order(tmp_path: Path) -> None:
 def test_the_index_is_written_while_it_grows(
     course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collecting, "WRITE_S", 0)
+    monkeypatch.setattr(collection, "WRITE_S", 0)
     seen: list[int] = []
     export = write("moodle", tmp_path / "export.zip", [ADA, BOB])
     collect(

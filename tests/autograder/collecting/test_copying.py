@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograder.course import assembling, copying, packing, parts
-from autograder.course.copying import Stored, store
-from autograder.course.storing import open_store
+from autograder.collecting import assembling, copying, parts, storing
+from autograder.collecting.copying import Stored, store
+from autograder.collecting.storing import open_store
 from autograder.host import conversion
 from autograder.submissions.entries import Limits
 from autograder.submissions.lms.handed_in import HandIn, member
@@ -262,7 +262,7 @@ def test_links_are_not_followed(keep: Keep, read: Read, tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_not_unpacked(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packing, "LIMITS", Limits(checkpoint=50_000, total=100_000))
+    monkeypatch.setattr(storing, "LIMITS", Limits(checkpoint=50_000, total=100_000))
     bomb = {f"runs/a{n}/model.pt": bytes(50_000 + (n == 0)) for n in range(3)}
     files = {
         "lab3.zip": plain_zip({"runs/a0/model.pt": bytes(50_001)}),

@@ -13,34 +13,17 @@ from tempfile import TemporaryFile
 
 from pydantic import BaseModel, ConfigDict
 
-from autograder.course.packing import copy, pack
-from autograder.course.parts import LIMITS, Part, counting, part_of, union, verify
+from autograder.collecting.parts import LIMITS, Part, counting, part_of, union, verify
+from autograder.collecting.storing import Piece, Text, copy, pack
 from autograder.submissions.archives import archive_entries, span
 from autograder.submissions.budgets import StalledError, UnreadableError, read_within
 from autograder.submissions.entries import FILE, Entry, SubmissionError, visible
 from autograder.submissions.lms.listing import clean, with_parts
 from autograder.submissions.magic import ARCHIVES, HEAD_BYTES, kind_of
 from autograder.submissions.reading import BUDGET, SAID
-from lab3.log.records import Sha256
 
 NESTED = 8  # archives in an archive that are opened
 NOTHING = "holds no lab3/, runs/ or report.md: hand in an archive of these"
-Text = tuple[str, ...]
-
-
-class Piece(BaseModel):
-    """A file that was handed in, and where our copy of it lies."""
-
-    model_config = ConfigDict(frozen=True)
-
-    parts: Text
-    path: Path
-    sha256: Sha256
-    bytes: int
-
-    @property
-    def name(self) -> str:
-        return "/".join(self.parts)
 
 
 class Assembled(BaseModel):

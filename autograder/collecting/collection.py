@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autograder.course.copying import Convert, DamagedSourceError, Stored, in_one_file, store
+from autograder.collecting.copying import Convert, DamagedSourceError, Stored, in_one_file, store
+from autograder.collecting.growing import GrowingIndex
+from autograder.collecting.storing import Store, open_store
 from autograder.course.folder import Course
-from autograder.course.growing import GrowingIndex
 from autograder.course.index import SeenSource, Source, read_index, write_index
-from autograder.course.storing import Store, open_store
 from autograder.submissions.entries import visible
 from autograder.submissions.lms import moodle_worksheet
 from autograder.submissions.lms.handed_in import Context, Fact, HandIn, Parsed

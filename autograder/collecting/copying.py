@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from autograder.course.assembling import NOTHING, Piece, assemble
-from autograder.course.packing import MOST_BYTES, copy, pack
-from autograder.course.parts import Part, part_of
-from autograder.course.storing import Store
+from autograder.collecting.assembling import NOTHING, assemble
+from autograder.collecting.parts import Part, part_of
+from autograder.collecting.storing import MOST_BYTES, Piece, Store, copy, pack
 from autograder.submissions.archives import span
 from autograder.submissions.clutter import without_clutter
 from autograder.submissions.entries import (

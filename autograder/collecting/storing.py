@@ -1,12 +1,23 @@
-"""Archives that we write: the same files always give the same bytes."""
+"""Our copies of what was handed in: one private file for each content, and archives that we write.
 
+They are copies, not hard links: a linked file would be the same file, and change with the original.
+"""
+
+import fcntl
 import hashlib
+import os
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from pydantic import BaseModel, ConfigDict
+
+from autograder.course.settings import CourseError
 from autograder.submissions.entries import (
     FILE,
     Entry,
@@ -16,10 +27,72 @@ from autograder.submissions.entries import (
     megabytes,
     visible,
 )
+from autograder.submissions.magic import HEAD_BYTES, kind_of
+from lab3.log.records import Sha256
 
+ATTEMPTS, LOCK, SCRATCH = "attempts", ".lock", ".part-"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 MOST_BYTES = 2 * 10**9  # of one attempt as it was handed in, far above what a student needs
 LIMITS = Limits()  # of what is graded: no more is packed
+Text = tuple[str, ...]
+
+
+class Piece(BaseModel):
+    """A file that was handed in, and where our copy of it lies."""
+
+    model_config = ConfigDict(frozen=True)
+
+    parts: Text
+    path: Path
+    sha256: Sha256
+    bytes: int
+
+    @property
+    def name(self) -> str:
+        return "/".join(self.parts)
+
+
+class Store:
+    """The folder of copies. What is being written lies in ``scratch`` until it is whole."""
+
+    def __init__(self, submissions: Path, scratch: Path) -> None:
+        self.submissions, self.scratch = submissions, scratch
+
+    def put(self, piece: Piece) -> str:
+        """Move a file to the place of its content; return its path below ``submissions``."""
+        with piece.path.open("rb") as file:
+            kind = kind_of("", file.read(HEAD_BYTES))
+            os.fsync(file.fileno())
+        name = f"{ATTEMPTS}/{piece.sha256}.{kind}"
+        if not (self.submissions / name).exists():
+            piece.path.chmod(0o600)
+            piece.path.replace(self.submissions / name)
+        return name
+
+
+@contextmanager
+def open_store(submissions: Path) -> Iterator[Store]:
+    """Open the folder for one who writes; raise CourseError when another one does already.
+
+    What a killed one left half written is removed.
+    """
+    attempts = submissions / ATTEMPTS
+    try:
+        for folder in (submissions, attempts):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        lock = (submissions / LOCK).open("a")
+    except OSError as error:
+        raise CourseError(f"{submissions} can't be written to: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            text = "another lab3 collect writes there: wait until it has ended"
+            raise CourseError(f"{submissions}: {text}") from None
+        for old in attempts.glob(f"{SCRATCH}*"):
+            shutil.rmtree(old, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=attempts, prefix=SCRATCH) as scratch:
+            yield Store(submissions, Path(scratch))
 
 
 class HashedFile:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from autograder.course.copying import Stored
+from autograder.collecting.copying import Stored
 from autograder.course.index import Attempt, Index, LmsLateness, SeenSource, Source, Student
 from autograder.submissions.lms.handed_in import Fact, HandIn, Person
 
