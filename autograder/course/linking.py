@@ -44,7 +44,7 @@ def owners_of(student: Student, roster: Roster, alone: Collection[str] | None) -
     if alone is None:
         return own
     names = {row.group} if row else {student.group, *student.ids.values()}
-    names |= {student.name} & alone if row is None else set()
+    names |= {student.name} & {*alone} if row is None else set()
     members = [other for other in roster.rows if other.group in names - {""} and other != row]
     return [*(own if row or not members else ()), *map(in_class, members)]
 
