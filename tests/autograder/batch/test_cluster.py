@@ -25,7 +25,7 @@ def threads() -> Iterator[str]:
     with (
         pytest.MonkeyPatch.context() as patch,
         LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
         ) as made,
     ):
         scripted.use(patch)
