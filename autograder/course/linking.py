@@ -1,7 +1,6 @@
 """Who is who: the ids of LMSs beside those of the class list, and groups beside their members."""
 
 from collections import Counter
-from collections.abc import Collection
 
 from autograder.course.index import Attempt, Index, Student
 from autograder.course.roster import Roster, Row
@@ -34,7 +33,7 @@ def linked(index: Index, roster: Roster, has_groups: bool = False) -> Index:
     return index.model_copy(update={"students": everyone, "attempts": attempts}).in_order()
 
 
-def owners_of(student: Student, roster: Roster, alone: Collection[str] | None) -> list[Student]:
+def owners_of(student: Student, roster: Roster, alone: set[str] | None) -> list[Student]:
     """Return the students of the class list who stand behind one of the index.
 
     ``alone`` are names that only one has, where somebody may be a group.

@@ -32,7 +32,7 @@ def parse(listing: Listing, _context: Context) -> Parsed:
     left: list[str] = []
     for top, entries in listing.tops.items():
         if fits(top, entries):
-            name = ARCHIVE.sub("", top) if is_file(entries) else top
+            name = (ARCHIVE.sub("", top) if is_file(entries) else top) or top
             name = unicodedata.normalize("NFC", name)  # macOS takes accents apart
             files.setdefault(name, []).extend(of_top(entries))
         else:

@@ -3,7 +3,11 @@
 The samples are spelled out, not generated: a generator would share what a parser assumes.
 """
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from autograder.submissions.lms.handed_in import Context, Parsed
 from autograder.submissions.lms.kinds import KINDS, recognised
@@ -176,3 +180,38 @@ def test_in_a_worksheet_no_name_passes_for_an_address_and_no_text_is_too_long() 
         {"email": "bob@x.org", "id": "0012"},
         {"id": "0011"},
     ]
+
+
+PIECES = (
+    "Eve _ 9 8 _assignsubmission_file _assignsubmission_onlinetext _attempt_ 2026-11-24-23-59-00 "
+    "LATE anon_a text.html link.html .zip / \\ .. submission_metadata.yml submitted lab3 "
+    "timestamp.txt .git x.csv .classroom50.yaml results.json scores.csv index.html -submissions "
+    "\u202e \x1b[2J \u00e9 resnet.py __MACOSX"
+).split()
+NAMES = st.lists(st.sampled_from([*PIECES, " - ", "Nov 24, 2026 1159 PM"]), max_size=7).map("".join)
+CONTENTS = (
+    b"",
+    b"{",
+    b'{"owner": "\\ud800"}',
+    b"github_username,student_repository_name\neve,Eve\n",
+    b"submission_1:\n  :submitters:\n  - 3\n  :created_at: x\n",
+    b"? [a, b]\n: {:history: [{:created_at: 2026-01-01}]}\n",
+    b"2026-11-24 23:59:00 XX",
+)
+
+
+@settings(max_examples=60)
+@given(
+    files=st.dictionaries(NAMES, st.sampled_from(CONTENTS), max_size=6),
+    kind=st.sampled_from([None, *KINDS]),
+    is_archive=st.booleans(),
+)
+@example({".zip": b""}, None, False)
+def test_no_name_or_content_is_a_fault_of_ours(
+    files: dict[str, bytes], kind: str | None, is_archive: bool
+) -> None:
+    with suppress(SourceError):
+        found, view = recognised(listing_of(files, "source", is_archive), kind)
+        for hand_in in found.parse(view, UTC).hand_ins:
+            assert hand_in.people
+            assert all(person.id.encode() for person in hand_in.people)
