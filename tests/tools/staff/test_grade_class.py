@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from autograder.batch.storing import Store
 from autograder.course.folder import Course
 from autograder.grading import Grader, load_rubric, reference
 from autograder.host.sandbox import Sandbox
@@ -165,6 +166,18 @@ def same_class(course: Path) -> dict[str, dict[str, object]]:
     for grade in grades.values():
         grade["source"] = grade["source"].removeprefix(f"{course}/")
     return grades
+
+
+@pytest.mark.slow
+def test_what_is_not_there_any_more_is_left_to_staff(ungraded: Path, lab3: Command) -> None:
+    (one,) = (c for c in Course.find(ungraded).counted() if c.folder == "s0001")
+    assert one.path is not None
+    one.path.unlink()
+    lab3("grade", "--only", "s0001", cwd=ungraded, fails=3)
+    grade = Store(ungraded / "grades").grade("s0001")
+    assert grade is not None
+    assert {result.outcome for result in grade.results} == {"grader_error"}
+    assert "can't be found here any more: collect it again" in grade.results[0].said
 
 
 @contextmanager
