@@ -85,7 +85,11 @@ class Workers:
             grade = judging.grade(canary, self._rubric, self.sandbox, is_asked)
         except SandboxError as error:
             return f"the reference could not be graded on this worker: {error}", False
-        lost = [result.check for result in grade.results if result.outcome != "passed"]
+        for result in grade.results:
+            if result.outcome == "grader_error":  # the worker is gone
+                said = f"the reference could not be graded on this worker: {result.said}"
+                return said, False
+        lost = dict.fromkeys(r.check for r in grade.results if r.outcome != "passed")
         if lost:
             return f"the reference failed {', '.join(lost)} on the same worker", False
         return f"the reference got {number(grade.points)} of {number(grade.points)} points", True

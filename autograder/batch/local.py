@@ -88,14 +88,15 @@ class LocalPool:
         self.__exit__(None, None, None)
 
     def _dismiss_all(self) -> None:
-        """Let processes that are free close what they have, and wait for that."""
-        leaving = [handle.connection for handle in self._all if handle.is_free]
-        for handle in self._all:
+        """Let processes that grade nothing close what they have, and wait for that."""
+        leaving = {h.connection: h for h in self._all if h.is_ready and not h.pending}
+        for handle in leaving.values():
             handle.dismiss()
         end = time.monotonic() + END_S
         while leaving and (left := end - time.monotonic()) > 0:
-            gone = wait(leaving, left)
-            leaving = [connection for connection in leaving if connection not in gone]
+            for connection in wait(list(leaving), left):
+                if leaving[connection].receive() is None:  # type: ignore[index]
+                    del leaving[connection]  # type: ignore[arg-type]
 
     def grade(self, items: Sequence[Item]) -> Iterator[Message]:
         """Grade items, and yield what happens as it comes."""
@@ -108,7 +109,7 @@ class LocalPool:
     def _end_those_that_start(self) -> None:
         """Leave the computer to what is graded alone."""
         if any(handle.is_ready for handle in self._all):
-            for handle in [g for g in self._all if not g.is_ready]:
+            for handle in [one for one in self._all if not one.is_ready]:
                 self._bury(handle)
 
     def _run(self, waiting: deque[Item], jobs: int) -> Iterator[Message]:
@@ -158,11 +159,11 @@ class LocalPool:
 
     def _heard(self) -> Iterator[tuple[Handle, Answer | None]]:
         """Yield what processes say; None for one that is gone, or has said nothing for too long."""
-        by_connection: dict[object, Handle] = {g.connection: g for g in self._all}
-        connections: list[Connection] = [g.connection for g in self._all]
+        by_connection: dict[object, Handle] = {one.connection: one for one in self._all}
+        connections: list[Connection] = [one.connection for one in self._all]
         for connection in wait(connections, LISTEN_S):
             yield by_connection[connection], by_connection[connection].receive()
-        for handle in [g for g in self._all if g.is_stuck]:
+        for handle in [one for one in self._all if one.is_stuck]:
             yield handle, None
 
     def _take(self, handle: Handle, answer: Answer | None) -> list[Message]:

@@ -177,6 +177,11 @@ def grade(
     items = class_of(course, path)
     if items is None:
         assert path is not None
+        if scheduler:
+            raise UserError(
+                "--scheduler is for a class: stand in a course folder, or name a folder of "
+                "submissions"
+            )
         grade_one(path, folder, rubric_file, course, options, as_json)
         return
     from autograder.batch.items import Task

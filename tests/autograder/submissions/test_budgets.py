@@ -302,3 +302,9 @@ def test_of_many_runs_the_first_are_read() -> None:
     slots, _ = choosing.choose(entries, Limits(), problems)
     assert sorted(slots) == [f"runs/{n:04}/run.jsonl" for n in range(32)]
     assert problems == ["runs/ holds 4,000 runs: only the first 32 were read"]
+
+
+def test_a_log_that_the_computer_had_no_time_for_is_no_fault_of_the_student() -> None:
+    hurried = Budget(cpu_s=10, memory_bytes=10**9, answer_bytes=10**6, deadline_s=0)
+    with pytest.raises(StalledError, match=r"runs/a/run.jsonl was not read within 0 s: try again"):
+        read_logs({"a": b"", "b": b""}, hurried)

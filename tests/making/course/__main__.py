@@ -6,8 +6,8 @@ Examples:
 
     python -m tests.making.course --students 12 --to /tmp/class --lms moodle --runs build/demo
 
-Then, in that folder: ``lab3 collect exports/*/*``, ``lab3 grade``. ``expected.json`` says what has
-to come out.
+Then, in that folder: ``lab3 collect exports/1/*``, later ``lab3 collect exports/2/*``, and
+``lab3 grade``. ``expected.json`` says what has to come out.
 """
 
 import argparse

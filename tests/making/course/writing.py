@@ -65,7 +65,7 @@ def expected_of(person: Person) -> Expected:
 
 
 def write_class(folder: Path, people: Sequence[Person], seed: int) -> None:
-    """Write a course folder with everything in it, ready for ``lab3 collect exports/*/*``."""
+    """Write a course folder with everything in it, ready for ``lab3 collect``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "course.toml").write_text(settings(people))
     (folder / "key.txt").write_text(f"{KEY}\n")

@@ -16,13 +16,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from autograder.batch.storing import Store
 from autograder.course.folder import Course
 from autograder.grading import Grader, load_rubric, reference
 from autograder.host.sandbox import Sandbox
 from tests.conftest import Command, run_lab3
 from tests.making import clusters, killing
 from tests.making.course.comparing import faults, rows, timeless, timeless_grades
-from tests.making.course.people import FEW, class_of
+from tests.making.course.people import FEW, KINDS, class_of
 from tests.making.course.writing import read_expected, write_class
 from tests.making.honest import make_honest, runs_of
 from tests.making.sharing import made_once
@@ -42,9 +43,9 @@ def write(folder: Path, students: int, runs: dict[str, bytes], seed: int = 0) ->
 
 
 def collect(course: Path, lab3: Command) -> Iterator[str]:
-    """Collect everything; yield what is not as expected."""
-    exports = sorted(course.glob("exports/*/*"))
-    done = lab3("collect", *exports, "--json", cwd=course, fails=3)
+    """Collect everything as it was downloaded; yield what is not as expected."""
+    for downloads in sorted(course.glob("exports/*")):
+        done = lab3("collect", *sorted(downloads.iterdir()), "--json", cwd=course, fails=3)
     yield from rows(read_expected(course), json.loads(done.stdout))
 
 
@@ -100,6 +101,28 @@ def grades_alone(folder: Path, sandbox: Sandbox, *names: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_class_of_every_lms_is_collected(
+    kind: str, lab3: Command, tmp_path: Path, runs: dict[str, bytes]
+) -> None:
+    write_class(tmp_path / "course", class_of(24, 3, runs, (kind,)), seed=3)
+    assert not [*collect(tmp_path / "course", lab3)]
+
+
+def test_a_cluster_is_for_a_class_and_has_no_jobs_of_this_computer(
+    lab3: Command, tmp_path: Path
+) -> None:
+    for name in ("ada", "bob"):
+        (tmp_path / "class" / name / "lab3").mkdir(parents=True)
+        (tmp_path / "class" / name / "lab3" / "observer.py").touch()
+    scheduler = ("--scheduler", "tcp://127.0.0.1:9")
+    said = lab3("grade", "class", *scheduler, "--jobs", "2", fails=1).stderr
+    assert "--jobs is for this computer: a cluster has the threads of its workers" in said
+    said = lab3("grade", "class/ada", *scheduler, fails=1).stderr
+    assert "--scheduler is for a class: stand in a course folder, or name a folder of" in said
+
+
+@pytest.mark.slow
 def test_a_large_class_gets_the_grades_that_it_has_to(
     lab3: Command, tmp_path: Path, runs: dict[str, bytes]
 ) -> None:
@@ -123,7 +146,8 @@ def graded(tmp_path_factory: pytest.TempPathFactory, runs: dict[str, bytes]) -> 
 
     def make(folder: Path) -> None:
         course = write(folder / "course", 24, runs, seed=2)
-        run_lab3("collect", *sorted(course.glob("exports/*/*")), cwd=course)
+        for downloads in sorted(course.glob("exports/*")):
+            run_lab3("collect", *sorted(downloads.iterdir()), cwd=course)
         done = run_lab3("grade", "--jobs", "1", cwd=course)
         assert done.returncode == 3, done.stderr
 
@@ -142,6 +166,18 @@ def same_class(course: Path) -> dict[str, dict[str, object]]:
     for grade in grades.values():
         grade["source"] = grade["source"].removeprefix(f"{course}/")
     return grades
+
+
+@pytest.mark.slow
+def test_what_is_not_there_any_more_is_left_to_staff(ungraded: Path, lab3: Command) -> None:
+    (one,) = (c for c in Course.find(ungraded).counted() if c.folder == "s0001")
+    assert one.path is not None
+    one.path.unlink()
+    lab3("grade", "--only", "s0001", cwd=ungraded, fails=3)
+    grade = Store(ungraded / "grades").grade("s0001")
+    assert grade is not None
+    assert {result.outcome for result in grade.results} == {"grader_error"}
+    assert "can't be found here any more: collect it again" in grade.results[0].said
 
 
 @contextmanager
