@@ -179,12 +179,16 @@ NAMED = {
     "train mode behind PTQ's fusing": 9000707,
     "a zero point beside an integer": 9000509,
     "eval mode behind QAT's fusing": 9001404,
+    "a little beside each power of two": 12000433,
+    "half as much again for a scale": 12000540,
 }
 SLOWER = (
     "scales that round all weights to zero",
     "train mode behind PTQ's fusing",
     "a zero point beside an integer",
     "eval mode behind QAT's fusing",
+    "a little beside each power of two",
+    "half as much again for a scale",
     "a lambda",
     "downsample by getattr",
     "downsample turned round",

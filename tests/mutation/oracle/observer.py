@@ -24,7 +24,12 @@ TIE = 0.03
 # Of 127 steps on each side of zero, three are left; most weights are much smaller than the largest.
 COARSE = 32
 LIMITS = (0, 1, 3, 5, 7, 9, 10, 12, 15, 20)
-RANGES = ((-3.1, 1.3), (-0.4, 5.7), (0.0, 0.9), (-12.3, -2.2), (0.02, 0.05), (-0.007, 0.001))
+# Nearer to a limit than this is a matter of rounding, which is other bullets'.
+HALF_STEP = 2.0**0.5
+# Ranges beside a tie show a factor of 1.004, and the sweep one of 1.5.
+BESIDE_TIES = ((-2.82, 1.0), (0.3, 2.81), (-0.5, 1.412), (-1.406, 0.2))
+SWEEP = tuple((-0.3 * 1.17**step, 0.7 * 1.17**step) for step in range(-8, 20))
+RANGES = ((-12.3, -2.2), (0.02, 0.05), (-0.007, 0.001), *BESIDE_TIES, *SWEEP)
 
 
 def approximated(scale: float, limit: int | None = None, index: int = 0) -> float:
@@ -89,10 +94,9 @@ def scale_coarse() -> None:
 @bullet("scale.lower", SCALE)
 def scale_lower() -> None:
     """S stays within 0 and max_shift_amount: no shift is longer."""
-    # Within half a step of the limit it is the nearest that comes back.
     for index, exponent in exponents(DEFAULT_LIMIT + 0.51, 60):
         got = approximated(2.0**-exponent, index=index)
-        demand(got >= 2.0**-DEFAULT_LIMIT, f"2**-{exponent:.4f} gives {got!r}")
+        demand(got >= 2.0**-DEFAULT_LIMIT / HALF_STEP, f"2**-{exponent:.4f} gives {got!r}")
 
 
 @bullet("scale.upper", SCALE)
@@ -100,7 +104,7 @@ def scale_upper() -> None:
     """S stays within 0 and max_shift_amount: a scale above 1 gives 1.0."""
     for index, exponent in exponents(-40, -0.51):
         got = approximated(2.0**-exponent, index=index)
-        demand(got <= 1, f"2**{-exponent:.4f} gives {got!r}")
+        demand(got <= HALF_STEP, f"2**{-exponent:.4f} gives {got!r}")
 
 
 @bullet("scale.limit", SCALE)
@@ -110,8 +114,8 @@ def scale_limit() -> None:
         for index, exponent in exponents(-10, 40, 60):
             got = approximated(2.0**-exponent, limit, index)
             # Above 1 without a limit, too, is another bullet.
-            is_at_most_1 = got <= 1 or approximated(2.0**-exponent, index=index) > 1
-            is_within = 2.0**-limit <= got and is_at_most_1
+            is_at_most_1 = got <= HALF_STEP or approximated(2.0**-exponent, index=index) > 1
+            is_within = 2.0**-limit / HALF_STEP <= got and is_at_most_1
             demand(is_within, f"2**{-exponent:.4f} gives {got!r} with the limit {limit}")
 
 
