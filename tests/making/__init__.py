@@ -1,1 +1,1 @@
-"""What tests are made of. Only ``networks`` and ``honest`` need PyTorch: texts are tested without."""
+"""What tests are made of. PyTorch is needed by ``networks`` and ``honest`` alone, not by texts."""
