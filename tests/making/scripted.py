@@ -11,9 +11,9 @@ import tomllib
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import psutil
-import pytest
 
 from autograder.batch.items import (
     Answer,
@@ -29,10 +29,12 @@ from autograder.batch.items import (
     Task,
 )
 from autograder.host.child import KILLED
-from autograder.results import Grade
+from autograder.results import CheckResult, Grade
 from autograder.rubric import RUBRIC, Rubric, load
 from autograder.submissions.budgets import IDLE
-from tests.making import grades
+
+if TYPE_CHECKING:
+    import pytest
 
 BOOTSTRAP = (
     "import sys; sys.path[:] = sys.argv[2:]; from tests.making import scripted; "
@@ -41,7 +43,7 @@ BOOTSTRAP = (
 )
 
 
-def use(patch: pytest.MonkeyPatch) -> None:
+def use(patch: "pytest.MonkeyPatch") -> None:
     """Let the pools of a test have scripted processes."""
     patch.setattr("autograder.batch.server.BOOTSTRAP", BOOTSTRAP)
 
@@ -143,7 +145,7 @@ class Script:
         self.pending.clear()
 
 
-ACCIDENTS: dict[str, dict[str, object]] = {
+ACCIDENTS: dict[str, dict[str, Any]] = {
     "waits": {"outcome": "timed_out", "by_clock": True},
     "loses its code's process": {
         "outcome": "crashed",
@@ -153,10 +155,32 @@ ACCIDENTS: dict[str, dict[str, object]] = {
 }
 
 
-def result(item: Item, accident: dict[str, object] | None = None, **fields: object) -> Grade:
-    check = grades.result(**(accident or {"outcome": "passed"}))
-    canary = "the reference failed it: do not trust this"
-    return grades.grade(check, submission=item.folder, canary=canary, **fields)
+def result(item: Item, accident: dict[str, Any] | None = None, **fields: Any) -> Grade:
+    """Return a grade of one check; made here, since each process would import hypothesis else."""
+    verdict = accident or {"outcome": "passed"}
+    check = CheckResult(
+        check="observer.lower_clamp",
+        visibility="public",
+        claim="It is so.",
+        points=4,
+        share=float(verdict["outcome"] == "passed"),
+        seconds=0.25,
+        **verdict,
+    )
+    return Grade(
+        submission=item.folder,
+        submission_sha256="5" * 64,
+        rubric_sha256="7" * 64,
+        kit="0.1.0",
+        torch="2.14.1",
+        tier="namespaces",
+        seed="5eed",
+        data_set=None,
+        accuracy_error=1e-6,
+        problems=(),
+        seconds=1.5,
+        **{"canary": "the reference failed it: do not trust this", "results": (check,), **fields},
+    )
 
 
 def facts(tier: str) -> Facts:

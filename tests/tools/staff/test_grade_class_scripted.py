@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.making import clusters
 from tests.making.alarms import no_longer_than
 from tests.making.scripted import noted
 
@@ -130,3 +131,18 @@ def test_where_nobody_can_grade_that_is_the_error(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert said.splitlines()[-1] == "lab3: no walls stand here"
     assert not (folder / "grades").exists()
+
+
+@pytest.mark.slow
+def test_on_a_cluster_it_can_be_interrupted_as_well(tmp_path: Path) -> None:
+    folder = handed_in(tmp_path, "hangs", "takes time", "well")
+    with (
+        clusters.cluster(tmp_path, 2, clusters.SCRIPTED) as made,
+        lab3(folder, "--scheduler", made.address) as process,
+    ):
+        wait_for(folder, "grade-hangs")
+        wait_for(folder, "sent-well")
+        time.sleep(0.5)  # until it has come here
+        said = interrupt(process)
+    assert "interrupted: 1 of 3 are left; the same command goes on" in said
+    assert len(list(folder.glob("grades/*/made.json"))) == 2
