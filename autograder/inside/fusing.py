@@ -212,6 +212,7 @@ def outputs(question: questions.Outputs) -> questions.FusionOutputs:
     with contextlib.suppress(Exception):
         before = floats_from(module, inputs).float()
     with stage("fuse_model"):
+        module.eval()  # whatever forward has left
         module.fuse_model()
     with stage("fused layers"):
         return questions.FusionOutputs(before=before, layers=experiments.walk(module, inputs))

@@ -181,6 +181,7 @@ NAMED = {
     "eval mode behind QAT's fusing": 9001404,
     "a little beside each power of two": 12000433,
     "half as much again for a scale": 12000540,
+    "another mode behind the addition": 12001000,
 }
 SLOWER = (
     "scales that round all weights to zero",
@@ -189,6 +190,7 @@ SLOWER = (
     "eval mode behind QAT's fusing",
     "a little beside each power of two",
     "half as much again for a scale",
+    "another mode behind the addition",
     "a lambda",
     "downsample by getattr",
     "downsample turned round",
