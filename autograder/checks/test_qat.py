@@ -37,7 +37,7 @@ from autograder.inside.questions import Qparams, Ranges, Scales, TrainedLayer
 # FakeQuantize rounds what a gradient is taken of: cosines of 0.73 to 0.94 with FP32's were seen on
 # the solution, and about 0 is what any other change of so many weights has.
 ALIGNED = 0.3
-# Rounding moves the ranges of activations, of the solution's by up to 13 % in 920 layers.
+# Rounding moves the ranges of activations: the solution's by up to 13 %, on 40 seeds.
 TRAINED_ERROR = 0.5
 FUSE = "QuantizableResNet.fuse_model"
 OBSERVER_CLAIMS = (*SCALES, "ptq.zero_points")
