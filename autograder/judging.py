@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from importlib.metadata import version
 
 from autograder import plugin
@@ -93,6 +94,7 @@ def grade(
     )
 
 
+@cache
 def engine_used() -> str:
     """Return the INT8 engine that accuracies are counted with; empty where none is exact."""
     try:

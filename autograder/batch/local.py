@@ -229,9 +229,15 @@ class LocalPool:
         return [Postponed(item.folder, why)]
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def threads_for(jobs: int) -> int:
     """Return how many threads each of some processes may have: those that count accuracies do."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     most = os.environ.get("OMP_NUM_THREADS", "")
-    share = max(1, (cores or 1) // jobs)
+    share = max(1, cores() // jobs)
     return min(share, int(most)) if most.isdecimal() and int(most) else share

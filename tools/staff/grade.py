@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -185,6 +184,7 @@ def grade(
         grade_one(path, folder, rubric_file, course, options, as_json)
         return
     from autograder.batch.items import Task
+    from autograder.batch.local import cores
 
     top = folder or (course.grades if course else Path("grades"))
     task = Task(rubric_file, course.key() if course else None, options)
@@ -244,13 +244,6 @@ def with_course(
         test_set=options.test_set or its.test_set,
     )
     return options, rubric_file or its.rubric
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def grade_one(
