@@ -3,30 +3,32 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tools.review.findings import Finding, Sure, quote
 from tools.review.reading import markup
 from tools.review.reading.markup import Image, plain
-from tools.review.reading.words import (
-    SECTIONS,
-)
+from tools.review.reading.grids import BARS, RULE, Grid, grids
+from tools.review.reading.lexicon import load
 
 Kind = Literal["heading", "text", "table", "code", "rule"]
 
-NUMBERED = re.compile(
-    r"^\s*(?:section|part|ch(?:apter)?\.?|第)?\s*([1-6]|[一二三四五六]|VI|IV|V|I{1,3})\s*"
-    r"(?:[.、:)章節节]|\s|$)",
-    re.I,
-)
 NUMERALS = {
     **{digit: i + 1 for i, digit in enumerate("一二三四五六")},
     **{numeral: i + 1 for i, numeral in enumerate(("i", "ii", "iii", "iv", "v", "vi"))},
 }
+SECTIONS = (
+    "Model Architecture",
+    "Training and Validation Curves",
+    "Accuracy Tuning and Hyperparameter Selection",
+    "Custom QConfig Implementation",
+    "Comparison of Quantization Schemes",
+    "Discussion and Conclusion",
+)
+FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 BOLD = re.compile(r"^\s*(?:\*\*|__)(?=\S)(.{1,100}?)(?:\*\*|__)\s*$")
 
 
@@ -36,6 +38,7 @@ class ReportTable:
 
     rows: tuple[tuple[str, ...], ...]
     lines: tuple[int, ...]
+    is_log: bool = False  # printed in a fence
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,15 @@ class ReportText:
     """A report, read once."""
 
     def __init__(self, text: str) -> None:
-        shown = markup.without_comments(text)
+        shown = markup.without_comments(markup.without_directives(text))
         parser = MarkdownIt("commonmark").enable("table").disable("code")
         parser.core.ruler.enableOnly(["normalize", "block"])
         environment: dict[str, dict[str, dict[str, str]]] = {}
+        drawn, shown = _taken_out(shown)
         tokens = parser.parse(shown, environment)
         self.last_line = max(1, len(text.rstrip("\n").split("\n")))
-        self.blocks = list(_blocks(tokens, shown.split("\n")))
+        blocks = [*_blocks(tokens, shown.split("\n")), *drawn]
+        self.blocks = sorted(blocks, key=lambda block: block.line)
         references = {k: v["href"] for k, v in environment.get("references", {}).items()}
         self.images: list[Image] = [
             image
@@ -90,19 +95,26 @@ class ReportText:
     def texts(self) -> Iterator[Block]:
         return (block for block in self.blocks if block.kind == "text")
 
-    def finding(
-        self, rule: str, line: int, says: str, should: str, why: str, sure: Sure
-    ) -> Finding:
-        """Return a finding on one of the report's lines."""
-        return Finding(
-            rule=rule,
-            line=line,
-            section=self.section(line),
-            says=quote(says),
-            should=should,
-            why=why,
-            sure=sure,
-        )
+
+def _taken_out(text: str) -> tuple[list[Block], str]:
+    """Take the tables out of a text that are drawn with spaces, whose lines Markdown misreads."""
+    lines = text.split("\n")
+    hidden, fence = [], ""
+    for line in lines:
+        mark = FENCE.match(line)
+        if mark and (not fence or line.strip().startswith(fence)):
+            fence = "" if fence else mark[1]
+            hidden.append("")
+            continue
+        hidden.append("" if fence or BARS.search(line) else line)
+    blocks = []
+    for rows, numbers in grids("\n".join(hidden), 1):
+        blocks.append(Block("table", numbers[0], "", table=_table(rows, numbers)))
+        for number in range(numbers[0], numbers[-1] + 1):
+            lines[number - 1] = ""
+        if numbers[-1] < len(lines) and RULE.fullmatch(lines[numbers[-1]]):
+            lines[numbers[-1]] = ""
+    return blocks, "\n".join(lines) if blocks else text
 
 
 def _blocks(tokens: list[Token], source: list[str]) -> Iterator[Block]:
@@ -118,6 +130,11 @@ def _blocks(tokens: list[Token], source: list[str]) -> Iterator[Block]:
             yield Block("heading", line, tokens[index + 1].content, int(token.tag[1]))
         elif token.type == "paragraph_open":
             content = tokens[index + 1].content
+            drawn = list(grids(content, line)) if "|" in content else []
+            if drawn:
+                yield from _with_tables(content, line, depth, drawn)
+                index += 1
+                continue
             is_heading = _is_title(content, depth) or _is_underlined(tokens, index)
             kind: Kind = "heading" if is_heading else "text"
             yield Block(kind, line, content, 7 if is_heading else depth)
@@ -127,6 +144,8 @@ def _blocks(tokens: list[Token], source: list[str]) -> Iterator[Block]:
             index = end
         elif token.type == "fence":
             yield Block("code", line + 1, token.content, depth)
+            for rows, lines in grids(token.content, line + 1):
+                yield Block("table", lines[0], "", depth, _table(rows, lines, is_log=True))
         elif token.type == "html_block":
             yield from _html_blocks(token.content, line, depth)
         elif token.type == "hr":
@@ -176,12 +195,29 @@ def _table_blocks(tokens: list[Token], line: int, source: list[str]) -> Iterator
         yield Block("text", lines[end], "\n".join(" ".join(row).strip() for row in rows[end:]))
 
 
-def _table(rows: list[list[str]], lines: list[int]) -> ReportTable:
+def _table(rows: list[list[str]], lines: list[int], is_log: bool = False) -> ReportTable:
     width = max(map(len, rows), default=0)
     filled = ([*row, *[""] * (width - len(row))] for row in rows)
     return ReportTable(
-        tuple(tuple(plain(cell).strip() for cell in row) for row in filled), tuple(lines)
+        tuple(tuple(plain(cell).strip() for cell in row) for row in filled), tuple(lines), is_log
     )
+
+
+def _with_tables(content: str, line: int, depth: int, drawn: list[Grid]) -> Iterator[Block]:
+    """Yield a paragraph that holds tables drawn with spaces or bars, and the text around them."""
+    held = {number for _, lines in drawn for number in range(lines[0], lines[-1] + 1)}
+    rest: list[str] = []
+    first = line
+    for number, raw in enumerate([*content.split("\n"), None], line):
+        if raw is not None and number not in held:
+            first = first if rest else number
+            rest.append(raw)
+            continue
+        if any(map(str.strip, rest)):
+            yield Block("text", first, "\n".join(rest), depth)
+        rest = []
+    for rows, lines in drawn:
+        yield Block("table", lines[0], "", depth, _table(rows, lines))
 
 
 def _html_blocks(html: str, line: int, depth: int) -> Iterator[Block]:
@@ -195,18 +231,21 @@ def _html_blocks(html: str, line: int, depth: int) -> Iterator[Block]:
         yield Block("text", line, html, depth)
 
 
+@lru_cache(maxsize=4096)
 def title_of(heading: str) -> int:
     """Return which of the six sections a heading begins, or 0.
 
     A heading with a section's words and number counts, or with the words of one section only.
     """
-    numbers = [number for number, (_, pattern) in enumerate(SECTIONS, 1) if pattern.search(heading)]
-    match = NUMBERED.match(heading)
-    if match:
-        shown = match[1].lower()
-        number = int(shown) if shown.isdecimal() else NUMERALS.get(shown, 0)
-        if number in numbers:
-            return number
+    if len(heading) > 120:
+        return 0
+    lexicon = load()
+    numbers = [n for n in range(1, len(SECTIONS) + 1) if lexicon.has(f"section.{n}", heading)]
+    match = lexicon.search("numbered", heading)
+    shown = next((g for g in match.groups() if g), "").lower() if match else ""
+    number = int(shown) if shown.isdecimal() else NUMERALS.get(shown, 0)
+    if number in numbers:
+        return number
     return numbers[0] if numbers else 0
 
 
@@ -220,9 +259,9 @@ def _section_headings(blocks: list[Block]) -> list[Heading]:
     levels = {depth: len({s for b, s in titled if b.depth == depth}) for depth in depths}
     level = max(levels, key=lambda depth: (levels[depth], -depth))
     if levels[level] < 3:
-        return [Heading(b.line, s) for b, s in titled if b.depth > 1] or [
-            Heading(b.line, s) for b, s in titled
-        ]
+        deeper = [block.depth for block, _ in titled if block.depth > 1]
+        level = min(deeper, default=1)
+        return [Heading(b.line, s) for b, s in titled if b.depth == level]
     chosen = [(b, s) for b, s in titled if b.depth <= level and (b.depth > 1 or level == 1)]
     first: dict[int, int] = {}
     for block, section in chosen:

@@ -14,6 +14,7 @@ EMBEDDED = re.compile(r"!\[\[([^\[\]\n|]+)[^\[\]\n]*\]\]")  # Obsidian's way
 TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 IMAGE_TAG = re.compile(r"<img\s[^<>]*>", re.I)
 ATTRIBUTE = re.compile(r"\b(src|alt)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.I)
+EMPHASIS = re.compile(r"(?<![ \d)])\*(?!\*?S)|\*(?! |\*?S|[\d(a-z])|~~|`|\$|(?<=[ \d)])\*\*(?=\w)(?!S)")
 LINK = re.compile(r"\[([^\[\]\n]*)\]\([^()\n]*\)")
 TITLE = re.compile(r"\s+(?:\"[^\"]*\"|'[^']*'|=\d*x\d*)\s*$")
 LATEX = (
@@ -40,7 +41,7 @@ def plain(text: str) -> str:
     text = TAG.sub(" ", LINK.sub(r"\1", text))
     for pattern, shown in LATEX:
         text = pattern.sub(shown, text)
-    return narrow(unescape(re.sub(r"\*(?!\*?S)|~~|`|\$", "", text.replace("**-", "^-"))))
+    return narrow(unescape(EMPHASIS.sub("", text.replace("**-", "^-"))))
 
 
 def without_comments(text: str) -> str:
@@ -51,6 +52,22 @@ def without_comments(text: str) -> str:
         kept += text[start:begin], "\n" * text.count("\n", begin, end)
         start = end + 3
     return "".join([*kept, text[start:]])
+
+
+FRONT = re.compile(r"\A---[ \t]*\n(?:[^\n]*\n){0,60}?(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
+DIRECTIVE = re.compile(
+    r"^[ \t]*(?::{3,}[^\n]*|\[TOC\]|\{%[^\n]*%\}|#+[ \t]*tags?:[^\n]*|#{6,}[ \t]*tags?[^\n]*)[ \t]*$",
+    re.M | re.I,
+)
+
+
+def without_directives(text: str) -> str:
+    """Return Markdown with its front matter and HackMD's directives blank, line by line."""
+    match = FRONT.match(text)
+    is_front = match is not None and ":" in match[0]
+    if match and is_front:
+        text = "\n" * match[0].count("\n") + text[match.end() :]
+    return DIRECTIVE.sub("", text)
 
 
 def images(text: str, line: int, references: dict[str, str]) -> list[Image]:

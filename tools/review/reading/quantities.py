@@ -7,6 +7,9 @@ from decimal import Decimal
 from functools import cached_property
 
 
+BOUND = Decimal(10**8)  # beyond every number of a report
+
+
 @dataclass(frozen=True)
 class Interval:
     """The values that a printed number may stand for; both ends belong to it."""
@@ -40,6 +43,13 @@ class Interval:
     @property
     def middle(self) -> Decimal:
         return (self.low + self.high) / 2
+
+    @property
+    def nominal(self) -> Decimal:
+        """The middle, or the end that is known of a bound."""
+        if self.high > BOUND:
+            return self.low
+        return self.high if self.low <= -5 and self.high > -1 else self.middle
 
     @property
     def is_positive(self) -> bool:

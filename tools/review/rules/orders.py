@@ -1,138 +1,187 @@
-"""Which network is said to be more accurate, against the accuracies of the tables."""
+"""Which network is said to be better, smaller, faster or the same, against the numbers."""
 
-import re
-from collections.abc import Iterator
-from itertools import pairwise
-
-from tools.review.findings import Finding
-from tools.review.reading.cues import (
-    BEST,
-    BETTER,
-    DROP_NOUN,
-    LARGER,
-    NEGATED,
-    NOT_ACCURACY,
-    SMALLER,
-    WORSE,
-)
-from tools.review.reading.document import ReportText
+from tools.review.findings import Sure
+from tools.review.reading.facts import Facts, Pair
 from tools.review.reading.quantities import Interval
-from tools.review.reading.results import NAMES, Results, models_in, show_percent
-from tools.review.reading.sentences import Sentence, sentences
-from tools.review.reading.words import (
-    ACCURACY_WORD,
-    Model,
+from tools.review.reading.statements import FP32, INT8, NAMES, PLAIN, PTQ, QAT, Statement
+from tools.review.rules.registry import Fault, rule
+from tools.review.rules.values import RESULTS, shown
+
+WORDS = {
+    "accuracy": ("more accurate than", "less accurate than"),
+    "size": ("larger than", "smaller than"),
+    "latency": ("slower than", "faster than"),
+    "drop": ("losing more than", "losing less than"),
+    "throughput": ("above", "below"),
+    "loss": ("above", "below"),
+}
+OPPOSITE = {"more": "less", "less": "more"}
+
+
+def drop_pairs(model: str, than: str, facts: Facts) -> list[Pair]:
+    """Return the drops of two networks against FP32, as far as there are accuracies."""
+    found = []
+    for own, own_pair in facts.loss(model)[:4]:
+        for base, base_pair in facts.loss(than)[:4]:
+            found.append(Pair(base, own, base_pair.own_line, own_pair.own_line))
+    return found
+
+
+def pairs_of(statement: Statement, model: str, than: str, facts: Facts) -> list[Pair]:
+    if statement.metric == "drop":
+        return drop_pairs(model, than, facts)
+    if statement.split in ("train", "validation") and statement.metric == "accuracy":
+        own = facts.values(model, "accuracy", statement.split)
+        bases = facts.values(than, "accuracy", statement.split)
+        return [
+            Pair(b.value, o.value, b.place.line, o.place.line)
+            for o in own[:4]
+            for b in bases[:4]
+            if o.value and b.value
+        ]
+    return facts.pairs(model, than, statement.metric)
+
+
+def contradicts(relation: str, pair: Pair, is_denied: bool) -> bool:
+    """Tell whether two values say the opposite; equal ones contradict "more", not "not more"."""
+    own, base = pair.own, pair.base
+    if own.touches(base):
+        is_same_print = own == base
+        return is_same_print and not is_denied and relation in ("more", "less")
+    is_more = own.low > base.high
+    said = (relation == "more") != is_denied
+    return is_more != said
+
+
+def _of(model: str, facts: Facts, metric: str) -> list[str]:
+    """Return the networks that a name stands for."""
+    if model == "both":
+        return [PTQ, QAT]
+    if model == INT8:
+        return [m for m in (PTQ, QAT) if facts.has(m, metric)] or [INT8]
+    return [model]
+
+
+@rule(
+    "claim-order",
+    "What is said to be better, smaller or faster is so.",
+    wrong=[
+        RESULTS + "\nPTQ is more accurate than QAT.\n",
+        RESULTS + "\nQAT is faster than PTQ.\n",
+        RESULTS + "\nThe file of QAT is smaller than that of PTQ.\n",
+        RESULTS + "\nPTQ has the highest accuracy of all three.\n",
+    ],
+    right=[
+        RESULTS + "\nPTQ is better than QAT in ease of use.\n",
+        RESULTS + "\nFor quick deployment, PTQ beats QAT.\n",
+        RESULTS + "\nQAT is not better than FP32, as expected.\n",
+        RESULTS + "\nWe expected PTQ to be better than QAT.\n",
+    ],
 )
-
-REACH = 60  # characters between two networks that are compared
-ASIDE = re.compile(r"\([^()]*\)")
-THAN = re.compile("比")
-ASIDE_FIRST = re.compile(r"比[較较]?\s*[,起]")  # compared with the first, the second is ...
-OF_ALL = re.compile(r"\ball (?:three|(?:the )?(?:models|networks))\b|三者|三[種种個个]", re.I)
-NOBODY = re.compile(r"\b(?:neither|none)\b", re.I)
-GOES_ON = re.compile(r"(?:,|\bbut|\band|甚至|也|還|还)(?!.*\bwhich)")  # with the same subject
-
-
-def review_orders(document: ReportText, results: Results) -> Iterator[Finding]:
-    for sentence in sentences(document):
-        if sentence.is_claim:
-            yield from _compared(document, results, sentence)
-            yield from _best(document, results, sentence)
-
-
-def _compared(document: ReportText, results: Results, sentence: Sentence) -> Iterator[Finding]:
-    """Yield "A is better than B", or its opposite, where the accuracies say otherwise."""
-    text = ASIDE.sub("", sentence.text)
-    models = models_in(text)
-    subject = models[0][1] if models else None
-    for (start, first), (end, second) in pairwise(models):
-        between = text[start:end]
-        if subject and GOES_ON.search(between):
-            first = subject
-        following = text[end : end + 24]
-        if first == second or len(between) > REACH or re.search("[。;]", between):
-            continue
-        is_better = direction(text[max(0, start - 20) : start], between, following)
-        if is_better is None:
-            continue
-        subject = first
-        accuracies = both(results, first, second)
-        if accuracies and contradicts(is_better, *accuracies):
-            yield _finding(document, sentence, first, second, accuracies)
-
-
-def direction(before: str, between: str, following: str) -> bool | None:
-    """Return whether the first of two networks is said to be the better one; None if neither."""
-    than = THAN.search(between)
-    if than and ASIDE_FIRST.search(between):
+def claim_order(statement: Statement, facts: Facts) -> Fault | None:
+    if statement.relation not in ("more", "less", "most", "least"):
         return None
-    rest = re.split(r"[,。;]", following)[0]
-    phrase = between + rest if than else between
-    is_of_drop = DROP_NOUN.search(before + phrase if "that of" in phrase else phrase)
-    is_smaller, is_larger = SMALLER.search(phrase) is not None, LARGER.search(phrase) is not None
-    if is_of_drop and is_smaller != is_larger:
-        return is_smaller != (NEGATED.search(phrase) is not None)
-    is_aside = NOT_ACCURACY.search(rest) and not ACCURACY_WORD.search(rest)
-    if is_aside or NOT_ACCURACY.search(before + phrase):
+    if statement.modality not in ("claimed", "denied") or statement.model not in (*PLAIN, "both"):
         return None
-    if re.fullmatch(r"[A-Za-z0-9 ]*>\s*", between):
-        return True
-    is_denied = NOBODY.search(before) is not None or NEGATED.search(phrase) is not None
-    better, worse = BETTER.search(phrase), WORSE.search(phrase)
-    if (better is None) == (worse is None):
+    if "other" in statement.others and statement.relation in ("most", "least"):
         return None
-    has_comparative = re.search(r"\b(?:better|higher|worse|lower)\b", phrase)
-    if not than and has_comparative and "than" not in phrase:
-        return None
-    return (better is not None) != is_denied
+    if statement.relation in ("more", "less"):
+        return _compared(statement, facts)
+    return _extreme(statement, facts)
 
 
-def both(results: Results, first: Model, second: Model) -> tuple[Interval, Interval] | None:
-    """Return the accuracies of two networks, from the first table that has both."""
-    for table in results.tables:
-        one = [row.accuracy for row in table if row.model == first and row.accuracy]
-        two = [row.accuracy for row in table if row.model == second and row.accuracy]
-        if len(one) == 1 and len(two) == 1:
-            return one[0], two[0]
+def _compared(statement: Statement, facts: Facts) -> Fault | None:
+    if statement.than not in PLAIN:
+        return None
+    is_denied = statement.modality == "denied"
+    metric = "accuracy" if statement.metric == "drop" else statement.metric
+    for model in _of(statement.model, facts, metric):
+        for than in _of(statement.than, facts, metric):
+            if model == than:
+                continue
+            pairs = pairs_of(statement, model, than, facts)
+            if pairs and all(contradicts(statement.relation, p, is_denied) for p in pairs):
+                return _fault(statement, model, than, pairs[0])
     return None
 
 
-def contradicts(is_better: bool, first: Interval, second: Interval) -> bool:
-    """Equal numbers contradict neither "better" nor "not better"."""
-    return first.middle < second.middle if is_better else first.middle > second.middle
+def _fault(statement: Statement, model: str, than: str, pair: Pair) -> Fault:
+    own, base = shown_of(statement, pair.own), shown_of(statement, pair.base)
+    if pair.own.touches(pair.base):
+        should = f"{NAMES[model]} and {NAMES[than]} are the same: {own}"
+    else:
+        words = WORDS.get(statement.metric, ("above", "below"))
+        word = words[0] if pair.own.middle > pair.base.middle else words[1]
+        should = f"{NAMES[model]} is {word} {NAMES[than]}"
+    return Fault(
+        statement.place,
+        should,
+        f"the report gives {NAMES[model]} {own} and {NAMES[than]} {base}",
+        sure_of(statement),
+        also=(pair.own_line, pair.base_line),
+        key=f"{statement.model} {statement.than} {should} {statement.place.line}",
+    )
 
 
-def _best(document: ReportText, results: Results, sentence: Sentence) -> Iterator[Finding]:
-    """Yield a network that is said to be the most accurate, but isn't."""
-    text = ASIDE.sub("", sentence.text)
-    models = list(dict.fromkeys(model for _, model in models_in(text)))
-    if not BEST.search(text) or len(models) != 1 or models[0] == "int8" or NEGATED.search(text):
-        return
-    model = models[0]
-    rivals: tuple[Model, ...] = ("ptq", "qat") if model != "fp32" else ("fp32", "ptq", "qat")
-    if OF_ALL.search(text):
-        rivals = ("fp32", "ptq", "qat")
+def shown_of(statement: Statement, value: Interval) -> str:
+    if statement.metric == "drop":
+        return f"a drop of {100 * value.middle:.2f} points"
+    return shown(statement, value)
+
+
+def sure_of(statement: Statement) -> Sure:
+    return "likely" if statement.is_sure else "possible"
+
+
+def _extreme(statement: Statement, facts: Facts) -> Fault | None:
+    if statement.modality == "denied" or statement.model == "both":
+        return None
+    metric = "accuracy" if statement.metric == "drop" else statement.metric
+    rivals = [PTQ, QAT]
+    if statement.model == FP32 or statement.than == FP32 or statement.metric in ("size", "latency"):
+        rivals = [FP32, PTQ, QAT]
+    if statement.than == INT8:
+        rivals = [PTQ, QAT]
+    relation = {"most": "more", "least": "less"}[statement.relation]
+    models = _of(statement.model, facts, metric)
     for rival in rivals:
-        accuracies = both(results, model, rival) if rival != model else None
-        if accuracies and contradicts(True, *accuracies):
-            yield _finding(document, sentence, model, rival, accuracies)
+        for model in models:
+            if rival in models:
+                continue
+            pairs = pairs_of(statement, model, rival, facts)
+            if pairs and all(
+                contradicts(relation, p, False) and not p.own.touches(p.base) for p in pairs
+            ):
+                return _fault(statement, model, rival, pairs[0])
+    return None
 
 
-def _finding(
-    document: ReportText,
-    sentence: Sentence,
-    first: Model,
-    second: Model,
-    accuracies: tuple[Interval, Interval],
-) -> Finding:
-    one, two = (show_percent(accuracy) for accuracy in accuracies)
-    word = "more" if accuracies[0].middle > accuracies[1].middle else "less"
-    is_named = ACCURACY_WORD.search(sentence.text) is not None
-    return document.finding(
-        "claim-order",
-        sentence.line,
-        sentence.text,
-        f"{NAMES[first]} is {word} accurate than {NAMES[second]}",
-        f"the report gives {NAMES[first]} {one} % and {NAMES[second]} {two} %",
-        "certain" if is_named else "likely",
+@rule(
+    "claim-same",
+    "What is said to be the same is the same.",
+    wrong=[RESULTS + "\nPTQ and QAT reach the same accuracy.\n"],
+    right=[
+        RESULTS + "\nPTQ and QAT have the same size.\n",
+        RESULTS + "\nPTQ and QAT have almost the same accuracy.\n",
+    ],
+)
+def claim_same(statement: Statement, facts: Facts) -> Fault | None:
+    if statement.relation != "same" or statement.modality not in ("claimed", "denied"):
+        return None
+    if statement.model not in PLAIN or statement.than not in PLAIN:
+        return None
+    pairs = pairs_of(statement, statement.model, statement.than, facts)
+    apart = [p for p in pairs if not p.own.touches(p.base)]
+    if not pairs or len(apart) < len(pairs) or statement.modality == "denied":
+        return None
+    if statement.metric == "size" and abs(apart[0].own.middle - apart[0].base.middle) < 15_000:
+        return None
+    pair = apart[0]
+    own, base = shown_of(statement, pair.own), shown_of(statement, pair.base)
+    return Fault(
+        statement.place,
+        f"they differ: {NAMES[statement.model]} {own}, {NAMES[statement.than]} {base}",
+        f"lines {pair.own_line} and {pair.base_line} give them",
+        sure_of(statement),
+        also=(pair.own_line, pair.base_line),
     )

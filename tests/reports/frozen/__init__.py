@@ -1,0 +1,1 @@
+"""Texts that were written without sight of the rules, with the faults that they hold."""

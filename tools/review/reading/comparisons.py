@@ -1,0 +1,304 @@
+"""Which network is said to be better, smaller, faster, the same or the most."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from tools.review.reading.lexicon import masked
+from tools.review.reading.quantities import NUMBER
+from tools.review.reading.statements import FP32, INT8, PTQ, QAT, Modality, Place, Statement
+from tools.review.reading.words import Span, Tag, Words
+
+# What a comparative is about by itself, and whether it means more of that.
+BY_ITSELF = {
+    "accurate": ("accuracy", "more"),
+    "inaccurate": ("accuracy", "less"),
+    "smaller": ("size", "less"),
+    "bigger": ("size", "more"),
+    "faster": ("latency", "less"),
+    "slower": ("latency", "more"),
+}
+AMOUNTS = {"more": "more", "less": "less", "better": "better", "worse": "worse"}
+MORE_IS_WORSE = ("size", "latency", "drop", "loss", "error")
+REACH = 90  # characters between two networks that are compared
+KNOWN = ("accuracy", "size", "latency", "drop", "loss", "throughput", "compression")
+
+
+@dataclass(frozen=True)
+class Order:
+    """A comparison before it is known what it is of."""
+
+    word: Tag
+    subject: str
+    than: str
+    relation: str
+    metric: str
+    is_sure: bool
+
+
+def read_comparisons(words: Words, place: Place) -> Iterator[Statement]:
+    """Yield what a sentence says of the order of networks."""
+    if not words.models and not words.context.models:
+        return
+    yield from _chains(words, place)
+    for word in words.tags:
+        if word.is_of("compares", "beats"):
+            order = _order(words, word)
+        elif word.is_of("extreme"):
+            order = _extreme(words, word)
+        elif word.is_of("equal"):
+            order = _equal(words, word)
+        else:
+            continue
+        if order is not None:
+            yield _statement(words, place, order)
+
+
+def _statement(words: Words, place: Place, order: Order) -> Statement:
+    segment = words.segment(order.word.start)
+    modality = words.modality(segment)
+    if modality == "claimed" and is_denied(words, segment, order.word):
+        modality = "denied"
+    line = place.line + sum(words.text.count(end, 0, order.word.start) for end in "\n\r")
+    is_variant = words.within(segment, "variant") or words.context.is_variant
+    return Statement(
+        order.subject + "+" * bool(is_variant),
+        order.metric,
+        order.relation,
+        replace(place, line=line),
+        modality=modality,
+        than=order.than,
+        split=_split_of(words, segment),
+        others=tuple(dict.fromkeys(m.kind for m in words.models if segment.holds(m))),
+        is_sure=order.is_sure,
+    )
+
+
+def _split_of(words: Words, segment: Span) -> str:
+    tags = words.within(segment, "split")
+    return tags[0].kind if tags else words.context.split
+
+
+def is_denied(words: Words, segment: Span, word: Tag) -> bool:
+    """Tell whether a word is negated: an odd number of negations before it, in its clause."""
+    clause = words.clause(word.start)
+    start = max(segment.start, min(clause.start, _subject_start(words, segment, word)))
+    tags = [t for t in words.tags if t.is_of("negates") and start <= t.start]
+    return sum(t.start < word.start or t.start < word.end for t in tags) % 2 == 1
+
+
+def _subject_start(words: Words, segment: Span, word: Tag) -> int:
+    before = [m.start for m in words.models if segment.holds(m) and m.end <= word.start]
+    return max(segment.start, before[0] - 24) if before else word.start - 24
+
+
+def _order(words: Words, word: Tag) -> Order | None:
+    segment = words.segment(word.start)
+    models = [m for m in words.models if segment.holds(m)]
+    before = [m for m in models if m.end <= word.start and m.start not in words.standards]
+    standards = [m for m in models if m.start in words.standards]
+    after = [m for m in models if m.start >= word.end]
+    # A verb takes the network right behind it: "QAT beats PTQ".
+    than = None
+    if word.is_of("beats"):
+        than = after[0] if after and after[0].start - word.end <= REACH else None
+        if than and words.within(Span(word.end, than.start), "joint", "contrast"):
+            than = None
+    if than is None:
+        than = min(standards, key=lambda m: abs(m.start - word.start), default=None)
+    if than is None:
+        return None
+    subjects = [m for m in before if m is not than]
+    if not subjects and word.is_of("compares"):  # compared with PTQ, ... is higher for QAT
+        subjects = [m for m in after if m is not than and m.start not in words.standards][:1]
+    subject = _subject(words, subjects, word)
+    if subject is None:
+        return None
+    if abs(than.start - word.end) > REACH or subject == than.kind:
+        return None
+    metric, relation, is_sure = _measured(words, word, segment)
+    if metric is None:
+        return None
+    return Order(word, subject, than.kind, relation, metric, is_sure)
+
+
+def _subject(words: Words, before: list[Tag], word: Tag) -> str | None:
+    """Return the network that is compared: the first of its clause, else the last before."""
+    if not before:
+        if len(words.context.models) == 1:
+            return words.context.models[0]
+        return None
+    clause = words.clause(word.start)
+    own = [m for m in before if clause.holds(m)]
+    if len({m.kind for m in own}) > 1:
+        return "both" if {m.kind for m in own} == {PTQ, QAT} else None
+    if own:
+        return own[-1].kind
+    segment = words.segment(word.start)
+    first = [m for m in before if segment.holds(m)]
+    # Behind a comma the sentence goes on with its own subject.
+    return first[0].kind if first else None
+
+
+def _measured(words: Words, word: Tag, segment: Span) -> tuple[str | None, str, bool]:
+    """Return what a comparison is of, the relation, and whether that is said."""
+    kind = word.kind
+    if kind in BY_ITSELF:
+        clause = words.clause(word.start)
+        near = words.near(word.end, clause, "metric")
+        own, relation = BY_ITSELF[kind]
+        if words.within(clause, "other.time", "other.ratio") or (near and near.kind == "other"):
+            return None, "", False
+        if kind in ("smaller", "bigger") and near and near.kind in ("drop", "loss", "latency", "error", "accuracy"):
+            return near.kind, relation, True
+        if kind in ("smaller", "bigger") and near and near.kind not in ("size", "compression"):
+            return None, "", False
+        return own, relation, True
+    relation = AMOUNTS.get(kind, "")
+    metric, is_said = metric_near(words, word, segment)
+    if metric is None or not relation:
+        return None, "", False
+    if relation in ("more", "less") and not is_said and not words.context.metric:
+        return None, "", False
+    return (*oriented(metric, relation), is_said)
+
+
+def oriented(metric: str, relation: str) -> tuple[str, str]:
+    """Return a metric and "more" or "less" for what is called better, faster or higher."""
+    opposite = {"more": "less", "less": "more"}
+    if metric == "speed" or metric == "speedup":
+        relation = {"more": "less", "less": "more"}.get(relation, relation)
+        metric = "latency"
+    if metric == "compression":
+        metric, relation = "size", opposite.get(relation, relation)
+    if relation in ("better", "worse"):
+        is_more = (relation == "better") != (metric in MORE_IS_WORSE)
+        relation = "more" if is_more else "less"
+    return metric, relation
+
+
+def metric_near(words: Words, word: Tag, segment: Span) -> tuple[str | None, bool]:
+    """Return what a comparative is about, and whether it is named; None when it is unknown."""
+    clause = words.clause(word.start)
+    for span in (clause, _with_neighbours(words, clause, segment), segment):
+        tags = [t for t in words.within(span, "metric") if t.role != "metric.unit"]
+        if tags:
+            tag = words.near(word.start, span, "metric")
+            assert tag is not None
+            kinds = {t.kind for t in tags}
+            if "other" in kinds and tag.kind != "other" and len(kinds) == 2:
+                other = next(t for t in tags if t.kind == "other")
+                if other.start > word.start and tag.kind == "accuracy" and other.start < tag.start:
+                    return None, False
+            return (tag.kind if tag.kind in (*KNOWN, "speed", "speedup") else None), True
+    if words.context.metric:
+        known = words.context.metric in (*KNOWN, "speed", "speedup")
+        return (words.context.metric if known else None), known
+    numbers = [q for q in words.quantities if segment.start <= q.start < segment.end]
+    if numbers and all(q.kind in ("%", "points") and q.number > 0 for q in numbers):
+        return "accuracy", any(q.kind == "%" and q.number > 50 for q in numbers)
+    if numbers and {q.kind for q in numbers} == {"bytes"}:
+        return "size", True
+    if numbers and {q.kind for q in numbers} == {"seconds"}:
+        return "latency", True
+    return ("accuracy" if is_known(words, segment) else None), False
+
+
+def _with_neighbours(words: Words, clause: Span, segment: Span) -> Span:
+    index = words.clauses.index(clause)
+    start = words.clauses[index - 1].start if index else clause.start
+    return Span(max(segment.start, start), clause.end)
+
+
+def is_known(words: Words, segment: Span) -> bool:
+    """Tell whether a part has no word that the lexicon doesn't know: then it is of results."""
+    shown = masked(words.shown, words.tags)[segment.start : segment.end]
+    shown = NUMBER.sub(" ", shown)
+    pattern = words.lexicon.roles.get("neutral")
+    rest = pattern.sub(" ", shown) if pattern else shown
+    return not re.search(r"[a-z]{2,}|[^\x00-\x7f。、%≈]", rest, re.I)
+
+
+def _extreme(words: Words, word: Tag) -> Order | None:
+    """Read "QAT has the highest accuracy", "PTQ is the fastest"."""
+    segment = words.segment(word.start)
+    clause = words.clause(word.start)
+    models = [m for m in words.models if segment.holds(m) and m.start not in words.standards]
+    own = [m for m in models if clause.holds(m)] or models
+    if len({m.kind for m in own}) != 1:
+        before = [m for m in own if m.end <= word.start and word.start - m.end < 40]
+        after = [m for m in own if m.start >= word.end]
+        if len(own) > 1 and before and words.within(Span(before[-1].end, word.start), "than"):
+            return None
+        own = before[-1:] or after[:1]
+    if not own:
+        if len(words.context.models) != 1:
+            return None
+        kind = words.context.models[0]
+    else:
+        kind = own[0].kind
+    if word.kind in BY_ITSELF:
+        metric, relation = BY_ITSELF[word.kind]
+        is_said = True
+    else:
+        near, is_said = metric_near(words, word, segment)
+        if near is None or not is_said:
+            return None
+        relation = {"most": "more", "least": "less", "best": "better", "worst": "worse"}[word.kind]
+        metric, relation = oriented(near, relation)
+    relation = {"more": "most", "less": "least"}[relation]
+    rivals = [INT8] if words.within(segment, "all.quantized") else []
+    than = INT8 if rivals else FP32 if words.within(segment, "all.three") else ""
+    return Order(word, kind, than, relation, metric, is_said)
+
+
+def _equal(words: Words, word: Tag) -> Order | None:
+    """Read "PTQ and QAT have the same size", "QAT is as accurate as FP32"."""
+    segment = words.segment(word.start)
+    if words.within(segment, "rough") or words.within(segment, "variant"):
+        return None
+    models = [m for m in words.models if segment.holds(m)]
+    clause = words.clause(word.start)
+    near = _with_neighbours(words, clause, segment)
+    kinds = list(dict.fromkeys(m.kind for m in models if clause.holds(m)))
+    if len(kinds) != 2 and INT8 not in kinds:
+        kinds = list(dict.fromkeys(m.kind for m in models if near.holds(m)))
+    if kinds == [INT8] and words.within(segment, "all.quantized", "all.both"):
+        kinds = [PTQ, QAT]
+    if len(kinds) != 2 or "other" in kinds:
+        return None
+    tags = [t for t in words.within(segment, "metric") if abs(t.start - word.start) < 40]
+    if not tags or any(t.kind not in (*KNOWN, "speed") for t in tags):
+        return None
+    metric = min(tags, key=lambda t: abs(t.start - word.start)).kind
+    if metric in ("loss", "drop"):
+        return None
+    return Order(word, kinds[0], kinds[1], "same", oriented(metric, "more")[0], True)
+
+
+def _chains(words: Words, place: Place) -> Iterator[Statement]:
+    """Read "QAT > PTQ > FP32"."""
+    for first, second in pairwise(words.models):
+        between = words.shown[first.end : second.start]
+        match = re.fullmatch(r"[\s(]*[\d.%]*[\s)]*(?P<sign>[<>])[\s(]*", between)
+        if not match:
+            continue
+        segment = words.segment(first.start)
+        tags = [t for t in words.within(segment, "metric")]
+        metric = tags[0].kind if tags else words.context.metric or "accuracy"
+        if metric not in (*KNOWN, "speed", "speedup"):
+            continue
+        relation = "more" if match["sign"] == ">" else "less"
+        metric, relation = oriented(metric, relation)
+        modality: Modality = words.modality(segment)
+        yield Statement(
+            first.kind,
+            metric,
+            relation,
+            place,
+            modality=modality,
+            than=second.kind,
+            others=(first.kind, second.kind),
+            is_sure=bool(tags),
+        )

@@ -1,0 +1,50 @@
+"""Console output that a report quotes: its results and curves, with their lines."""
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+from tools.report.console_log import EPOCH, numbered_results, parse_console
+from tools.review.reading.cells import fraction
+from tools.review.reading.facts import Curve, Epoch
+from tools.review.reading.quantities import narrow, quantities, size_bytes, time_s
+from tools.review.reading.statements import FP32, Place, Statement
+
+MODELS = {"train": FP32, "ptq": "ptq", "qat": "qat"}
+METRICS = {"accuracy": "accuracy", "size_bytes": "size", "latency_s": "latency"}
+
+
+def read_log(text: str, line: int, section: int) -> tuple[list[Statement], list[Curve]]:
+    """Return what console output states that begins at a line of the report."""
+    log = parse_console(Path(), narrow(text))
+    rows = text.split("\n")
+    statements = []
+    for kind, name, number, printed in numbered_results(log):
+        quantity = next(quantities(printed), None)
+        if quantity is None:
+            continue
+        reads = {"size_bytes": size_bytes, "latency_s": time_s, "accuracy": fraction}[name]
+        value = reads(quantity)
+        place = Place(line + number - 1, section, rows[number - 1].strip(), "log", -line)
+        statement = Statement(MODELS[kind], METRICS[name], "is", place, value, quantity=quantity)
+        statements.append(replace(statement, split="test" if name == "accuracy" else ""))
+    curves = []
+    for curve in log.curves:
+        last = dict(zip((p.epoch for p in curve.points), curve.lines, strict=False))
+        epochs = tuple(
+            Epoch(
+                p.epoch,
+                line + last.get(p.epoch, 1) - 1,
+                *(Decimal(str(v)) for v in (p.train_loss, p.validation_loss)),
+                *(Decimal(str(round(v, 6))) for v in (p.train_accuracy, p.validation_accuracy)),
+            )
+            for p in curve.points
+        )
+        curves.append(Curve(MODELS[curve.kind], epochs))
+    totals = {int(m["of"]): m.start() for m in EPOCH.finditer(text[:20_000]) if m["of"]}
+    if curves and len(totals) == 1:
+        total, start = next(iter(totals.items()))
+        place = Place(line + text.count("\n", 0, start), section, f"Epoch .../{total}", "log", -line)
+        value = next(quantities(str(total))).interval
+        statements.append(Statement(curves[0].model, "epochs", "is", place, value))
+    return statements, curves

@@ -1,0 +1,370 @@
+"""The numbers of a sentence as statements: whose they are, of what, and in which sense."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import cached_property
+
+from tools.review.reading.quantities import BYTES, SECONDS, Interval, Quantity
+from tools.review.reading.statements import INT8, Place, Statement
+from tools.review.reading.words import Span, Tag, Words
+
+SIZES = ("size", "compression")
+SPEEDS = ("latency", "speed", "speedup", "throughput")
+FLOOR = Decimal(20)  # percent; a lower one is no accuracy that a network ends with
+OPEN = Decimal(1000)
+
+
+@dataclass(eq=False)
+class Number:
+    """A quantity in its sentence."""
+
+    words: Words
+    quantity: Quantity
+
+    @property
+    def start(self) -> int:
+        return self.quantity.start
+
+    @property
+    def end(self) -> int:
+        return self.quantity.end
+
+    @cached_property
+    def clause(self) -> Span:
+        """The clause; one that is only a number in parentheses belongs to the clause before."""
+        words, clause = self.words, self.words.clause(self.start)
+        index = words.clauses.index(clause)
+        while index and not words.within(clause, *("metric", "model", "change", "compares")):
+            before = words.clauses[index - 1]
+            if words.segment(before.start) != words.segment(self.start):
+                break
+            clause = Span(before.start, clause.end)
+            index -= 1
+        return clause
+
+    @cached_property
+    def segment(self) -> Span:
+        return self.words.segment(self.start)
+
+    @property
+    def before(self) -> str:
+        return self.words.shown[: self.start].rstrip()
+
+    @property
+    def after(self) -> str:
+        return self.words.shown[self.end :].lstrip()
+
+    def has_before(self, role: str) -> bool:
+        return self.words.lexicon.has(role, self.before[-60:])
+
+    def has_after(self, role: str) -> bool:
+        return self.words.lexicon.has(role, self.after[:40])
+
+    @cached_property
+    def value(self) -> Interval:
+        """The number, with what "about", "less than" and "more than" leave open."""
+        quantity = self.quantity
+        if self.has_before("bound.below") or self.has_after("bound.below_after"):
+            quantity = replace(quantity, comparator="<")
+        elif self.has_before("bound.above") or self.has_after("bound.above_after"):
+            quantity = replace(quantity, comparator=">")
+        elif self.is_rough:
+            by = max(quantity.step / 2, abs(quantity.number) / 10)
+            return Interval(quantity.number - by, quantity.number + by)
+        return quantity.interval
+
+    @property
+    def is_rough(self) -> bool:
+        said = self.has_before("bound.about") or self.has_after("bound.about_after")
+        return said or self.quantity.is_about
+
+    @property
+    def is_bound(self) -> bool:
+        return self.value.high - self.value.low > OPEN / 2
+
+    @cached_property
+    def moves(self) -> bool:
+        """Tell whether the number is by how much something changed, not where it ended."""
+        is_difference = self.quantity.kind == "points" and self.direction != ""
+        return self.has_before("moves.before") or self.has_after("moves.after") or is_difference
+
+    @cached_property
+    def direction(self) -> str:
+        tag = self.words.near(self.start, self.clause, "change", "compares.more", "compares.less")
+        if tag is None:
+            return ""
+        kind = tag.kind
+        return {"more": "gains", "less": "loses"}.get(kind, kind)
+
+    @cached_property
+    def metrics(self) -> list[str]:
+        """What the clause measures, the nearest first; else what its context does."""
+        tags = self.words.within(self.clause, "metric", "compares")
+        near = sorted(
+            tags,
+            key=lambda t: self.start - t.end if t.end <= self.start else t.start - self.end + 5,
+        )
+        kinds = [_METRIC_OF.get(tag.role, tag.kind if tag.is_of("metric") else "") for tag in near]
+        return list(dict.fromkeys(kind for kind in kinds if kind))
+
+
+_METRIC_OF = {
+    "compares.faster": "latency",
+    "compares.slower": "latency",
+    "compares.smaller": "size",
+    "compares.bigger": "size",
+    "compares.accurate": "accuracy",
+}
+
+
+def read_numbers(words: Words, place: Place) -> Iterator[Statement]:
+    """Yield what the numbers of a sentence say."""
+    numbers = [Number(words, quantity) for quantity in words.quantities]
+    paired = _paired(words, numbers)
+    for number in numbers:
+        kind = number.quantity.kind
+        if number.quantity.printed.startswith("±") or number.before.endswith("±"):
+            continue
+        reader = {"bytes": _bytes, "seconds": _seconds, "times": _times}.get(kind, _share)
+        statement = reader(number)
+        if statement is None:
+            continue
+        owner, is_sure, than = _owner(number, paired)
+        span = Span(number.segment.start, max(number.clause.end, number.end))
+        if words.within(span, "variant") or words.context.is_variant:
+            owner += "+"
+        modality = words.modality(number.segment)
+        named = [m.kind for m in words.models if number.segment.holds(m)]
+        line = place.line + words.text.count("\n", 0, number.start)
+        line += words.text.count("\r", 0, number.start)
+        yield replace(
+            statement,
+            model=statement.model or owner,
+            place=replace(place, line=line),
+            modality=modality,
+            than=statement.than or than,
+            split=_split(number),
+            quantity=number.quantity,
+            others=tuple(dict.fromkeys(named)),
+            is_sure=is_sure,
+        )
+
+
+def _statement(metric: str, relation: str, value: Interval, model: str = "") -> Statement:
+    return Statement(model, metric, relation, Place(1, 0, ""), value)
+
+
+def _counted(number: Number) -> Statement | None:
+    """Read a number of parameters: "23.5 million parameters"."""
+    clause = number.words.within(number.clause, "metric.parameters")
+    near = [t for t in clause if -30 < t.start - number.end < 30]
+    if not near or number.quantity.kind not in ("", "bytes"):
+        return None
+    factor = 1
+    if number.has_after("counts.million") or number.quantity.unit in ("m", "million"):
+        factor = 10**6
+    elif number.has_after("counts.ten_thousand"):
+        factor = 10**4
+    value = number.value.times(factor)
+    return _statement("parameters", "is", value) if value.low > 10_000 else None
+
+
+def _bytes(number: Number) -> Statement | None:
+    if number.quantity.unit == "m" and (counted := _counted(number)):
+        return counted
+    if number.words.within(number.clause, "other.bytes", "metric.other"):
+        return None
+    value = number.value.times(BYTES[number.quantity.unit])
+    is_change = number.moves and not number.has_before("moves.to")
+    if number.has_before("moves.from"):
+        return _statement("size", "was", value)
+    if is_change and not number.words.within(number.clause, "metric.parameters"):
+        return _statement("size", "changes", value)
+    return _statement("size", "is", value, _end_of(number))
+
+
+def _seconds(number: Number) -> Statement | None:
+    unit = number.quantity.unit
+    is_short = unit in SECONDS or number.words.within(number.clause, "metric.latency")
+    if not is_short or number.words.within(number.clause, "other.time"):
+        return None
+    value = number.value.times(SECONDS.get(unit, "1"))
+    if number.has_before("moves.from"):
+        return _statement("latency", "was", value)
+    if number.moves and not number.has_before("moves.to"):
+        return _statement("latency", "changes", value)
+    return _statement("latency", "is", value, _end_of(number))
+
+
+def _end_of(number: Number) -> str:
+    """Return INT8 for what something fell to, when no network is named in its segment."""
+    words = number.words
+    is_end = number.has_before("moves.to") and not words.within(number.segment, "model.ptq", "model.qat")
+    return INT8 if is_end and not words.within(number.clause, "other") else ""
+
+
+def _times(number: Number) -> Statement | None:
+    words = number.words
+    if words.within(number.clause, "other.ratio", "other.bytes", "other.time"):
+        return None
+    for metric in number.metrics:
+        if metric in SIZES:
+            return _statement("size", "ratio", number.value)
+        if metric in ("latency", "speed", "speedup"):
+            return _statement("latency", "ratio", number.value)
+        if metric == "throughput":
+            return _statement("throughput", "ratio", number.value)
+        if metric == "other":
+            return None
+    return None
+
+
+def _share(number: Number) -> Statement | None:
+    """Read percentages, points and bare numbers."""
+    quantity, words = number.quantity, number.words
+    metrics = number.metrics
+    first = metrics[0] if metrics else ""
+    if quantity.kind == "":
+        return _counted(number) or _bare(number, first)
+    if number.has_after("other.share") or "other" in metrics[:1]:
+        return None
+    is_percent = quantity.kind == "%"
+    is_sized = first in SIZES or (first in ("drop", "parameters") and set(SIZES) & set(metrics))
+    if is_percent and (is_sized or first in SPEEDS) and "accuracy" not in metrics[:1]:
+        if words.within(number.clause, "other.ratio", "other.bytes", "other.time"):
+            return None
+        if number.moves or number.direction or is_sized:
+            metric = "size" if is_sized else "throughput" if first == "throughput" else "latency"
+            return _statement(metric, "ratio", number.value)
+        return None
+    if first in ("loss", "error", "parameters", *SIZES, *SPEEDS) or "error" in metrics:
+        return None
+    if not metrics and words.context.metric not in ("", "accuracy", "drop"):
+        return None
+    if words.within(number.clause, "other.accuracy"):
+        return None
+    value = number.value.times("0.01")
+    ends = number.has_before("moves.to") or number.has_before("moves.from")
+    if "drop" in metrics and quantity.number < FLOOR and ends:
+        return _statement("drop", "was", value)
+    if number.moves and not (ends and quantity.number >= FLOOR):
+        relation = number.direction or "changes"
+        return _statement("accuracy", relation, value)
+    if "drop" in metrics and quantity.number < FLOOR:
+        return _statement("accuracy", "loses", value)
+    if not is_percent or quantity.number < FLOOR:
+        return None
+    if not metrics and not words.context.metric and not words.within(number.segment, "model"):
+        return None
+    return _statement("accuracy", "was" if number.has_before("moves.from") else "is", value)
+
+
+def _bare(number: Number, first: str) -> Statement | None:
+    """Read numbers without a unit: losses, fractions, percentages that lack their sign."""
+    quantity = number.quantity
+    tag = number.words.near(number.start, number.clause, "metric")
+    if tag is None or tag.end > number.start:
+        return None
+    decimals = -int(quantity.step.as_tuple().exponent)
+    between = number.words.between(tag.end, number.start)
+    is_told = number.words.lexicon.fits("links", between)
+    if first == "loss" and is_told and decimals >= 2:
+        return _statement("loss", "is", number.value)
+    if first != "accuracy" or not is_told:
+        return None
+    if decimals >= 3 and Decimal("0.2") < quantity.number <= 1:
+        return _statement("accuracy", "is", number.value)
+    if decimals >= 1 and FLOOR < quantity.number < 100:
+        return _statement("accuracy", "is", number.value.times("0.01"))
+    return None
+
+
+def _split(number: Number) -> str:
+    """Return which images an accuracy or loss is of: the nearest word that says so."""
+    words = number.words
+    clause = words.clause(number.start)
+    for span in (clause, number.clause, number.segment):
+        tag = words.near(number.start, span, "split")
+        if tag:
+            return tag.kind
+    return words.context.split
+
+
+def _paired(words: Words, numbers: list[Number]) -> dict[int, Tag]:
+    """Return whose numbers are where networks are listed first, and then a number of each."""
+    found: dict[int, Tag] = {}
+    for segment in words.segments:
+        models = [m for m in words.models if segment.holds(m)]
+        held = [n for n in numbers if segment.start <= n.start < segment.end]
+        for kind in ("%", "bytes", "seconds", "points", "times", ""):
+            own = [n for n in held if n.quantity.kind == kind]
+            if len(own) < 2 or len(models) < 2:
+                continue
+            listed = [m for m in models if m.end <= own[0].start]
+            distinct = list({m.kind: m for m in listed}.values())
+            if len(distinct) == len(own) and len(listed) == len(models):
+                found |= {n.start: m for n, m in zip(own, distinct, strict=True)}
+    return found
+
+
+def _owner(number: Number, paired: dict[int, Tag]) -> tuple[str, bool, str]:
+    """Return whose a number is, whether that is sure, and what it is compared with."""
+    words = number.words
+    than = next(
+        (m.kind for m in words.standards.values() if number.segment.holds(m)), ""
+    )
+    behind = _behind(number)
+    if behind:
+        return behind.kind, True, than if than != behind.kind else ""
+    if number.start in paired:
+        return paired[number.start].kind, True, ""
+    segment = [m for m in words.models if number.segment.holds(m)]
+    before = [m for m in segment if m.end <= number.start]
+    if before:
+        near = before[-1]
+        clause = words.clause(number.start)
+        is_direct = not words.between(near.end, number.start).strip("(:=,的 -~≈") or (
+            words.lexicon.fits("links", words.between(near.end, number.start))
+        )
+        if near.start not in words.standards or (is_direct and not number.moves):
+            if near.start in words.standards:
+                return near.kind, True, ""
+            if number.moves and not clause.holds(near):
+                subject = next((m for m in before if m.start not in words.standards), near)
+                return subject.kind, False, than
+            return near.kind, True, than
+        subjects = [m for m in before if m.start not in words.standards]
+        if subjects:
+            return subjects[-1].kind, True, near.kind
+        follows = [m for m in segment if m.start > number.start and m.start not in words.standards]
+        if follows and number.clause.holds(follows[0]):
+            return follows[0].kind, True, near.kind
+        return "", False, near.kind
+    clause = words.clause(number.start)
+    after = [m for m in segment if m.start >= number.end and clause.holds(m)]
+    subjects = [m for m in after if m.start not in words.standards]
+    if subjects:
+        return subjects[0].kind, len(subjects) == 1, than
+    if len(words.context.models) == 1:
+        return words.context.models[0], True, than
+    earlier = [m for m in words.models if m.end <= number.start and m.start not in words.standards]
+    if earlier:
+        return earlier[-1].kind, False, than
+    return "", False, than
+
+
+def _behind(number: Number) -> Tag | None:
+    """Return the network right behind a number that the number is said to be of."""
+    words = number.words
+    following = [m for m in words.models if m.start >= number.end]
+    if not following or following[0].start - number.end > 40:
+        return None
+    model = following[0]
+    if model.start in words.standards:
+        return None
+    between = words.between(number.end, model.start)
+    if between == "(":
+        closes = words.shown[model.end :].lstrip()
+        return model if closes.startswith(")") else None
+    return model if words.lexicon.fits("attach", between) else None

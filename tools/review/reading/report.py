@@ -1,0 +1,165 @@
+"""A report read once: its parts, its statements, its facts. The rules see nothing else."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+
+from tools.review.reading.cells import Cells, Grid, Tables, as_known
+from tools.review.reading.code import read_code
+from tools.review.reading.comparisons import read_comparisons
+from tools.review.reading.contract import read_contract
+from tools.review.reading.document import Block, ReportText
+from tools.review.reading.facts import Facts
+from tools.review.reading.formulas import read_formulas
+from tools.review.reading.lexicon import Lexicon, load
+from tools.review.reading.logs import read_log
+from tools.review.reading.numbers import read_numbers
+from tools.review.reading.parts import Parts, Section
+from tools.review.reading.sentences import sentences
+from tools.review.reading.settings import read_settings
+from tools.review.reading.statements import Place, Statement
+from tools.review.reading.words import Context, Words
+
+TABLES = 60  # that can be results of this lab
+LABEL = 70  # characters that a label has at most
+
+
+def read_sentence(words: Words, place: Place) -> Iterator[Statement]:
+    """Yield what one sentence states."""
+    yield from read_numbers(words, place)
+    yield from read_comparisons(words, place)
+    yield from read_settings(words, place)
+    yield from read_contract(words, place)
+
+
+def reading(text: str, lexicon: Lexicon, context: Context | None = None) -> tuple[Statement, ...]:
+    """Return what a sentence states, for the tests of the lexicon."""
+    words = Words(text, lexicon, context or Context())
+    return tuple(read_sentence(words, Place(1, 0, text)))
+
+
+class Report:
+    """A student's report."""
+
+    def __init__(self, text: str, lexicon: Lexicon | None = None) -> None:
+        self.lexicon = lexicon or load()
+        self.document = ReportText(text)
+        self.parts = Parts(self.document, self.lexicon)
+        self.sections: list[Section] = self.parts.sections
+        self.sentences: list[tuple[Words, Place]] = []
+        self.contexts: dict[int, Context] = {}
+        statements = list(self._prose())
+        cells = self._cells()
+        logged, curves = self._logs()
+        statements += cells.statements + logged
+        self.facts = Facts(as_known(statements), cells, curves)
+
+    @cached_property
+    def text(self) -> str:
+        return "\n".join(block.text for block in self.document.blocks)
+
+    @cached_property
+    def own_text(self) -> str:
+        """The text without what the template asks, and without code."""
+        asked = self.parts.asking
+        return "\n".join(
+            block.text
+            for block in self.document.blocks
+            if block.kind in ("text", "table") and not asked.get(id(block))
+        )
+
+    def section(self, number: int) -> Section | None:
+        return next((s for s in self.sections if s.number == number), None)
+
+    def is_whole(self) -> bool:
+        """Tell whether this is a report and not a part of one."""
+        return len(self.sections) >= 3
+
+    def _place(self, block: Block) -> Place:
+        return Place(block.line, self.document.section(block.line), block.text)
+
+    def _prose(self) -> Iterator[Statement]:
+        heading, label, label_depth = Context(), None, 0
+        for block in self.document.blocks:
+            place = self._place(block)
+            if block.kind == "heading":
+                heading = self._context(block.text)
+                label = None
+            elif block.kind == "code":
+                yield from read_code(block.raw, block.line, place.section)
+            elif block.kind == "table":
+                self.contexts[block.line] = label or heading
+            if block.kind != "text":
+                continue
+            if label is not None and block.depth < label_depth:
+                label = None
+            if self._introduces(block):
+                label, label_depth = self._context(block.text, heading), block.depth
+                continue
+            if self.parts.asking.get(id(block)):
+                continue
+            context = label or heading
+            yield from read_formulas(block.text, block.raw, place)
+            before: Words | None = None
+            for sentence in sentences(block):
+                words = Words(sentence.text, self.lexicon, context)
+                words = self._continued(words, before)
+                at = replace(place, line=sentence.line, text=sentence.text)
+                self.sentences.append((words, at))
+                yield from read_sentence(words, at)
+                before = words if words.models else before
+
+    def _introduces(self, block: Block) -> bool:
+        text = block.text.strip()
+        return self.parts.is_label(block) or (
+            text.endswith(":") and len(text) <= LABEL and "\n" not in text
+        )
+
+    def _context(self, text: str, above: Context | None = None) -> Context:
+        """Return what a heading or label says that the text below it is about."""
+        words = Words(text[:200], self.lexicon, Context())
+        models = tuple(dict.fromkeys(m.kind for m in words.models))
+        metrics = [t.kind for t in words.tags if t.is_of("metric")]
+        splits = [t.kind for t in words.tags if t.is_of("split")]
+        is_variant = any(t.is_of("variant") for t in words.tags)
+        if not models and above is not None:
+            models = above.models
+        metric = metrics[0] if len(set(metrics)) == 1 else ""
+        return Context(
+            models if len(models) == 1 else (), metric, splits[0] if splits else "", is_variant
+        )
+
+    def _continued(self, words: Words, before: Words | None) -> Words:
+        """Give a sentence that begins with a pronoun the network of the one before."""
+        if before is None or words.models:
+            return words
+        kinds = {m.kind for m in before.models if m.start not in before.standards}
+        pronouns = [t for t in words.tags if t.is_of("pronoun") and t.start < 24]
+        if len(kinds) != 1 or not pronouns:
+            return words
+        return Words(words.text, self.lexicon, replace(words.context, models=tuple(kinds)))
+
+    def _cells(self) -> Cells:
+        tables = [b for b in self.document.blocks if b.table][:TABLES]
+        grids = [
+            Grid(
+                block.table.rows,
+                block.table.lines,
+                self.document.section(block.line),
+                number,
+                self.contexts.get(block.line, Context()).models,
+                block.table.is_log,
+            )
+            for number, block in enumerate(tables, 1)
+            if block.table
+        ]
+        return Tables(self.lexicon).read(grids)
+
+    def _logs(self) -> tuple[list[Statement], list]:  # type: ignore[type-arg]
+        statements, curves = [], []
+        for block in self.document.blocks:
+            if block.kind in ("code", "text"):
+                found, drawn = read_log(block.raw, block.line, self.document.section(block.line))
+                statements += found
+                curves += drawn
+        return statements, curves

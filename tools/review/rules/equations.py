@@ -1,0 +1,24 @@
+"""Sums that a report prints, computed again."""
+
+from tools.review.reading.facts import Facts
+from tools.review.reading.statements import Statement
+from tools.review.rules.registry import Fault, rule
+
+
+@rule(
+    "equation",
+    "Both sides of an equation are equal.",
+    wrong=["The drop is 93.80 - 93.10 = 0.90 points.", "$94.40 / 23.66 = 4.29$"],
+    right=["The drop is 93.80 - 93.10 = 0.70 points, and 23.66 / 94.40 = 25.1 %."],
+)
+def equation(statement: Statement, _: Facts) -> Fault | None:
+    if statement.metric != "equation":
+        return None
+    left, _, _ = statement.place.text.partition(" = ")
+    return Fault(
+        statement.place,
+        f"{left} = {statement.relation}",
+        "computed again",
+        "certain",
+        key=statement.place.text,
+    )

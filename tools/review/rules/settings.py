@@ -1,0 +1,245 @@
+"""Hyperparameters and what was tried: one part of a report against another."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import combinations
+
+from tools.review.reading.cells import Setting
+from tools.review.reading.facts import Facts
+from tools.review.reading.quantities import Interval, quantities
+from tools.review.reading.report import Report
+from tools.review.reading.statements import FP32, PTQ, QAT, Place, Statement, percent
+from tools.review.rules.registry import Fault, rule
+
+NAMES = {
+    "epochs": "epochs",
+    "learning_rate": "learning rate",
+    "batch_size": "batch size",
+    "momentum": "momentum",
+    "weight_decay": "weight decay",
+    "label_smoothing": "label smoothing",
+    "seed": "seed",
+    "calibration": "calibration images",
+}
+TRIED = (
+    "## 3. Hyperparameters\n\n| Scheduler | Epochs | Val accuracy (%) |\n|---|---|---|\n"
+    "| none | 40 | 86.5 |\n| cosine | 40 | 92.8 |\n\n"
+)
+NEAR = Decimal("0.005")  # half a point: further away it is another training
+
+
+@rule(
+    "hyperparameters-differ",
+    "Hyperparameters are the same in all sections.",
+    wrong=["We trained for 40 epochs.\n\n| Hyperparameter | Value |\n|---|---|\n| Epochs | 60 |\n"],
+    right=[
+        "We trained for 60 epochs, QAT for 5 epochs.\n\n| Hyperparameter | Value |\n|---|---|\n"
+        "| Epochs | 60 |\n",
+        "We first tried 40 epochs.\n\n| Hyperparameter | Value |\n|---|---|\n| Epochs | 60 |\n",
+    ],
+)
+def hyperparameters_differ(statement: Statement, facts: Facts) -> Fault | None:
+    if statement.metric not in NAMES or not statement.is_claim or statement.value is None:
+        return None
+    if statement.model.endswith("+") or statement.relation != "is":
+        return None
+    others = [
+        s
+        for s in facts.statements
+        if s.metric == statement.metric
+        and s.model == statement.model
+        and s.is_claim
+        and s.place != statement.place
+        and s.value is not None
+    ]
+    tried = _tried(statement, facts)
+    if not others or any(t.touches(statement.value) for t in tried):
+        return None
+    apart = [s for s in others if s.value and not s.value.touches(statement.value)]
+    if len(apart) < len(others) and _is_majority(statement, others):
+        return None
+    before = [s for s in apart if s.place.line <= statement.place.line]
+    if not before:
+        return None
+    other = before[0]
+    if any(t.touches(other.value) for t in tried if other.value) or other.quantity is None:
+        return None
+    here, there = statement.quantity, other.quantity
+    name = NAMES[statement.metric]
+    assert here is not None
+    return Fault(
+        statement.place,
+        f"{name}: {there.printed} or {here.printed}, in both",
+        f"line {other.place.line} gives {there.printed}, line {statement.place.line} {here.printed}",
+        "likely" if statement.is_sure == other.is_sure else "possible",
+        also=tuple(s.place.line for s in apart),
+        key=f"{statement.model} {statement.metric}",
+    )
+
+
+def _is_majority(statement: Statement, others: list[Statement]) -> bool:
+    """Tell whether most of the report agrees with a statement: the other one is at fault."""
+    agree = sum(bool(s.value and statement.value and s.value.touches(statement.value)) for s in others)
+    return agree > len(others) - agree
+
+
+def _tried(statement: Statement, facts: Facts) -> list[Interval]:
+    """Return the values that the tables of settings give for a hyperparameter."""
+    from tools.review.reading.lexicon import load
+
+    lexicon = load()
+    found = []
+    for setting in facts.settings:
+        for header, text in setting.values.items():
+            if lexicon.has(f"hyper.{statement.metric}", header) or lexicon.has(f"hyper.{statement.metric}", text):
+                found += [q.interval for q in quantities(text)]
+    return found
+
+
+def columns(setting: Setting) -> dict[str, str]:
+    return {header: " ".join(text.lower().split()) for header, text in setting.values.items()}
+
+
+@rule(
+    "best-accuracy",
+    "The best accuracy of what was tried is that of the baseline compared.",
+    wrong=[
+        TRIED.replace("Val accuracy", "Test accuracy") + "| Model | Accuracy (%) |\n|---|---|\n"
+        "| FP32 | 92.4 |\n| PTQ | 92.0 |\n",
+    ],
+    right=[TRIED + "| Model | Accuracy (%) |\n|---|---|\n| FP32 | 92.4 |\n| PTQ | 92.0 |\n"],
+)
+def best_accuracy(report: Report, facts: Facts) -> Fault | None:
+    """Find a better baseline than the one compared, among settings and in sentences."""
+    finals = [s for s in facts.values(FP32, "accuracy") if s.place.where == "cell" and s.split != "validation"]
+    if not finals or finals[0].value is None:
+        return None
+    final = finals[0]
+    assert final.value is not None
+    return _among_settings(report, facts, final) or _in_sentences(facts, final)
+
+
+def _among_settings(report: Report, facts: Facts, final: Statement) -> Fault | None:
+    assert final.value is not None
+    reached = [s for s in facts.settings if s.accuracy and s.table != final.place.table]
+    if not reached or any(s.accuracy and s.accuracy.touches(final.value) for s in reached):
+        return None
+    best = max(reached, key=lambda s: s.accuracy.middle if s.accuracy else Decimal(0))
+    assert best.accuracy is not None
+    if best.split == "validation" or (best.split != "test" and _says_validation(report, best)):
+        return None
+    if abs(best.accuracy.middle - final.value.middle) > NEAR:
+        return None
+    return Fault(
+        final.place,
+        f"{percent(best.accuracy)} %, or which images each was measured on",
+        f"line {best.line} gives the best setting {percent(best.accuracy)} %",
+        "likely" if best.split == "test" else "possible",
+        also=(best.line,),
+        key="best",
+    )
+
+
+def _says_validation(report: Report, setting: Setting) -> bool:
+    """Tell whether the section of a table of settings speaks of validation images."""
+    section = report.section(report.document.section(setting.line))
+    return section is not None and report.lexicon.has("split.validation", section.own_text)
+
+
+def _in_sentences(facts: Facts, final: Statement) -> Fault | None:
+    from tools.review.reading.lexicon import load
+
+    assert final.value is not None
+    for statement in facts.statements:
+        if statement.metric != "accuracy" or statement.relation != "is" or statement.value is None:
+            continue
+        if statement.place.where != "prose" or statement.model not in (FP32, "fp32+"):
+            continue
+        if statement.split == "validation" or statement.modality == "elsewhere":
+            continue
+        if statement.value.low <= final.value.high or statement.place.section not in (3, 0, 6):
+            continue
+        if statement.value.low - final.value.high > Decimal("0.05") or "other" in statement.others:
+            continue
+        if not load().has("claim.best", statement.place.text):
+            continue
+        return Fault(
+            statement.place,
+            f"the comparison with the best baseline ({percent(statement.value)} %), or why not",
+            f"line {final.place.line} compares a baseline of {percent(final.value)} %",
+            "possible",
+            also=(final.place.line,),
+            key="best",
+        )
+    return None
+
+
+@rule(
+    "ablation-claim",
+    "What the text says a setting costs or gives is what the table of settings shows.",
+    wrong=[TRIED + "Removing the scheduler costs only 2 points of validation accuracy.\n"],
+    right=[TRIED + "The cosine scheduler gives 6.3 points.\n"],
+)
+def ablation_claim(statement: Statement, facts: Facts) -> Fault | None:
+    if statement.metric != "accuracy" or statement.relation not in ("loses", "gains", "changes"):
+        return None
+    if not facts.settings or statement.value is None or statement.modality not in ("claimed", "past"):
+        return None
+    if statement.place.where != "prose" or set(statement.others) & {PTQ, QAT, "other"}:
+        return None
+    named = [pair for pair in _pairs(statement.place, facts)]
+    if not named:
+        return None
+    value = statement.value
+    differences = [abs(a.middle - b.middle) for a, b, _ in named]
+    slack = max((value.high - value.low) / 2, Decimal("0.0006"))
+    every = [
+        abs(a.accuracy.middle - b.accuracy.middle)
+        for a, b in combinations([s for s in facts.settings if s.accuracy], 2)
+        if a.accuracy and b.accuracy
+    ]
+    trained = _gaps(facts)
+    if any(value.low - slack <= d <= value.high + slack for d in [*differences, *every[:400], *trained]):
+        return None
+    first, second, lines = named[0]
+    return Fault(
+        statement.place,
+        f"{100 * differences[0]:.2f} points",
+        f"the rows of the table differ by {percent(max(first, second, key=lambda x: x.middle))} - "
+        f"{percent(min(first, second, key=lambda x: x.middle))} = {100 * differences[0]:.2f} points",
+        "likely",
+        also=lines,
+        key=f"{statement.place.line} {100 * differences[0]:.2f}",
+    )
+
+
+def _gaps(facts: Facts) -> list[Decimal]:
+    levels = [s.value.middle for s in facts.statements if s.metric == "accuracy" and s.relation == "is" and s.value]
+    return [abs(a - b) for a, b in combinations(levels[:30], 2)]
+
+
+def _pairs(place: Place, facts: Facts) -> Iterator[tuple[Interval, Interval, tuple[int, int]]]:
+    """Yield rows that differ in what a sentence names, and in nothing else."""
+    from tools.review.reading.lexicon import load
+
+    lexicon = load()
+    tags = lexicon.tags(place.text, "hyper")
+    kinds = {t.kind for t in tags if t.is_of("hyper")} - {"other"}
+    for table in facts.cells.settings:
+        for a, b in combinations([s for s in table if s.accuracy][:16], 2):
+            one, two = columns(a), columns(b)
+            changed = [h for h in one if one[h] != two.get(h)]
+            varied = [h for h in changed if not _is_name(h, table)]
+            if len(varied) != 1 or a.accuracy is None or b.accuracy is None:
+                continue
+            header = varied[0]
+            about = {k for k in kinds if lexicon.has(f"hyper.{k}", f"{header} {one[header]} {two[header]}")}
+            if about:
+                yield a.accuracy, b.accuracy, (a.line, b.line)
+
+
+def _is_name(header: str, table: list[Setting]) -> bool:
+    """Tell whether a column only names the rows: each has another short word or letter."""
+    cells = [s.values[header].strip() for s in table]
+    return len(set(cells)) == len(cells) and all(len(c) <= 3 for c in cells)
+
