@@ -1,7 +1,7 @@
 """The tables of a report: which cell states what about which network or setting."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 
@@ -24,6 +24,10 @@ METRICS = (
 )
 LONGEST = 40  # rows of a table that can be results of this lab
 OTHER = "other"
+GIVEN = (
+    *("epochs", "learning_rate", "batch_size", "momentum", "weight_decay", "label_smoothing"),
+    *("seed", "calibration"),
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Cells:
     blanks: list[Cell] = field(default_factory=list)
     settings: list[list[Setting]] = field(default_factory=list)
     values: list[Cell] = field(default_factory=list)  # of tables "hyperparameter | value"
+    models: set[str] = field(default_factory=set)  # that have a place in some table
 
 
 @dataclass(frozen=True)
@@ -95,21 +100,76 @@ class Tables:
 
     def _read_one(self, grid: Grid, cells: Cells) -> None:
         found = self._networks(grid)
+        cells.models |= {cell.model for cell in found}
         header = [self.hyperparameter(h) for h in grid.rows[0]]
         kinds = {c.model for c in found}
         is_setting = len([h for h in header if h]) >= 1 and kinds <= {FP32, ""}
         settings = self._settings(grid) if is_setting or not found else []
         if settings:
             cells.settings.append(settings)
+            cells.statements += self._of_settings(grid, settings)
             return
         if found:
             for cell in found:
                 self._add(cell, grid, cells)
+            self._add_columns(grid, cells)
             return
         if len(grid.rows[0]) in (2, 3):
             for row, line in zip(grid.rows, grid.lines, strict=True):
                 if self.hyperparameter(row[0]):
-                    cells.values.append(Cell(row[1], line, row[0], "", "", ""))
+                    cell = Cell(row[1], line, row[0], "", self._trained(row[0], grid), "")
+                    cells.values.append(cell)
+                    self._add_setting(cell, grid, cells)
+
+    def _add_columns(self, grid: Grid, cells: Cells) -> None:
+        """Take the hyperparameters of a table with networks as columns."""
+        models = [self.model(h) for h in grid.rows[0]]
+        for row, line in zip(grid.rows[1:], grid.lines[1:], strict=True):
+            for model, text in zip(models[1:], row[1:], strict=False):
+                if model and self.hyperparameter(row[0]):
+                    self._add_setting(Cell(text, line, row[0], "", model, ""), grid, cells)
+
+    def _trained(self, header: str, grid: Grid) -> str:
+        """Return whose training a hyperparameter is of; FP32's when nothing else is said."""
+        return self.model(header) or next(iter(grid.models), FP32)
+
+    def _add_setting(self, cell: Cell, grid: Grid, cells: Cells) -> None:
+        for name, quantity in self.settings_in(cell.header, cell.text):
+            place = Place(cell.line, grid.section, f"{cell.header}: {cell.text}", "cell", grid.number)
+            value = quantity.interval
+            cells.statements.append(
+                Statement(cell.model, name, "is", place, value, quantity=quantity, header=cell.header)
+            )
+
+    def settings_in(self, header: str, text: str) -> Iterator[tuple[str, Quantity]]:
+        """Yield the hyperparameters that a header names, with the numbers of a cell, in order."""
+        tags = [t for t in self.lexicon.tags(header[:60], "hyper") if t.is_of("hyper")]
+        names = list(dict.fromkeys(t.kind for t in tags if t.kind in GIVEN))
+        numbers = [q for q in quantities(text) if q.kind in ("", "%")]
+        if len(names) == len(numbers):
+            yield from zip(names, numbers, strict=True)
+
+    def _of_settings(self, grid: Grid, settings: list[Setting]) -> Iterator[Statement]:
+        """Yield what the rows of settings state, by the names that they have."""
+        header = grid.rows[0]
+        for row, line, setting in zip(grid.rows[1:], grid.lines[1:], settings, strict=True):
+            name = row_name(row, grid)
+            if not name:
+                continue
+            for c, text in enumerate(row):
+                quantity = next(quantities(text), None)
+                if quantity is None or c == 0:
+                    continue
+                place = Place(line, grid.section, f"{row[0]}: {header[c]} {text}", "cell", grid.number)
+                metric = self.metric(header[c])
+                made = Statement(f"row_{name}", metric, "is", place, label=name, quantity=quantity)
+                if metric == "accuracy" and (value := fraction(quantity)):
+                    yield replace(made, value=value, split=self.split(header[c]))
+                elif metric == "loss":
+                    yield replace(made, value=quantity.interval, split=self.split(header[c]))
+                else:
+                    for hyper, number in self.settings_in(header[c], text):
+                        yield replace(made, metric=hyper, value=number.interval, quantity=number)
 
     def _add(self, cell: Cell, grid: Grid, cells: Cells) -> None:
         if self.lexicon.roles["blank"].fullmatch(self.lexicon.normal(cell.text)):
@@ -143,7 +203,8 @@ class Tables:
         elif len(grid.models) == 1 and len(header) == 2:
             for row, line in zip(rows, lines, strict=True):
                 found.append(self._cell(row[1], line, row[0], "", grid.models[0]))
-        return [cell for cell in found if cell.model and cell.metric]
+        kept = [cell for cell in found if cell.model and cell.metric]
+        return kept or [c for c in found if c.model and self.hyperparameter(c.header or c.label)]
 
     def _label(self, row: tuple[str, ...], best: int, header: tuple[str, ...]) -> str:
         """Return the name of a row; further columns of words belong to it."""
@@ -235,6 +296,15 @@ class Tables:
         """Tell whether the first column names settings: no header says so, but its rows do."""
         named = sum(bool(self.hyperparameter(row[0])) for row in grid.rows[1:])
         return named * 2 >= len(grid.rows) - 1 and grid.section == 3
+
+
+def row_name(row: tuple[str, ...], grid: Grid) -> str:
+    """Return the name of a row of settings: a letter or short name in the first column."""
+    names = [r[0].strip() for r in grid.rows[1:]]
+    name = row[0].strip()
+    is_name = re.fullmatch(r"[A-Za-z#]?[A-Za-z0-9]{1,2}|[A-Z][A-Za-z-]{2,12}", name) is not None
+    is_number = name.isdecimal()
+    return name.upper() if is_name and not is_number and names.count(name) == 1 else ""
 
 
 def stated(cell: Cell, grid: Grid) -> Statement | None:

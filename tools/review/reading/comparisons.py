@@ -18,11 +18,12 @@ BY_ITSELF = {
     "bigger": ("size", "more"),
     "faster": ("latency", "less"),
     "slower": ("latency", "more"),
+    "losing": ("drop", "more"),
 }
 AMOUNTS = {"more": "more", "less": "less", "better": "better", "worse": "worse"}
-MORE_IS_WORSE = ("size", "latency", "drop", "loss", "error")
+MORE_IS_WORSE = ("size", "latency", "drop", "loss", "error", "gap")
 REACH = 90  # characters between two networks that are compared
-KNOWN = ("accuracy", "size", "latency", "drop", "loss", "throughput", "compression")
+KNOWN = ("accuracy", "size", "latency", "drop", "loss", "throughput", "compression", "gap")
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,19 @@ class Order:
 
 def read_comparisons(words: Words, place: Place) -> Iterator[Statement]:
     """Yield what a sentence says of the order of networks."""
-    if not words.models and not words.context.models:
+    if not words.models and not words.context.models and not words.within(
+        Span(0, len(words.text)), "all.three"
+    ):
         return
     yield from _chains(words, place)
     for word in words.tags:
         if word.is_of("compares", "beats"):
-            order = _order(words, word)
+            order = _order(words, word) or _against_all(words, word) or _implied(words, word)
         elif word.is_of("extreme"):
             order = _extreme(words, word)
         elif word.is_of("equal"):
             order = _equal(words, word)
+            yield from (_statement(words, place, o) for o in _all_equal(words, word))
         else:
             continue
         if order is not None:
@@ -121,6 +125,47 @@ def _order(words: Words, word: Tag) -> Order | None:
     if metric is None:
         return None
     return Order(word, subject, than.kind, relation, metric, is_sure)
+
+
+def _against_all(words: Words, word: Tag) -> Order | None:
+    """Read "no network is better than FP32"."""
+    segment = words.segment(word.start)
+    standards = [m for m in words.standards.values() if segment.holds(m)]
+    if not standards or not words.within(Span(segment.start, word.start), "nobody"):
+        return None
+    metric, relation, is_sure = _measured(words, word, segment)
+    if metric is None or any(m.end <= word.start for m in words.models if segment.holds(m)):
+        return None
+    return Order(word, "any", standards[0].kind, relation, metric, is_sure)
+
+
+def _implied(words: Words, word: Tag) -> Order | None:
+    """Read "PTQ became faster": than FP32."""
+    if word.kind not in ("faster", "slower", "smaller") or not word.is_of("compares"):
+        return None
+    segment = words.segment(word.start)
+    models = [m for m in words.models if segment.holds(m)]
+    kinds = {m.kind for m in models}
+    if len(kinds) != 1 or not kinds <= {PTQ, QAT, INT8} or words.standards:
+        return None
+    metric, relation, _ = _measured(words, word, segment)
+    if metric not in ("latency", "size"):
+        return None
+    return Order(word, models[0].kind, FP32, relation, metric, False)
+
+
+def _all_equal(words: Words, word: Tag) -> Iterator[Order]:
+    """Read "all three have the same accuracy"."""
+    segment = words.segment(word.start)
+    if words.within(segment, "rough", "variant") or not words.within(segment, "all.three"):
+        return
+    tags = [t for t in words.within(segment, "metric") if abs(t.start - word.start) < 40]
+    if not tags or any(m for m in words.models if segment.holds(m)):
+        return
+    metric = min(tags, key=lambda t: abs(t.start - word.start)).kind
+    if metric in ("accuracy", "size", "latency"):
+        yield Order(word, FP32, PTQ, "same", metric, True)
+        yield Order(word, PTQ, QAT, "same", metric, True)
 
 
 def _subject(words: Words, before: list[Tag], word: Tag) -> str | None:
@@ -215,6 +260,8 @@ def is_known(words: Words, segment: Span) -> bool:
     """Tell whether a part has no word that the lexicon doesn't know: then it is of results."""
     shown = masked(words.shown, words.tags)[segment.start : segment.end]
     shown = NUMBER.sub(" ", shown)
+    reason = next((t.start for t in words.within(segment, "reason")), segment.end)
+    shown = shown[: reason - segment.start]
     pattern = words.lexicon.roles.get("neutral")
     rest = pattern.sub(" ", shown) if pattern else shown
     return not re.search(r"[a-z]{2,}|[^\x00-\x7f。、%≈]", rest, re.I)

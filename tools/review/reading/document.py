@@ -130,7 +130,7 @@ def _blocks(tokens: list[Token], source: list[str]) -> Iterator[Block]:
             yield Block("heading", line, tokens[index + 1].content, int(token.tag[1]))
         elif token.type == "paragraph_open":
             content = tokens[index + 1].content
-            drawn = list(grids(content, line)) if "|" in content else []
+            drawn = list(grids(content, line)) if "|" in content or "&" in content else []
             if drawn:
                 yield from _with_tables(content, line, depth, drawn)
                 index += 1

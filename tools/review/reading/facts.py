@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tools.review.reading.cells import Cells, Setting
-from tools.review.reading.quantities import Interval
+from tools.review.reading.quantities import Interval, exactly
 from tools.review.reading.statements import FP32, INT8, PTQ, QAT, Statement
 
 TESTED = ("", "test")
@@ -30,6 +30,7 @@ class Facts:
     statements: list[Statement]
     cells: Cells
     curves: list["Curve"] = field(default_factory=list)
+    images: int = 10_000  # of the test set
 
     def __post_init__(self) -> None:
         self._cells: dict[tuple[str, str], list[Statement]] = defaultdict(list)
@@ -91,6 +92,10 @@ class Facts:
         ]
         if metric == "accuracy":
             found += [s.accuracy for s in self.settings if s.accuracy]
+            for curve in self.curves:
+                for e in curve.epochs:
+                    values = (e.train_accuracy, e.validation_accuracy)
+                    found += [exactly(v).widened("0.0001") for v in values if v is not None]
         return found
 
     def pairs(self, model: str, than: str, metric: str) -> list[Pair]:
@@ -106,6 +111,39 @@ class Facts:
         for base, value in together or [(b, o) for b in bases for o in own]:
             if base.value and value.value:
                 yield Pair(base.value, value.value, base.place.line, value.place.line)
+
+    def rows_with(self, model: str) -> list[str]:
+        """Return the settings of the table that one of them stands in."""
+        own = {s.place.table for (m, _), found in self._cells.items() if m == model for s in found}
+        return list(
+            dict.fromkeys(
+                m
+                for (m, _), found in self._cells.items()
+                if m.startswith("row_") and any(s.place.table in own for s in found)
+            )
+        )
+
+    def gaps(self, model: str) -> list[tuple[Interval, int]]:
+        """Return how far training accuracy lies above validation accuracy, and the line."""
+        train = self.values(model, "accuracy", "train")
+        validation = self.values(model, "accuracy", "validation")
+        return [
+            (t.value - v.value, t.place.line)
+            for t in train[:4]
+            for v in validation[:4]
+            if t.value and v.value and (t.place.line == v.place.line or len(train) == 1)
+        ]
+
+    def rows(self) -> list[str]:
+        return list(dict.fromkeys(m for m, _ in self._cells if m.startswith("row_")))
+
+    def curve_gaps(self) -> list[tuple[Interval, int]]:
+        return [
+            (exactly(e.train_accuracy - e.validation_accuracy).widened("0.0001"), e.line)
+            for curve in self.curves
+            for e in curve.epochs
+            if e.train_accuracy is not None and e.validation_accuracy is not None
+        ]
 
     def loss(self, model: str, than: str = FP32) -> list[tuple[Interval, Pair]]:
         """Return how much accuracy a network loses against another."""

@@ -8,6 +8,7 @@ from tools.review.reading.quantities import NUMBER
 
 RULE = re.compile(r"[\s\-=+|:_*─━│┃┼├┤┌┐└┘┬┴╪═║╔╗╚╝╠╣╬]*")
 BARS = re.compile(r"[|│┃║]")
+LATEX_END = re.compile(r"\\\\.*$|\\(?:hline|toprule|midrule|bottomrule)")
 GAPS = re.compile(r"\t+| {2,}|\u3000+")
 WIDEST, LONGEST = 24, 60  # columns and rows of what can be a table of results
 CELL = 60  # characters; longer pieces are prose
@@ -35,7 +36,9 @@ def grids(text: str, line: int) -> Iterator[Grid]:
 
 
 def _cells(line: str) -> list[str]:
-    if BARS.search(line):
+    if "&" in line and ("\\\\" in line or "\\text" in line):
+        pieces = LATEX_END.sub("", line).split("&")
+    elif BARS.search(line):
         pieces = BARS.split(line.strip().strip("|│┃║"))
     else:
         pieces = GAPS.split(line.strip())

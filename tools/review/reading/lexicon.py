@@ -7,7 +7,7 @@ lower case, for text that ``normal`` has seen.
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from tools.review.reading.quantities import narrow
 FOLDER = Path(__file__).parents[1] / "lexicon"
 MASK = "\x01"  # stands for each character of a network's name, so that no other word is seen in it
 NAMES = "model."
+SIGN = r"[^\w\u2e80-\u2fff\u3040-\u9fff\uf900-\ufaff]"
 NAMED = re.compile(r"\(\?P<\w+>")
 
 
@@ -109,6 +110,10 @@ class Lexicon:
                     if match.end() > match.start():
                         yield Tag(role, match.start(), match.end())
 
+    def extended(self, entries: Iterable[Entry]) -> "Lexicon":
+        """Return the lexicon with further entries, such as the names that a report gives."""
+        return Lexicon((*self.entries, *entries), self.leaves, self.twins)
+
     def without(self, entry: Entry) -> "Lexicon":
         """Return the lexicon that lacks one pattern."""
         return Lexicon(tuple(e for e in self.entries if e is not entry), self.leaves, self.twins)
@@ -116,8 +121,10 @@ class Lexicon:
 
 @cache
 def compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    # ASCII: Chinese characters beside a word end it.
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.I | re.A)
+    # ASCII: Chinese characters beside a word end it. They are no punctuation all the same.
+    whole = "|".join(f"(?:{pattern})" for pattern in patterns)
+    whole = whole.replace(r"[\s\W]", SIGN).replace(r"[\W_]", f"(?:{SIGN}|_)")
+    return re.compile(whole.replace(r"\W", SIGN), re.I | re.A)
 
 
 def masked(text: str, tags: list[Tag]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 
-from tools.review.reading.quantities import BYTES, SECONDS, Interval, Quantity
+from tools.review.reading.quantities import BYTES, SECONDS, Interval, Quantity, exactly
 from tools.review.reading.statements import INT8, Place, Statement
 from tools.review.reading.words import Span, Tag, Words
 
@@ -123,10 +123,12 @@ def read_numbers(words: Words, place: Place) -> Iterator[Statement]:
     numbers = [Number(words, quantity) for quantity in words.quantities]
     paired = _paired(words, numbers)
     for number in numbers:
+        if number.quantity.kind == "" and number.has_before("moves.factor"):
+            number = Number(words, replace(number.quantity, kind="times"))
         kind = number.quantity.kind
         if number.quantity.printed.startswith("±") or number.before.endswith("±"):
             continue
-        reader = {"bytes": _bytes, "seconds": _seconds, "times": _times}.get(kind, _share)
+        reader = {"bytes": _bytes, "seconds": _seconds, "times": _times, "part": _part}.get(kind, _share)
         statement = reader(number)
         if statement is None:
             continue
@@ -220,6 +222,18 @@ def _times(number: Number) -> Statement | None:
     return None
 
 
+def _part(number: Number) -> Statement | None:
+    """Read a part in words: what is left, or what is cut off when "by" or a verb comes before."""
+    statement = _times(number)
+    if statement is None or statement.metric == "throughput":
+        return None
+    assert statement.value is not None
+    if number.has_before("moves.cut") and not number.has_before("moves.to"):
+        one = exactly(1)
+        return replace(statement, value=one - statement.value)
+    return statement
+
+
 def _share(number: Number) -> Statement | None:
     """Read percentages, points and bare numbers."""
     quantity, words = number.quantity, number.words
@@ -238,6 +252,8 @@ def _share(number: Number) -> Statement | None:
             metric = "size" if is_sized else "throughput" if first == "throughput" else "latency"
             return _statement(metric, "ratio", number.value)
         return None
+    if "gap" in metrics and quantity.number < FLOOR and quantity.kind in ("%", "points"):
+        return _statement("gap", "is", number.value.times("0.01"))
     if first in ("loss", "error", "parameters", *SIZES, *SPEEDS) or "error" in metrics:
         return None
     if not metrics and words.context.metric not in ("", "accuracy", "drop"):

@@ -1,5 +1,6 @@
 """A report read once: its parts, its statements, its facts. The rules see nothing else."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -11,7 +12,7 @@ from tools.review.reading.contract import read_contract
 from tools.review.reading.document import Block, ReportText
 from tools.review.reading.facts import Facts
 from tools.review.reading.formulas import read_formulas
-from tools.review.reading.lexicon import Lexicon, load
+from tools.review.reading.lexicon import Entry, Lexicon, load
 from tools.review.reading.logs import read_log
 from tools.review.reading.numbers import read_numbers
 from tools.review.reading.parts import Parts, Section
@@ -20,16 +21,20 @@ from tools.review.reading.settings import read_settings
 from tools.review.reading.statements import Place, Statement
 from tools.review.reading.words import Context, Words
 
+TEST_IMAGES = re.compile(
+    r"\b(\d{1,3}(?:,\d{3})+|\d{3,5}) test (?:images|samples)|[測测][試试][^。,;\d]{0,8}?(\d{1,3}(?:,\d{3})+|\d{3,5}) ?[張张]"
+    r"|(\d{1,3}(?:,\d{3})+|\d{3,5}) ?[張张][測测][試试]|[tT]est[^.;\n|]{0,40}?(\d{1,3}(?:,\d{3})+|\d{3,5}) images"
+)
 TABLES = 60  # that can be results of this lab
 LABEL = 70  # characters that a label has at most
 
 
-def read_sentence(words: Words, place: Place) -> Iterator[Statement]:
+def read_sentence(words: Words, place: Place, before: str = "") -> Iterator[Statement]:
     """Yield what one sentence states."""
     yield from read_numbers(words, place)
     yield from read_comparisons(words, place)
     yield from read_settings(words, place)
-    yield from read_contract(words, place)
+    yield from read_contract(words, place, before)
 
 
 def reading(text: str, lexicon: Lexicon, context: Context | None = None) -> tuple[Statement, ...]:
@@ -48,11 +53,13 @@ class Report:
         self.sections: list[Section] = self.parts.sections
         self.sentences: list[tuple[Words, Place]] = []
         self.contexts: dict[int, Context] = {}
-        statements = list(self._prose())
+        self.introducing: set[int] = set()
+        self._find_contexts()
         cells = self._cells()
+        self.lexicon = self.lexicon.extended(_row_names(cells))
         logged, curves = self._logs()
-        statements += cells.statements + logged
-        self.facts = Facts(as_known(statements), cells, curves)
+        statements = [*self._prose(), *cells.statements, *logged]
+        self.facts = Facts(as_known(statements), cells, curves, images_in(self.text))
 
     @cached_property
     def text(self) -> str:
@@ -78,35 +85,39 @@ class Report:
     def _place(self, block: Block) -> Place:
         return Place(block.line, self.document.section(block.line), block.text)
 
-    def _prose(self) -> Iterator[Statement]:
+    def _find_contexts(self) -> None:
+        """Find for each block what headings and labels above it say it is about."""
         heading, label, label_depth = Context(), None, 0
         for block in self.document.blocks:
-            place = self._place(block)
             if block.kind == "heading":
-                heading = self._context(block.text)
-                label = None
-            elif block.kind == "code":
-                yield from read_code(block.raw, block.line, place.section)
-            elif block.kind == "table":
-                self.contexts[block.line] = label or heading
-            if block.kind != "text":
+                heading, label = self._context(block.text), None
                 continue
-            if label is not None and block.depth < label_depth:
+            if block.kind == "text" and label is not None and block.depth < label_depth:
                 label = None
-            if self._introduces(block):
+            self.contexts[id(block)] = label or heading
+            if block.kind == "text" and self._introduces(block):
                 label, label_depth = self._context(block.text, heading), block.depth
+                self.introducing.add(id(block))
+
+    def _prose(self) -> Iterator[Statement]:
+        for block in self.document.blocks:
+            place = self._place(block)
+            if block.kind == "code":
+                yield from read_code(block.raw, block.line, place.section)
+            if block.kind != "text" or self.parts.asking.get(id(block)):
                 continue
-            if self.parts.asking.get(id(block)):
-                continue
-            context = label or heading
             yield from read_formulas(block.text, block.raw, place)
+            if id(block) in self.introducing:
+                continue
             before: Words | None = None
+            last = ""
             for sentence in sentences(block):
-                words = Words(sentence.text, self.lexicon, context)
+                words = Words(sentence.text, self.lexicon, self.contexts[id(block)])
                 words = self._continued(words, before)
                 at = replace(place, line=sentence.line, text=sentence.text)
                 self.sentences.append((words, at))
-                yield from read_sentence(words, at)
+                yield from read_sentence(words, at, self.lexicon.normal(last))
+                last = sentence.text
                 before = words if words.models else before
 
     def _introduces(self, block: Block) -> bool:
@@ -147,7 +158,7 @@ class Report:
                 block.table.lines,
                 self.document.section(block.line),
                 number,
-                self.contexts.get(block.line, Context()).models,
+                self.contexts[id(block)].models,
                 block.table.is_log,
             )
             for number, block in enumerate(tables, 1)
@@ -163,3 +174,24 @@ class Report:
                 statements += found
                 curves += drawn
         return statements, curves
+
+
+def _row_names(cells: Cells) -> Iterator[Entry]:
+    """Yield the names that a report gives the settings it tried, as names of networks."""
+    names = {s.label for s in cells.statements if s.model.startswith("row_")}
+    for name in sorted(names):
+        word = re.escape(name)
+        alone = "(?<![A-Za-z0-9])(?-i:" + word + ")(?![A-Za-z0-9'])"
+        if name in ("A", "I"):  # also words of English
+            alone = f"(?:run|setting|row|model|experiment|baseline|config(?:uration)?) {word}(?![A-Za-z0-9])"
+            alone += f"|(?<![A-Za-z0-9 ]){word}(?= ?[\u3400-\u9fff])|(?<=[\u3400-\u9fff]) {word}(?![A-Za-z0-9])"
+            alone += f"|^{word} (?=has|is|and|to)|(?<=(?:from|with|than) ){word}(?![A-Za-z0-9])"
+            alone = f"(?-i:{alone})"
+        named = rf"(?:\b(?:our |the )?(?:baseline|final|run|setting) )?{alone}"
+        yield Entry("report", f"model.row_{name}", named, ())
+
+
+def images_in(text: str) -> int:
+    """Return how many test images a report says it has; 10,000 when it says nothing."""
+    match = TEST_IMAGES.search(text)
+    return int(next(g for g in match.groups() if g).replace(",", "")) if match else 10_000

@@ -58,10 +58,15 @@ class Statement:
 
     @property
     def name(self) -> str:
-        return NAMES.get(self.model, self.label or self.model)
+        return NAMES.get(self.model, self.label or name_of(self.model))
 
     def about(self, model: str) -> "Statement":
         return replace(self, model=model)
+
+
+def name_of(model: str) -> str:
+    """Return a network's name, or that of a setting tried."""
+    return NAMES.get(model, model.removeprefix("row_"))
 
 
 def percent(value: Interval | Decimal) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 
 from tools.review.reading.lexicon import Lexicon, Tag, masked
@@ -12,7 +13,7 @@ from tools.review.reading.statements import Modality
 FAMILIES = (
     *("metric", "split", "compares", "beats", "extreme", "equal", "than", "change", "negates"),
     *("past", "supposed", "elsewhere", "variant", "contrast", "joint", "reason", "pronoun"),
-    *("other", "all", "rough"),
+    *("other", "all", "rough", "nobody", "amount"),
 )
 STOP = re.compile(r"[,;:()、\n。]|(?<![0-9])/(?![0-9])")
 COMMA_IN_NUMBER = re.compile(r"(?<=[0-9]),(?=[0-9])")
@@ -61,7 +62,12 @@ class Words:
 
     @cached_property
     def quantities(self) -> list[Quantity]:
-        return list(quantities(self.text))
+        """The numbers, also those in words: "a third", "twice"."""
+        found = list(quantities(self.text))
+        for tag in self.tags:
+            if tag.is_of("amount"):
+                found.append(_worded(tag, self.text[tag.start : tag.end]))
+        return sorted(found, key=lambda q: q.start)
 
     @cached_property
     def segments(self) -> list[Span]:
@@ -137,6 +143,13 @@ class Words:
                     model = other
                 else:
                     return
+
+
+def _worded(tag: Tag, text: str) -> Quantity:
+    """Return an amount in words: a part of the whole below 1, a factor above."""
+    value = Decimal(tag.kind.replace("_", "."))
+    kind = "part" if value < 1 else "times"
+    return Quantity(text, tag.start, tag.end, value, value / 5, kind, "")
 
 
 def _spans(cuts: list[int], length: int) -> list[Span]:

@@ -218,9 +218,9 @@ def results_missing(report: Report, facts: Facts) -> Fault | None:
 
 
 def _has_result(model: str, facts: Facts) -> bool:
-    if model == FP32:
-        return facts.has(FP32, "accuracy") or bool(facts.settings)
-    if any(c.model.partition(":")[0] == model for c in facts.cells.blanks):
+    if model == FP32 and (facts.has(FP32, "accuracy") or facts.settings):
+        return True
+    if any(name.partition(":")[0] == model for name in facts.cells.models):
         return True  # its place is there, and empty: another rule's affair
     found = any(
         s.model.partition(":")[0].rstrip("+") in (model, INT8)
@@ -285,6 +285,8 @@ def comparison_missing(report: Report, facts: Facts) -> Fault | None:
     section = report.section(6)
     if section is None or section.is_empty or not report.is_whole() or is_foreign(report):
         return None
+    if _has_open(report, section):
+        return None
     lexicon, text = report.lexicon, section.own_text
     names = lexicon.has("model.qat", text) and (
         lexicon.has("model.ptq", text) or lexicon.has("model.int8", text) or lexicon.has("topic.versus", text)
@@ -302,6 +304,12 @@ def comparison_missing(report: Report, facts: Facts) -> Fault | None:
     )
 
 
+def _has_open(report: Report, section: Section) -> bool:
+    """Tell whether a question of a section is still open: then that is the fault."""
+    open_ = any(not p.is_answered for p in section.prompts)
+    return open_ or any(b.kind == "text" and report.parts.is_placeholder(b.text) for b in section.blocks)
+
+
 @rule(
     "challenges-missing",
     "Section 6 tells what was difficult.",
@@ -311,6 +319,8 @@ def comparison_missing(report: Report, facts: Facts) -> Fault | None:
 def challenges_missing(report: Report, _: Facts) -> Fault | None:
     section = report.section(6)
     if section is None or section.is_empty or not report.is_whole() or is_foreign(report):
+        return None
+    if _has_open(report, section):
         return None
     text = section.own_text + "\n" + "\n".join(b.text for b in section.blocks if b.kind == "heading")
     if report.lexicon.has("topic.challenge", text):

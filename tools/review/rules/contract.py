@@ -54,7 +54,11 @@ def zero_point(statement: Statement, _: Facts) -> Fault | None:
 )
 def integer_range(statement: Statement, _: Facts) -> Fault | None:
     value = statement.value
-    if value is None or not statement.is_claim or statement.metric not in ("steps", "integer range"):
+    if value is None or not statement.is_claim:
+        return None
+    if statement.metric == "levels" and value.middle != 256:
+        return Fault(statement.place, "256 values", "0 to 255 are 256 values, and 255 steps", "likely")
+    if statement.metric not in ("steps", "integer range"):
         return None
     if statement.metric == "steps":
         if value.middle == 255:
@@ -105,10 +109,16 @@ def scale_formula(statement: Statement, facts: Facts) -> Fault | None:
             "the lab's observer is symmetric",
             "likely",
         )
+    if topic(statement, "half formula"):
+        why = "255 steps reach from -max to max, so the factor 2 is missing"
+        return Fault(statement.place, "2*max(|min|, |max|)/255", why, "likely")
     if not topic(statement, "scale factor") or statement.value is None:
         return None
     factor = float(statement.value.middle)
     text = statement.place.text
+    if 1.003 <= factor <= 1.005 and not _is_general(text):
+        why = "the lab's 255 steps make that max/127.5"
+        return Fault(statement.place, "2*max(|min|, |max|)/255", why, "possible", key="127")
     if 0.98 <= factor <= 1.02:
         return None
     if 0.75 <= factor <= 0.8:  # (max - min) / 255
@@ -124,6 +134,12 @@ def scale_formula(statement: Statement, facts: Facts) -> Fault | None:
     return Fault(
         statement.place, "2*max(|min|, |max|)/255", why, "likely", key=f"factor {factor} {statement.place.line}"
     )
+
+
+def _is_general(text: str) -> bool:
+    from tools.review.reading.lexicon import load
+
+    return load().has("in_general", text)
 
 
 def _is_own(text: str) -> bool:
@@ -160,6 +176,39 @@ def scale_power(statement: Statement, _: Facts) -> Fault | None:
         "S has to be an integer: 2**0.25 is no shift",
         sure_of(statement),
         key="power",
+    )
+
+
+@rule(
+    "scale-value",
+    "Scales that are called powers of two are powers of two.",
+    wrong=["The approximated scale is 0.0167, a power of two.", "近似後的縮放因子為 0.015625 與 0.03,都是 2 的冪次。"],
+    right=["The approximated scale is 0.0156, a power of two.", "A scale of 0.3 becomes a power of two, 0.25."],
+)
+def scale_value(statement: Statement, _: Facts) -> Fault | None:
+    if not topic(statement, "no power"):
+        return None
+    return Fault(
+        statement.place,
+        f"{statement.relation}",
+        "that is the nearest power of two",
+        "likely",
+        key=f"{statement.place.line} {statement.relation}",
+    )
+
+
+@rule(
+    "shift-example",
+    "S in an example is the logarithm, rounded to the nearest integer.",
+    wrong=["The scale 0.3 has -log2 of 1.74, so S is 1."],
+    right=["The scale 0.3 has -log2 of 1.74, so S is 2."],
+)
+def shift_example(statement: Statement, _: Facts) -> Fault | None:
+    if not topic(statement, "example"):
+        return None
+    return Fault(
+        statement.place, f"S = {statement.relation}", "S is the nearest integer", "likely",
+        key=f"{statement.place.line}",
     )
 
 
@@ -291,6 +340,16 @@ TOLD = {
         "QuantStub first and DeQuantStub last",
         "the layers between them compute on integers",
     ),
+    "stem": (
+        "stem",
+        "a 3x3 convolution with stride 1, and no max pooling",
+        "the lab's images have 32x32 pixels",
+    ),
+    "fuse eval": (
+        "fusion",
+        "fuse_modules_qat in train mode",
+        "QAT fuses in train mode, and BatchNorm goes on learning",
+    ),
     "no dequant": (
         "stubs",
         "QuantStub converts floats to integers, DeQuantStub back",
@@ -367,6 +426,16 @@ def fusion(statement: Statement, _: Facts) -> Fault | None:
 )
 def fake_quantization(statement: Statement, _: Facts) -> Fault | None:
     return told(statement, "fake-quantization")
+
+
+@rule(
+    "stem",
+    "The stem is a 3x3 convolution with stride 1.",
+    wrong=["The stem is a 7x7 convolution with stride 2."],
+    right=["Unlike ImageNet's, our stem is no 7x7 convolution."],
+)
+def stem(statement: Statement, _: Facts) -> Fault | None:
+    return told(statement, "stem")
 
 
 @rule(

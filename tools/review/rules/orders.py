@@ -3,7 +3,7 @@
 from tools.review.findings import Sure
 from tools.review.reading.facts import Facts, Pair
 from tools.review.reading.quantities import Interval
-from tools.review.reading.statements import FP32, INT8, NAMES, PLAIN, PTQ, QAT, Statement
+from tools.review.reading.statements import FP32, INT8, PLAIN, PTQ, QAT, Statement, name_of
 from tools.review.rules.registry import Fault, rule
 from tools.review.rules.values import RESULTS, shown
 
@@ -14,6 +14,7 @@ WORDS = {
     "drop": ("losing more than", "losing less than"),
     "throughput": ("above", "below"),
     "loss": ("above", "below"),
+    "gap": ("further apart than", "closer than"),
 }
 OPPOSITE = {"more": "less", "less": "more"}
 
@@ -30,6 +31,9 @@ def drop_pairs(model: str, than: str, facts: Facts) -> list[Pair]:
 def pairs_of(statement: Statement, model: str, than: str, facts: Facts) -> list[Pair]:
     if statement.metric == "drop":
         return drop_pairs(model, than, facts)
+    if statement.metric == "gap":
+        own_gaps, base_gaps = facts.gaps(model), facts.gaps(than)
+        return [Pair(b, o, bl, ol) for o, ol in own_gaps for b, bl in base_gaps]
     if statement.split in ("train", "validation") and statement.metric == "accuracy":
         own = facts.values(model, "accuracy", statement.split)
         bases = facts.values(than, "accuracy", statement.split)
@@ -45,12 +49,21 @@ def pairs_of(statement: Statement, model: str, than: str, facts: Facts) -> list[
 def contradicts(relation: str, pair: Pair, is_denied: bool) -> bool:
     """Tell whether two values say the opposite; equal ones contradict "more", not "not more"."""
     own, base = pair.own, pair.base
-    if own.touches(base):
+    if overlap(own, base):
         is_same_print = own == base
         return is_same_print and not is_denied and relation in ("more", "less")
-    is_more = own.low > base.high
+    is_more = own.middle > base.middle
     said = (relation == "more") != is_denied
     return is_more != said
+
+
+def overlap(one: Interval, two: Interval) -> bool:
+    """Tell whether two printed values may be one: neighbours that only touch are not."""
+    return one.low < two.high and two.low < one.high
+
+
+def is_known(model: str) -> bool:
+    return model in PLAIN or model.startswith("row_")
 
 
 def _of(model: str, facts: Facts, metric: str) -> list[str]:
@@ -81,7 +94,9 @@ def _of(model: str, facts: Facts, metric: str) -> list[str]:
 def claim_order(statement: Statement, facts: Facts) -> Fault | None:
     if statement.relation not in ("more", "less", "most", "least"):
         return None
-    if statement.modality not in ("claimed", "denied") or statement.model not in (*PLAIN, "both"):
+    if statement.modality not in ("claimed", "denied"):
+        return None
+    if not is_known(statement.model) and statement.model not in ("both", "any"):
         return None
     if "other" in statement.others and statement.relation in ("most", "least"):
         return None
@@ -91,10 +106,17 @@ def claim_order(statement: Statement, facts: Facts) -> Fault | None:
 
 
 def _compared(statement: Statement, facts: Facts) -> Fault | None:
-    if statement.than not in PLAIN:
+    if not is_known(statement.than):
         return None
     is_denied = statement.modality == "denied"
     metric = "accuracy" if statement.metric == "drop" else statement.metric
+    if statement.model == "any":
+        rivals = [m for m in (FP32, PTQ, QAT) if m != statement.than]
+        for model in rivals:
+            pairs = pairs_of(statement, model, statement.than, facts)
+            if pairs and all(contradicts(statement.relation, p, True) for p in pairs):
+                return _fault(statement, model, statement.than, pairs[0])
+        return None
     for model in _of(statement.model, facts, metric):
         for than in _of(statement.than, facts, metric):
             if model == than:
@@ -107,16 +129,16 @@ def _compared(statement: Statement, facts: Facts) -> Fault | None:
 
 def _fault(statement: Statement, model: str, than: str, pair: Pair) -> Fault:
     own, base = shown_of(statement, pair.own), shown_of(statement, pair.base)
-    if pair.own.touches(pair.base):
-        should = f"{NAMES[model]} and {NAMES[than]} are the same: {own}"
+    if overlap(pair.own, pair.base):
+        should = f"{name_of(model)} and {name_of(than)} are the same: {own}"
     else:
         words = WORDS.get(statement.metric, ("above", "below"))
         word = words[0] if pair.own.middle > pair.base.middle else words[1]
-        should = f"{NAMES[model]} is {word} {NAMES[than]}"
+        should = f"{name_of(model)} is {word} {name_of(than)}"
     return Fault(
         statement.place,
         should,
-        f"the report gives {NAMES[model]} {own} and {NAMES[than]} {base}",
+        f"the report gives {name_of(model)} {own} and {name_of(than)} {base}",
         sure_of(statement),
         also=(pair.own_line, pair.base_line),
         key=f"{statement.model} {statement.than} {should} {statement.place.line}",
@@ -124,6 +146,8 @@ def _fault(statement: Statement, model: str, than: str, pair: Pair) -> Fault:
 
 
 def shown_of(statement: Statement, value: Interval) -> str:
+    if statement.metric == "gap":
+        return f"a gap of {100 * value.middle:.2f} points"
     if statement.metric == "drop":
         return f"a drop of {100 * value.middle:.2f} points"
     return shown(statement, value)
@@ -138,7 +162,9 @@ def _extreme(statement: Statement, facts: Facts) -> Fault | None:
         return None
     metric = "accuracy" if statement.metric == "drop" else statement.metric
     rivals = [PTQ, QAT]
-    if statement.model == FP32 or statement.than == FP32 or statement.metric in ("size", "latency"):
+    if statement.model.startswith("row_"):
+        rivals = [m for m in facts.rows_with(statement.model) if m != statement.model]
+    elif statement.model == FP32 or statement.than == FP32 or statement.metric in ("size", "latency"):
         rivals = [FP32, PTQ, QAT]
     if statement.than == INT8:
         rivals = [PTQ, QAT]
@@ -150,7 +176,7 @@ def _extreme(statement: Statement, facts: Facts) -> Fault | None:
                 continue
             pairs = pairs_of(statement, model, rival, facts)
             if pairs and all(
-                contradicts(relation, p, False) and not p.own.touches(p.base) for p in pairs
+                contradicts(relation, p, False) and not overlap(p.own, p.base) for p in pairs
             ):
                 return _fault(statement, model, rival, pairs[0])
     return None
@@ -171,7 +197,7 @@ def claim_same(statement: Statement, facts: Facts) -> Fault | None:
     if statement.model not in PLAIN or statement.than not in PLAIN:
         return None
     pairs = pairs_of(statement, statement.model, statement.than, facts)
-    apart = [p for p in pairs if not p.own.touches(p.base)]
+    apart = [p for p in pairs if not overlap(p.own, p.base)]
     if not pairs or len(apart) < len(pairs) or statement.modality == "denied":
         return None
     if statement.metric == "size" and abs(apart[0].own.middle - apart[0].base.middle) < 15_000:
@@ -180,7 +206,7 @@ def claim_same(statement: Statement, facts: Facts) -> Fault | None:
     own, base = shown_of(statement, pair.own), shown_of(statement, pair.base)
     return Fault(
         statement.place,
-        f"they differ: {NAMES[statement.model]} {own}, {NAMES[statement.than]} {base}",
+        f"they differ: {name_of(statement.model)} {own}, {name_of(statement.than)} {base}",
         f"lines {pair.own_line} and {pair.base_line} give them",
         sure_of(statement),
         also=(pair.own_line, pair.base_line),

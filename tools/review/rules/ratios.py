@@ -21,6 +21,8 @@ def is_ratio(quantity: Quantity, value: Interval, base: Interval, own: Interval)
         hundred = exactly(100)
         senses = (part, hundred - part, gain, gain - hundred)
         return any(value.touches(sense) or (-value).touches(sense) for sense in senses)
+    if quantity.kind == "part":
+        return value.touches(own / base)
     if quantity.kind not in ("", "times"):
         return True
     part = own / base
@@ -43,6 +45,10 @@ def _fits(statement: Statement, pair: Pair) -> bool:
         return quantity.kind == "%" or any(
             value.touches(r) for r in (pair.base / pair.own, pair.own / pair.base)
         )
+    if quantity.kind == "part":
+        return is_ratio(quantity, value, pair.base, pair.own)
+    if quantity.kind == "%" and statement.metric == "size" and value.low > 100:
+        return False  # nothing shrinks by more than all of it
     least = ROUGH if quantity.kind == "%" and quantity.is_integer else quantity.step
     rough = replace(quantity, step=max(least, value.high - value.low))
     both = (pair, Pair(pair.own, pair.base, pair.own_line, pair.base_line))
@@ -63,7 +69,7 @@ def judge_ratio(statement: Statement, facts: Facts, metric: str) -> Fault | None
     ratio = (pair.base / pair.own).middle
     what = "sizes" if metric == "size" else "latencies" if metric == "latency" else "throughputs"
     should = f"{ratio:.2f}x"
-    if statement.quantity.kind == "%":
+    if statement.quantity.kind in ("%", "part"):
         should += f", or {abs(100 - 100 / ratio):.1f} % {'less' if ratio > 1 else 'more'}"
         if metric == "latency" and ratio > 1:
             should = f"{ratio:.2f}x, or {100 * ratio - 100:.0f} % faster"

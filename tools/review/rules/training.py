@@ -12,8 +12,7 @@ from tools.review.rules.registry import Fault, rule
 
 WIDE = Decimal("0.06")  # a gap of training and validation accuracy that needs a word
 LEAK = Decimal("0.025")  # validation accuracy above test accuracy
-IMAGES = 10_000  # test images of CIFAR-10 and Fashion-MNIST
-FEW = 2
+FEW = 3
 RISE = Decimal("1.05")  # of a validation loss above its lowest value
 
 
@@ -234,15 +233,15 @@ def few_images(statement: Statement, facts: Facts) -> Fault | None:
         return None
     for pair in facts.pairs(statement.model, statement.than, "accuracy"):
         difference = pair.own.middle - pair.base.middle
-        images = int((difference * IMAGES).to_integral_value())
-        is_fine = pair.own.high - pair.own.low <= Decimal("0.00011")
+        images = int((difference * facts.images).to_integral_value())
+        is_fine = (pair.own.high - pair.own.low) * facts.images <= Decimal("1.1")
         if is_fine and 0 < images <= FEW and difference > 0:
             count = "one test image" if images == 1 else f"{images} test images"
             return Fault(
                 statement.place,
                 f"{NAMES[statement.model]} and {NAMES[statement.than]} are equal within chance",
                 f"{percent(pair.own)} - {percent(pair.base)} = {percent(difference)} points are {count} "
-                f"of {IMAGES:,}",
+                f"of {facts.images:,}",
                 "possible",
                 also=(pair.own_line, pair.base_line),
                 key="images",

@@ -157,7 +157,9 @@ def prose_value(statement: Statement, facts: Facts, metric: str) -> Fault | None
     """Return the fault of a number in a sentence that another place contradicts."""
     if statement.metric != metric or statement.relation != "is" or not statement.is_claim:
         return None
-    if statement.place.where != "prose" or statement.model not in PLAIN or statement.value is None:
+    if statement.place.where != "prose" or statement.value is None:
+        return None
+    if statement.model not in PLAIN and not statement.model.startswith("row_"):
         return None
     others = known(statement, facts)
     first = min((s.place.line for s in others), default=0)
@@ -207,6 +209,31 @@ def claim_accuracy(statement: Statement, facts: Facts) -> Fault | None:
     if statement.model == FP32 and load().has("claim.best", statement.place.text):
         return None  # whether the best was compared is another rule's question
     return prose_value(statement, facts, "accuracy")
+
+
+@rule(
+    "claim-gap",
+    "The gap of training and validation accuracy is their difference.",
+    wrong=["Training accuracy ends at 97.20 %, validation accuracy at 94.10 %. The gap is 2.10 points."],
+    right=["Training accuracy ends at 97.20 %, validation accuracy at 94.10 %. The gap is 3.1 points."],
+)
+def claim_gap(statement: Statement, facts: Facts) -> Fault | None:
+    if statement.metric != "gap" or statement.relation != "is" or not statement.is_claim:
+        return None
+    model, value = statement.model or FP32, statement.value
+    if value is None or not (model == FP32 or model.startswith("row_")):
+        return None
+    gaps = facts.gaps(model)
+    if model == FP32:
+        gaps += [g for row in facts.rows() for g in facts.gaps(row)]
+        gaps += facts.curve_gaps()
+    if not gaps or any(value.touches(g) or value.touches(-g) for g, _ in gaps):
+        return None
+    gap, line = gaps[0]
+    return Fault(
+        statement.place, f"{100 * gap.middle:.2f} points",
+        f"the accuracies (line {line}) differ by that", "likely", also=(line,),
+    )
 
 
 @rule(
