@@ -20,8 +20,8 @@ from lab3.log.records import TITLES
 ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 NUMBER = r"(?P<number>[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf))\s*(?P<percent>%?)"
 EPOCH = re.compile(
-    r"(?<![a-z])(?:Epochs?|Ep)[\s:#=]*[\[(]?\s*(?P<epoch>\d{1,6})(?:\s*/\s*(?P<of>\d+))?\s*[\])]?"
-    r"(?![\d.])(?!\s*(?:epochs|s\b))",
+    r"(?:(?<![a-z])(?:Epochs?|Ep)[\s:#=]*[\[(]?\s*|^\s*(?:FP32|QAT)\s+(?=\d+/))(?P<epoch>\d{1,6})"
+    r"(?:\s*/\s*(?P<of>\d+))?\s*[\])]?(?![\d.])(?!\s*(?:epochs|s\b))",
     re.IGNORECASE,
 )
 TOKEN = re.compile(
@@ -182,15 +182,17 @@ class _Reader:
     def read(self, piece: str, number: int) -> None:
         heads = [*EPOCH.finditer(piece)]
         edges = [*(head.start() for head in heads), len(piece)]
+        names = [MODELS[name.upper()] for name in NAMED.findall(piece)]
+        if heads and names and NAMED.search(piece).start() <= heads[0].start() + 1:  # type: ignore[union-attr]
+            self.named = names[0]
         is_result = bool(RESULT.search(piece) or (TEST.search(piece) and not heads))
         if self.epoch and not self.epoch.is_complete and not self.is_between and not is_result:
             self.fields(self.epoch, piece[: edges[0]], number)
         for head, end in zip(heads, edges[1:], strict=True):
             rest = piece[head.end() : end]
             self.fields(self.begun(int(head["epoch"]), number, rest), rest, number)
-        names = [MODELS[name.upper()] for name in NAMED.findall(piece)]
         self.kinds += names
-        if names:
+        if names and not heads:
             self.named = names[-1]
             training = self.trainings[-1] if self.trainings else None
             if training and not training.after:

@@ -111,8 +111,7 @@ class _Reader:
                 return returned.value if is_exponent else -math.log2(returned.value)
             raise Unknown
 
-        fault = diagnose(shift)
-        if fault:
+        for fault in filter(None, diagnose(shift)):
             logs = [n for n in ast.walk(function) if isinstance(n, ast.Call) and _name(n) in ("log2", "log")]
             at = self._blamed(function, fault) or (logs[0] if logs else function)
             yield Statement("", "shift", fault, self.place(at))
@@ -122,8 +121,6 @@ class _Reader:
         if fault.startswith("at "):
             names = ("min", "max", "clamp", "clip")
         calls = [n for n in ast.walk(function) if isinstance(n, ast.Call) and _name(n) in names]
-        if fault in ("fraction", "unrounded", "sign"):
-            calls = [n for n in ast.walk(function) if isinstance(n, ast.Return)]  # type: ignore[misc]
         return calls[0] if calls else None
 
     def _assigned(self, node: ast.AST) -> Iterator[Statement]:

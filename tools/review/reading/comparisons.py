@@ -88,7 +88,10 @@ def is_denied(words: Words, segment: Span, word: Tag) -> bool:
     """Tell whether a word is negated: an odd number of negations before it, in its clause."""
     clause = words.clause(word.start)
     start = max(segment.start, min(clause.start, _subject_start(words, segment, word)))
+    counted = [q.start for q in words.quantities if q.end <= word.start]
     tags = [t for t in words.tags if t.is_of("negates") and start <= t.start]
+    # "Not exactly four times smaller" denies the number alone.
+    tags = [t for t in tags if not any(t.end <= q for q in counted)]
     return sum(t.start < word.start or t.start < word.end for t in tags) % 2 == 1
 
 
@@ -273,6 +276,9 @@ def _extreme(words: Words, word: Tag) -> Order | None:
     clause = words.clause(word.start)
     models = [m for m in words.models if segment.holds(m) and m.start not in words.standards]
     own = [m for m in models if clause.holds(m)] or models
+    rows = {m.kind for m in models if m.kind.startswith("row_")}
+    if len({m.kind for m in own}) != 1 and len(rows) == 1:
+        own = [m for m in models if m.kind in rows]
     if len({m.kind for m in own}) != 1:
         before = [m for m in own if m.end <= word.start and word.start - m.end < 40]
         after = [m for m in own if m.start >= word.end]
@@ -315,13 +321,19 @@ def _equal(words: Words, word: Tag) -> Order | None:
         kinds = [PTQ, QAT]
     if len(kinds) != 2 or "other" in kinds:
         return None
-    tags = [t for t in words.within(segment, "metric") if abs(t.start - word.start) < 40]
+    tags = [t for t in words.within(near, "metric") if abs(t.start - word.start) < 40]
+    tags = [t for t in tags if clause.holds(t)] or tags
+    if word.kind in ("size", "latency"):
+        return Order(word, kinds[0], kinds[1], "same", word.kind, True)
+    if word.kind == "par" and not tags and {q.kind for q in words.quantities} <= {"%", "points"}:
+        return Order(word, kinds[0], kinds[1], "par", "accuracy", False)
     if not tags or any(t.kind not in (*KNOWN, "speed") for t in tags):
         return None
     metric = min(tags, key=lambda t: abs(t.start - word.start)).kind
     if metric in ("loss", "drop"):
         return None
-    return Order(word, kinds[0], kinds[1], "same", oriented(metric, "more")[0], True)
+    relation = "par" if word.kind == "par" else "same"
+    return Order(word, kinds[0], kinds[1], relation, oriented(metric, "more")[0], True)
 
 
 def _chains(words: Words, place: Place) -> Iterator[Statement]:

@@ -31,7 +31,7 @@ INTEGER = re.compile(
 )
 RANGE_END = re.compile(r"(?:\d\s?(?:to|~|\.\.|-|到|至)|[\[(]\s?-?\d+,)\s*$")
 REACH = 45  # characters between "zero point" and its number
-SMALL = re.compile(r"(?<![\w.^-])0\.\d{2,7}(?![\d%]|\s?%)")
+SMALL = re.compile(r"(?<![\w.^-])0\.\d{2,7}(?![\d%]|\s?%|\s?points?|\s?pp|\s?個?百分)")
 NEAR = 0.02  # of a power of two, relatively, that a rounded number may be away
 
 
@@ -51,6 +51,10 @@ def read_contract(words: Words, place: Place, before: str = "") -> Iterator[Stat
     yield from shifts(words, place, text)
     for topic in TOPICS:
         found = lexicon.search(f"contract.{topic}", text)
+        if found is None and topic == "clamp_effect" and before:
+            ends = lexicon.search(f"contract.{topic}", f"{before} {text}")
+            if ends and ends.end() > len(before) + 1:
+                yield _at(words, place, 0, "", "clamp effect")
         if found is None or lexicon.has(f"contract.{topic}_right", text):
             continue
         name = topic.replace("_", " ")
@@ -73,18 +77,26 @@ def shifts(words: Words, place: Place, text: str) -> Iterator[Statement]:
         if match.groupdict().get("scale"):
             given = str(math.log2(float(match["scale"])))
         right = min(8, max(0, round(exact)))
-        if abs(exact % 1 - 0.5) > NEAR and given and abs(float(given) - right) > 0.1:
+        if abs(exact % 1 - 0.5) > 0.005 and given and abs(float(given) - right) > 0.1:
             yield replace(_at(words, place, match.start(), "", "example"), relation=str(right))
     for match in lexicon.matches("contract.fraction_shift", text):
         if not match["value"].rstrip("0").endswith("."):
             yield _at(words, place, match.start(), "", "fraction power")
-    if lexicon.has("contract.said_power", text):
+    for position, number_ in said_powers(lexicon, text):
+        nearest = 2.0 ** round(math.log2(number_))
+        if abs(number_ / nearest - 1) > NEAR:
+            yield replace(_at(words, place, position, "", "no power"), relation=f"{nearest:g}")
+
+
+def said_powers(lexicon: Lexicon, text: str) -> Iterator[tuple[int, float]]:
+    """Yield the numbers that a sentence calls powers of two, or approximated scales."""
+    spans = [(m.end(), m.end() + 14) for m in lexicon.roles["contract.approximated"].finditer(text)]
+    spans += [(m.start() - 60, m.start()) for m in lexicon.roles["contract.said_power"].finditer(text)]
+    for low, high in spans:
         for match in SMALL.finditer(text):
-            nearest = 2.0 ** round(math.log2(float(match[0]) or 1.0))
             is_before = lexicon.has("contract.becomes", text[match.end() : match.end() + 24])
-            if abs(float(match[0]) / nearest - 1) > NEAR and not is_before:
-                found = _at(words, place, match.start(), "", "no power")
-                yield replace(found, relation=f"{nearest:g}")
+            if low <= match.start() < high and not is_before and float(match[0]) > 0:
+                yield match.start(), float(match[0])
 
 
 def zero_points(lexicon: Lexicon, text: str, before: str) -> Iterator[tuple[str, str, int]]:
@@ -107,8 +119,6 @@ def zero_points(lexicon: Lexicon, text: str, before: str) -> Iterator[tuple[str,
         if not is_behind and (len(between) > REACH or is_second):
             continue
         kind = follows[0][2] if is_behind else _type_before(lexicon, types, start, before)
-        if not kind and follows:
-            kind = follows[0][2]
         for dtype in {"both": (QUINT8, QINT8), "": ()}.get(kind, (kind,)):
             yield dtype, match[0], start
 

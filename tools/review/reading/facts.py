@@ -64,7 +64,7 @@ class Facts:
                 found = [s for s in found if s.is_sure]
             if metric in ("accuracy", "loss"):
                 same = [s for s in found if s.split in (TESTED if split in TESTED else (split,))]
-                tested = split in TESTED and not same and source is self._cells
+                tested = split == "" and not same and source is self._cells
                 found = [s for s in found if s.split == "validation"] if tested else same
             if found:
                 return found

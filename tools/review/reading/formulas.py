@@ -11,11 +11,12 @@ from tools.review.reading.expressions import Unknown, compute, parsed, python_of
 from tools.review.reading.quantities import DIGITS, exactly
 from tools.review.reading.statements import Place, Statement
 
+STAR = re.compile(r"\^\{?\*\}?")
 LOWEST, HIGHEST = -0.7, 1.3  # a range whose scale tells all known mistakes apart
 SCALE = 2 * HIGHEST / 255
 PIECE = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|`([^`\n]+)`", re.S)
 ASSIGNED = re.compile(
-    r"(?<![A-Za-z_0-9.{\\])(?P<name>\\?[A-Za-zΔ][A-Za-z_']{0,24}(?:_?\{[^{}]{1,20}\})?)"
+    r"(?<![A-Za-z_0-9.{\\])(?P<name>\\?[A-Za-zΔ][A-Za-z_']{0,24}(?:_?\{[^{}]{1,20}\})?(?:\^\{?\*\}?)?)"
     r"(?:\([^()=]{1,40}\))?\s*(?::=|[=≈←]|\\approx|\b(?:is|equals|becomes)\b|[為为是])(?!=)\s*(?P<value>[^=≈\n]{3,240})"
 )
 SCALE_NAME = re.compile(r"^\\?(?:s|scale\w*|\w*_scale|Delta|Δ|S_?[xw]|s_?\w{1,7})$")
@@ -75,7 +76,8 @@ def read_formulas(text: str, raw: str, place: Place) -> Iterator[Statement]:
 
 def judged(name: str, value: str, place: Place) -> Iterator[Statement]:
     """Yield what one assignment of a scale or shift computes."""
-    name = re.sub(r"[{}]", "", name)
+    name = re.sub(r"[{}^*]", "", name)
+    value = STAR.sub("", value)
     is_scale, is_shift = bool(SCALE_NAME.match(name)), bool(SHIFT_NAME.match(name))
     if not is_scale and not is_shift:
         return
@@ -120,7 +122,7 @@ def shift_of(node: ast.expr, names: set[str], is_scale: bool, place: Place) -> S
     called = {c.func.id for c in ast.walk(node) if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)}
     logs = {n for n in names if n in ("log2", "log")} | ({"log2", "log"} & called)
     if not logs or not of_scale:
-        return _power(node, names, place) if is_scale else None
+        return _power(node, names, place) if is_scale else _limits(node, names, place)
 
     def shift(scale: float) -> float:
         values = dict.fromkeys(of_scale, scale)
@@ -128,7 +130,26 @@ def shift_of(node: ast.expr, names: set[str], is_scale: bool, place: Place) -> S
         value = compute(node, values)
         return -math.log2(value) if is_scale else value
 
-    fault = diagnose(shift)
+    fault = diagnose(shift)[0]
+    return Statement("", "shift", fault, place) if fault else None
+
+
+def _limits(node: ast.expr, names: set[str], place: Place) -> Statement | None:
+    """Return what a formula that only limits S does wrong: max(min(S, 0), 8) is always 8."""
+    own = [n for n in names if SHIFT_NAME.match(n) and "max" not in n]
+    called = {c.func.id for c in ast.walk(node) if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)}
+    if len(own) != 1 or not called & {"min", "max", "clip", "clamp"}:
+        return None
+    others = {n: 8.0 for n in names if "max" in n.lower() and n not in ("max",)}
+    try:
+        low, inner, high = (compute(node, {**others, own[0]: v}) for v in (-3.0, 4.0, 20.0))
+    except Unknown:
+        return None
+    if (low, inner, high) == (0, 4, 8):
+        return None
+    if inner != 4:
+        return Statement("", "shift", f"at all times {inner:.0f}", place)
+    fault = f"at least {low:.0f}" if low not in (0, -3) else f"at most {high:.0f}" if high not in (8, 20) else ""
     return Statement("", "shift", fault, place) if fault else None
 
 
@@ -148,8 +169,24 @@ def _power(node: ast.expr, names: set[str], place: Place) -> Statement | None:
     return None
 
 
-def diagnose(shift: Callable[[float], float]) -> str:
-    """Return what a function from scales to shifts does wrong, or "" when it is right or unclear."""
+def diagnose(shift: Callable[[float], float]) -> tuple[str, ...]:
+    """Return what a function from scales to shifts does wrong: nothing when that is unclear."""
+    found = _rounding(shift)
+    return (found,) if found in ("", "right") else (found, *_range(shift))
+
+
+def _range(shift: Callable[[float], float]) -> tuple[str, ...]:
+    """Return what is wrong with the limits of a shift whose rounding is wrong."""
+    try:
+        low, high = shift(3.1), shift(1e-6)
+    except (Unknown, ValueError, ArithmeticError):
+        return ()
+    if 0 < low <= 8:
+        return (f"at least {low:.0f}",)
+    return (f"at most {high:.0f}",) if 0 < high < 18 and high != 8 else ()
+
+
+def _rounding(shift: Callable[[float], float]) -> str:
     found: dict[float, float] = {}
     for scale in SCALES:
         try:

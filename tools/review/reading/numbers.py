@@ -138,6 +138,7 @@ def read_numbers(words: Words, place: Place) -> Iterator[Statement]:
             owner += "+"
         modality = words.modality(number.segment)
         named = [m.kind for m in words.models if number.segment.holds(m)]
+        named = named or [m.kind for m in words.models]
         line = place.line + words.text.count("\n", 0, number.start)
         line += words.text.count("\r", 0, number.start)
         yield replace(
@@ -175,7 +176,7 @@ def _counted(number: Number) -> Statement | None:
 def _bytes(number: Number) -> Statement | None:
     if number.quantity.unit == "m" and (counted := _counted(number)):
         return counted
-    if number.words.within(number.clause, "other.bytes", "metric.other"):
+    if number.words.within(number.clause, "other.bytes"):
         return None
     value = number.value.times(BYTES[number.quantity.unit])
     is_change = number.moves and not number.has_before("moves.to")
@@ -239,6 +240,8 @@ def _share(number: Number) -> Statement | None:
     quantity, words = number.quantity, number.words
     metrics = number.metrics
     first = metrics[0] if metrics else ""
+    if words.within(Span(0, len(words.text)), "metric.error"):
+        return None
     if quantity.kind == "":
         return _counted(number) or _bare(number, first)
     if number.has_after("other.share") or "other" in metrics[:1]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tools.review.reading.quantities import quantities
-from tools.review.reading.statements import FP32, Place, Statement
+from tools.review.reading.statements import FP32, PTQ, Place, Statement
 from tools.review.reading.words import Words
 
 
@@ -28,7 +28,12 @@ def read_settings(words: Words, place: Place) -> Iterator[Statement]:
         own = [m for m in words.models if clause.holds(m)]
         named = (own or models)[-1].kind if (own or models) else ""
         context = words.context.models[0] if len(words.context.models) == 1 else ""
+        behind = [m for m in words.models if 0 <= m.start - match.end() <= 3]
+        if behind and words.between(match.end(), behind[0].start) == "的":
+            named = behind[0].kind
         model = named or context or FP32
+        if name == "calibration":
+            model = PTQ
         if words.within(segment, "other.setting") or words.context.is_variant:
             model += "+"
         line = place.line + sum(text.count(end, 0, match.start()) for end in "\n\r")

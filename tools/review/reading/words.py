@@ -104,7 +104,7 @@ class Words:
     def between(self, start: int, end: int) -> str:
         return self.shown[start:end].strip(SPACE)
 
-    def modality(self, span: Span) -> Modality:
+    def modality(self, span: Span, is_strict: bool = True) -> Modality:
         """Return whether a part claims something, or tells what was once or might be."""
         if self.text[: span.end].rstrip(" )\"'").endswith("?"):
             return "asked"
@@ -113,7 +113,8 @@ class Words:
             return "past"
         if self.within(span, "elsewhere"):
             return "elsewhere"
-        if any(t.start < reason or t.kind == "if" for t in self.within(span, "supposed")):
+        supposed = self.within(span, "supposed")
+        if any(t.kind == "if" or (is_strict and t.start < reason) for t in supposed):
             return "supposed"
         return "claimed"
 

@@ -294,6 +294,12 @@ def comparison_missing(report: Report, facts: Facts) -> Fault | None:
     compared = any(
         {s.model, s.than} == {PTQ, QAT} and s.place.where == "prose" for s in facts.statements
     )
+    asked = "\n".join(p.block.text for p in section.prompts if p.is_answered)
+    names |= lexicon.has("model.qat", asked) and lexicon.has("model.ptq", asked)
+    names |= any(
+        s.place.section == 6 and s.model == QAT and s.relation in ("loses", "gains", "more", "less")
+        for s in facts.statements
+    )
     if names or compared:
         return None
     return Fault(
@@ -322,7 +328,9 @@ def challenges_missing(report: Report, _: Facts) -> Fault | None:
         return None
     if _has_open(report, section):
         return None
-    text = section.own_text + "\n" + "\n".join(b.text for b in section.blocks if b.kind == "heading")
+    asked = [p.block.text for p in section.prompts if p.is_answered]
+    headings = [b.text for b in section.blocks if b.kind == "heading"]
+    text = "\n".join([section.own_text, *headings, *asked])
     if report.lexicon.has("topic.challenge", text):
         return None
     return Fault(

@@ -186,7 +186,7 @@ def scale_power(statement: Statement, _: Facts) -> Fault | None:
     right=["The approximated scale is 0.0156, a power of two.", "A scale of 0.3 becomes a power of two, 0.25."],
 )
 def scale_value(statement: Statement, _: Facts) -> Fault | None:
-    if not topic(statement, "no power"):
+    if statement.metric != "no power" or statement.modality not in ("claimed", "supposed"):
         return None
     return Fault(
         statement.place,
@@ -204,7 +204,7 @@ def scale_value(statement: Statement, _: Facts) -> Fault | None:
     right=["The scale 0.3 has -log2 of 1.74, so S is 2."],
 )
 def shift_example(statement: Statement, _: Facts) -> Fault | None:
-    if not topic(statement, "example"):
+    if statement.metric != "example" or statement.modality not in ("claimed", "supposed"):
         return None
     return Fault(
         statement.place, f"S = {statement.relation}", "S is the nearest integer", "likely",

@@ -1,5 +1,7 @@
 """Which network is said to be better, smaller, faster or the same, against the numbers."""
 
+from decimal import Decimal
+
 from tools.review.findings import Sure
 from tools.review.reading.facts import Facts, Pair
 from tools.review.reading.quantities import Interval
@@ -16,7 +18,7 @@ WORDS = {
     "loss": ("above", "below"),
     "gap": ("further apart than", "closer than"),
 }
-OPPOSITE = {"more": "less", "less": "more"}
+PAR = Decimal("0.004")  # relative difference of networks that are said to be on par
 
 
 def drop_pairs(model: str, than: str, facts: Facts) -> list[Pair]:
@@ -192,7 +194,7 @@ def _extreme(statement: Statement, facts: Facts) -> Fault | None:
     ],
 )
 def claim_same(statement: Statement, facts: Facts) -> Fault | None:
-    if statement.relation != "same" or statement.modality not in ("claimed", "denied"):
+    if statement.relation not in ("same", "par") or statement.modality not in ("claimed", "denied"):
         return None
     if statement.model not in PLAIN or statement.than not in PLAIN:
         return None
@@ -203,6 +205,8 @@ def claim_same(statement: Statement, facts: Facts) -> Fault | None:
     if statement.metric == "size" and abs(apart[0].own.middle - apart[0].base.middle) < 15_000:
         return None
     pair = apart[0]
+    if statement.relation == "par" and abs(pair.own.middle / pair.base.middle - 1) < PAR:
+        return None
     own, base = shown_of(statement, pair.own), shown_of(statement, pair.base)
     return Fault(
         statement.place,

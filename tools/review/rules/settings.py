@@ -20,6 +20,7 @@ NAMES = {
     "label_smoothing": "label smoothing",
     "seed": "seed",
     "calibration": "calibration images",
+    "best_epoch": "best epoch",
 }
 TRIED = (
     "## 3. Hyperparameters\n\n| Scheduler | Epochs | Val accuracy (%) |\n|---|---|---|\n"
