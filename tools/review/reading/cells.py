@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 
 from tools.review.reading.lexicon import Lexicon, masked
@@ -24,6 +25,7 @@ METRICS = (
 )
 LONGEST = 40  # rows of a table that can be results of this lab
 OTHER = "other"
+NEAR = Decimal("0.02")  # relatively, of a rounded power of two
 GIVEN = (
     *("epochs", "learning_rate", "batch_size", "momentum", "weight_decay", "label_smoothing"),
     *("seed", "calibration"),
@@ -109,6 +111,7 @@ class Tables:
             cells.settings.append(settings)
             cells.statements += self._of_settings(grid, settings)
             return
+        cells.statements += shifts_of(grid)
         if found:
             for cell in found:
                 self._add(cell, grid, cells)
@@ -296,6 +299,25 @@ class Tables:
         """Tell whether the first column names settings: no header says so, but its rows do."""
         named = sum(bool(self.hyperparameter(row[0])) for row in grid.rows[1:])
         return named * 2 >= len(grid.rows) - 1 and grid.section == 3
+
+
+def shifts_of(grid: Grid) -> Iterator[Statement]:
+    """Yield scales that are not the 2**-S of their row, in a column where most are."""
+    columns = [c for c, h in enumerate(grid.rows[0]) if h.strip(" $*`") == "S"]
+    if len(columns) != 1 or len(grid.rows) < 4:
+        return
+    for c in range(len(grid.rows[0])):
+        rows = []
+        for row, line in zip(grid.rows[1:], grid.lines[1:], strict=True):
+            shift, scale = next(quantities(row[columns[0]]), None), next(quantities(row[c]), None)
+            if c != columns[0] and shift and scale and 0 <= shift.number <= 32:
+                right = Decimal(2) ** -shift.number
+                rows.append((abs(scale.number / right - 1) <= NEAR, right, row, line))
+        wrong = [entry for entry in rows if not entry[0]]
+        if len(rows) >= 3 and len(wrong) * 2 < len(rows):
+            for _, right, row, line in wrong:
+                place = Place(line, grid.section, " ".join(row), "cell", grid.number)
+                yield Statement("", "no power", f"{right.normalize():f}", place)
 
 
 def row_name(row: tuple[str, ...], grid: Grid) -> str:

@@ -317,6 +317,11 @@ def _equal(words: Words, word: Tag) -> Order | None:
     kinds = list(dict.fromkeys(m.kind for m in models if clause.holds(m)))
     if len(kinds) != 2 and INT8 not in kinds:
         kinds = list(dict.fromkeys(m.kind for m in models if near.holds(m)))
+    if word.kind == "par":
+        first = [m for m in models if m.end <= word.start and m.start not in words.standards][:1]
+        after = [m for m in models if m.start >= word.end][:1]
+        kinds = [m.kind for m in (*first, *after)]
+        near = segment
     if kinds == [INT8] and words.within(segment, "all.quantized", "all.both"):
         kinds = [PTQ, QAT]
     if len(kinds) != 2 or "other" in kinds:

@@ -111,8 +111,8 @@ def zero_points(lexicon: Lexicon, text: str, before: str) -> Iterator[tuple[str,
         if not head or RANGE_END.search(text[:start]):
             continue
         follows = [t for t in types if t[0] >= match.end()][:1]
-        joint = text[match.end() : follows[0][0]].strip() if follows else "-"
-        is_behind = bool(follows and joint and lexicon.fits("contract.of_type", joint))
+        joint = text[match.end() : follows[0][0]] if follows else "-"
+        is_behind = bool(follows and joint.strip() and lexicon.fits("contract.of_type", joint))
         between = text[head[-1].end() : start]
         is_typed = any(head[-1].end() <= t[0] < start for t in types)
         is_second = re.search(r"\d", between) is not None and not is_typed
@@ -159,12 +159,11 @@ def _at(
     value: Interval | None = None,
     denies: bool = False,
 ) -> Statement:
-    segment = words.segment(position)
-    modality = words.modality(segment)
+    clause = words.clause(position)
+    modality = words.modality(words.segment(position), is_strict=False)
     if denies and modality == "claimed":
-        if words.lexicon.has(
-            "contract.contrast", words.text[segment.start : segment.end]
-        ):
+        shown = words.text[clause.start : clause.end]
+        if words.within(clause, "negates") or words.lexicon.has("contract.contrast", shown):
             modality = "denied"
     line = place.line + sum(words.text.count(end, 0, position) for end in "\n\r")
     return Statement(model, topic, "is", replace(place, line=line), value, modality=modality)

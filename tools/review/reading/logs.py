@@ -6,12 +6,38 @@ from pathlib import Path
 
 from tools.report.console_log import EPOCH, numbered_results, parse_console
 from tools.review.reading.cells import fraction
+from tools.review.reading.document import ReportTable
 from tools.review.reading.facts import Curve, Epoch
+from tools.review.reading.lexicon import Lexicon
 from tools.review.reading.quantities import narrow, quantities, size_bytes, time_s
 from tools.review.reading.statements import FP32, Place, Statement
 
 MODELS = {"train": FP32, "ptq": "ptq", "qat": "qat"}
 METRICS = {"accuracy": "accuracy", "size_bytes": "size", "latency_s": "latency"}
+
+
+def curve_of(table: ReportTable, lexicon: Lexicon) -> Curve | None:
+    """Return the training that a table of epochs shows, with its losses and accuracies."""
+    columns: dict[str, int] = {}
+    for index, header in enumerate(table.rows[0] if table.rows else ()):
+        split = "train" if lexicon.has("split.train", header) else ""
+        split = "validation" if lexicon.has("split.validation", header) else split
+        for metric in ("loss", "accuracy"):
+            if split and lexicon.has(f"metric.{metric}", header):
+                columns[f"{split}_{metric}"] = index
+    is_of_epochs = bool(table.rows) and lexicon.has("hyper.epochs", table.rows[0][0])
+    if not is_of_epochs or "validation_loss" not in columns or len(table.rows) < 3:
+        return None
+    epochs = []
+    for number, (row, line) in enumerate(zip(table.rows[1:], table.lines[1:], strict=True), 1):
+        values = {}
+        for name, index in columns.items():
+            quantity = next(quantities(row[index]), None)
+            if quantity is not None:
+                share = fraction(quantity) if "accuracy" in name else None
+                values[name] = share.middle if share else quantity.number
+        epochs.append(Epoch(number, line, **values))
+    return Curve(FP32, tuple(epochs))
 
 
 def read_log(text: str, line: int, section: int) -> tuple[list[Statement], list[Curve]]:

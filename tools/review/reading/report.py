@@ -13,7 +13,7 @@ from tools.review.reading.document import Block, ReportText
 from tools.review.reading.facts import Facts
 from tools.review.reading.formulas import read_formulas
 from tools.review.reading.lexicon import Entry, Lexicon, load
-from tools.review.reading.logs import read_log
+from tools.review.reading.logs import curve_of, read_log
 from tools.review.reading.numbers import read_numbers
 from tools.review.reading.parts import Parts, Section
 from tools.review.reading.sentences import sentences
@@ -173,6 +173,9 @@ class Report:
                 found, drawn = read_log(block.raw, block.line, self.document.section(block.line))
                 statements += found
                 curves += drawn
+        for block in self.document.blocks:
+            if block.table and (curve := curve_of(block.table, self.lexicon)):
+                curves.append(curve)
         return statements, curves
 
 

@@ -23,6 +23,8 @@ def read_settings(words: Words, place: Place) -> Iterator[Statement]:
         seen.add((name, match.start("value")))
         segment = words.segment(match.start())
         modality = words.modality(segment)
+        if name == "best_epoch" and modality == "past":
+            modality = "claimed"
         models = [m for m in words.models if m.start < match.end()] or list(words.models)
         clause = words.clause(match.start())
         own = [m for m in words.models if clause.holds(m)]

@@ -195,6 +195,8 @@ def prose_fault(
         return None
     if "other" in statement.others or statement.than == "other":
         return None
+    if not statement.model and statement.than:
+        return None  # something that is not known is compared
     is_meant = statement.model or statement.others
     if not is_meant and not load().has("topic.quantization", statement.place.text):
         return None
@@ -238,6 +240,8 @@ def _pairs(statement: Statement, facts: Facts) -> list:  # type: ignore[type-arg
     """Return the differences that a sentence may mean, the most likely first."""
     model = statement.model
     models = [model] if model in (PTQ, QAT, INT8) else []
+    if model in (PTQ, QAT) and not facts.loss(model):
+        return []
     if not model or not statement.is_sure or model == INT8:
         named = [m for m in statement.others if m in QUANTIZED]
         models += [m for m in (named or QUANTIZED) if m not in models]

@@ -39,6 +39,8 @@ def pairs_of(statement: Statement, model: str, than: str, facts: Facts) -> list[
     if statement.split in ("train", "validation") and statement.metric == "accuracy":
         own = facts.values(model, "accuracy", statement.split)
         bases = facts.values(than, "accuracy", statement.split)
+        if not own and not bases:
+            return facts.pairs(model, than, "accuracy")
         return [
             Pair(b.value, o.value, b.place.line, o.place.line)
             for o in own[:4]

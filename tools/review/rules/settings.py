@@ -10,6 +10,7 @@ from tools.review.reading.quantities import Interval, quantities
 from tools.review.reading.report import Report
 from tools.review.reading.statements import FP32, PTQ, QAT, Place, Statement, percent
 from tools.review.rules.registry import Fault, rule
+from tools.review.rules.training import Said
 
 NAMES = {
     "epochs": "epochs",
@@ -75,6 +76,28 @@ def hyperparameters_differ(statement: Statement, facts: Facts) -> Fault | None:
         "likely" if statement.is_sure == other.is_sure else "possible",
         also=tuple(s.place.line for s in apart),
         key=f"{statement.model} {statement.metric}",
+    )
+
+
+@rule(
+    "epoch-beyond",
+    "The best epoch is one of those that were trained.",
+    wrong=["We trained for 30 epochs. Validation accuracy was highest in epoch 38."],
+    right=["We trained for 60 epochs. Validation accuracy was highest in epoch 58."],
+)
+def epoch_beyond(statement: Statement, facts: Facts) -> Fault | None:
+    if statement.metric != "best_epoch" or statement.value is None or not statement.is_claim:
+        return None
+    trained = [
+        s for s in facts.statements
+        if s.metric == "epochs" and s.model == statement.model and s.value and s.is_claim
+    ]
+    if not trained or any(s.value and s.value.high >= statement.value.low for s in trained):
+        return None
+    count = trained[0].quantity.printed if trained[0].quantity else ""
+    return Fault(
+        statement.place, f"an epoch up to {count}", f"line {trained[0].place.line} says {count} epochs",
+        "likely", also=(trained[0].place.line,), key="beyond",
     )
 
 
@@ -244,3 +267,166 @@ def _is_name(header: str, table: list[Setting]) -> bool:
     cells = [s.values[header].strip() for s in table]
     return len(set(cells)) == len(cells) and all(len(c) <= 3 for c in cells)
 
+
+def effects(facts: Facts) -> dict[str, tuple[Decimal, int, int]]:
+    """Return by hyperparameter the largest difference of two rows that differ in it alone."""
+    from tools.review.reading.lexicon import load
+
+    lexicon = load()
+    found: dict[str, tuple[Decimal, int, int]] = {}
+
+    def add(kind: str, a: Setting, b: Setting) -> None:
+        if a.accuracy and b.accuracy:
+            size = abs(a.accuracy.middle - b.accuracy.middle)
+            if kind not in found or size > found[kind][0]:
+                found[kind] = size, a.line, b.line
+
+    for table in facts.cells.settings:
+        rows = [s for s in table if s.accuracy][:16]
+        for a, b in combinations(rows, 2):
+            one, two = columns(a), columns(b)
+            varied = [h for h in one if one[h] != two.get(h) and not _is_name(h, table)]
+            if len(varied) == 1:
+                shown = f"{varied[0]} {one[varied[0]]} {two[varied[0]]}"
+                kinds = {k for k in KINDS if lexicon.has(f"hyper.{k}", shown)}
+                if len(one) > 1 and len(kinds) == 1:
+                    add(kinds.pop(), a, b)
+        if rows and len(rows[0].values) == 1:  # each row says what was changed
+            named = [(s, {k for k in KINDS if lexicon.has(f"hyper.{k}", " ".join(s.values.values()))}) for s in rows]
+            plain = [s for s, kinds in named if not kinds]
+            for s, kinds in named:
+                if len(plain) == 1 and len(kinds) == 1:
+                    add(next(iter(kinds)), s, plain[0])
+    return found
+
+
+KINDS = (
+    *("augmentation", "label_smoothing", "weight_decay", "scheduler", "epochs", "learning_rate"),
+    *("batch_size", "momentum", "optimizer"),
+)
+
+
+@rule(
+    "ablation-most",
+    "What is said to matter most, or not at all, does so in the table of settings.",
+    wrong=[
+        "## 3. Hyperparameters\n\n| Setting | Val accuracy (%) |\n|---|---|\n| all | 92.2 |\n"
+        "| without augmentation | 91.2 |\n| weight decay 1e-4 | 90.7 |\n\n"
+        "Augmentation has the largest effect.\n"
+    ],
+    right=[
+        "## 3. Hyperparameters\n\n| Setting | Val accuracy (%) |\n|---|---|\n| all | 92.2 |\n"
+        "| without augmentation | 91.2 |\n| weight decay 1e-4 | 90.7 |\n\n"
+        "Weight decay has the largest effect.\n"
+    ],
+)
+def ablation_most(said: Said, facts: Facts) -> Fault | None:
+    if not facts.settings or not said.is_claim:
+        return None
+    lexicon = said.words.lexicon
+    is_most, is_none = said.has("claim.most"), said.has("claim.none")
+    if not (is_most or is_none):
+        return None
+    found = effects(facts)
+    named = [k for k in KINDS if lexicon.has(f"hyper.{k}", said.text) and k in found]
+    if not named or not found:
+        return None
+    first = min(named, key=lambda k: lexicon.search(f"hyper.{k}", said.text).start())  # type: ignore[union-attr]
+    size, one, two = found[first]
+    if is_none:
+        if size < Decimal("0.003") or len(named) > 1:
+            return None
+        should = f"{NAMES.get(first, first)} changes {100 * size:.2f} points"
+        return Fault(said.place, should, f"lines {one} and {two}", "likely", also=(one, two))
+    most = max(found, key=lambda k: found[k][0])
+    if most == first or found[most][0] <= size or any(most == k for k in named[:1]):
+        return None
+    shown = f"{NAMES.get(most, most)}: {100 * found[most][0]:.2f} points"
+    return Fault(
+        said.place, shown, f"{NAMES.get(first, first)} changes {100 * size:.2f} points (lines {one}, {two})",
+        "likely", also=(*found[most][1:], one, two),
+    )
+
+
+@rule(
+    "ablation-direction",
+    "What is said to help or harm does so in the table of settings.",
+    wrong=[TRIED + "With the cosine scheduler accuracy dropped.\n"],
+    right=[TRIED + "With the cosine scheduler accuracy improved.\n"],
+)
+def ablation_direction(said: Said, facts: Facts) -> Fault | None:
+    if not facts.settings or not said.is_claim or said.words.quantities:
+        return None
+    lexicon, words = said.words.lexicon, said.words
+    if not said.has("metric.accuracy") or any(not m.kind.startswith("row_") for m in words.models):
+        return None
+    kinds = [k for k in ADDED if lexicon.has(f"hyper.{k}", said.text)]
+    changes = {t.kind for t in words.tags if t.is_of("change")}
+    if len(kinds) != 1 or len(changes) != 1 or any(t.is_of("negates") for t in words.tags):
+        return None
+    is_without = lexicon.has("without", said.text)
+    for table in facts.cells.settings:
+        for a, b in combinations([s for s in table if s.accuracy][:16], 2):
+            one, two = columns(a), columns(b)
+            varied = [h for h in one if one[h] != two.get(h) and not _is_name(h, table)]
+            if len(varied) != 1 or a.accuracy is None or b.accuracy is None:
+                continue
+            has = [_has(kinds[0], varied[0], c[varied[0]]) for c in (one, two)]
+            if has[0] == has[1] or not lexicon.has(f"hyper.{kinds[0]}", f"{varied[0]} {one[varied[0]]} {two[varied[0]]}"):
+                continue
+            with_, without = (a, b) if has[0] else (b, a)
+            assert with_.accuracy is not None
+            assert without.accuracy is not None
+            gain = with_.accuracy.middle - without.accuracy.middle
+            gain = -gain if is_without else gain
+            if (gain > 0) == (changes == {"gains"}) or gain == 0:
+                return None
+            return Fault(
+                said.place,
+                f"{NAMES.get(kinds[0], kinds[0])}: {100 * abs(gain):.2f} points {'more' if gain > 0 else 'less'}",
+                f"lines {a.line} and {b.line}", "likely", also=(a.line, b.line),
+            )
+    return None
+
+
+ADDED = ("augmentation", "label_smoothing", "scheduler")
+
+
+def _has(kind: str, header: str, cell: str) -> bool:
+    """Tell whether a cell says that something is used."""
+    from tools.review.reading.lexicon import load
+
+    lexicon = load()
+    if lexicon.has("without", cell) or cell.strip() in ("-", "0", "0.0", "none", "no", "off", ""):
+        return False
+    return lexicon.has(f"hyper.{kind}", header) or lexicon.has(f"hyper.{kind}", cell)
+
+
+@rule(
+    "settings-all",
+    "What is said of all settings tried is so in their table.",
+    wrong=[TRIED.replace("| cosine | 40", "| cosine | 60") + "All runs used 40 epochs.\n"],
+    right=[TRIED + "All runs used 40 epochs.\n"],
+)
+def settings_all(statement: Statement, facts: Facts) -> Fault | None:
+    from tools.review.reading.lexicon import load
+
+    lexicon, text = load(), statement.place.text
+    if statement.metric not in NAMES or statement.place.where != "prose" or statement.value is None:
+        return None
+    if not statement.is_claim or not lexicon.has("all.rows", text):
+        return None
+    exempt = {m for m in facts.rows() if lexicon.has("all.except", text) and m.removeprefix("row_") in text}
+    for setting in facts.settings:
+        for header, cell in setting.values.items():
+            quantity = next(quantities(cell), None)
+            is_own = any(cell_ == m.removeprefix("row_") for m in exempt for cell_ in setting.values.values())
+            if quantity is None or is_own or not lexicon.has(f"hyper.{statement.metric}", header):
+                continue
+            if not quantity.interval.touches(statement.value):
+                return Fault(
+                    statement.place, f"not all: line {setting.line} has {cell}",
+                    f"{NAMES[statement.metric]} {cell} in line {setting.line}", "likely", also=(setting.line,),
+                    key=f"all {statement.place.line}",
+                )
+    return None

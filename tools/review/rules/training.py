@@ -31,6 +31,11 @@ class Said:
         return self.words.lexicon.has(role, self.text)
 
     @property
+    def is_told(self) -> bool:
+        """Tell whether it says what was so, now or then."""
+        return any(self.words.modality(s) in ("claimed", "past") for s in self.words.segments)
+
+    @property
     def is_claim(self) -> bool:
         return any(self.words.modality(s) == "claimed" for s in self.words.segments)
 
@@ -55,7 +60,7 @@ def level(facts: Facts, split: str) -> list[Statement]:
            "There is no overfitting."],
 )
 def overfitting_gap(said: Said, facts: Facts) -> Fault | None:
-    if not said.is_claim or not said.has("claim.no_overfitting") or said.text.endswith("?"):
+    if not said.is_told or not said.has("claim.no_overfitting") or said.text.endswith("?"):
         return None
     found = last_gap(facts)
     if found is None:
@@ -180,7 +185,7 @@ def validation_split(said: Said, _: Facts) -> Fault | None:
     ],
 )
 def loss_trend(said: Said, facts: Facts) -> Fault | None:
-    if not facts.curves or not said.is_claim or not said.has("metric.loss"):
+    if not facts.curves or not said.is_told or not said.has("metric.loss"):
         return None
     falls = said.has("claim.falling") and said.has("claim.always")
     if not (falls or said.has("claim.rising")):
