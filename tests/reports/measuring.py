@@ -130,4 +130,6 @@ def images(text: str) -> list[str]:
     from tools.review.reading.document import ReportText
 
     shown = [image.target for image in ReportText(text).images]
-    return [target for target in shown if target and ":" not in target and not target.startswith("/")]
+    return [
+        target for target in shown if target and ":" not in target and not target.startswith("/")
+    ]

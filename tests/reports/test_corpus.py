@@ -10,7 +10,8 @@ from tests.reports.cases import RIGHT, WRONG, Case
 from tests.reports.reviews import findings_of
 from tests.reports.sentences import FALSE, TRUE
 from tests.reports.whole import WHOLE
-from tools.review.findings import RULES, Finding
+from tools.review import RULES
+from tools.review.findings import Finding
 
 PLACE = "  `Fusion only for eval!` told us"
 CASES = {**RIGHT, **WRONG, **WHOLE}

@@ -36,7 +36,8 @@ RESULT = re.compile(
     rf"\[(?P<model>FP32|PTQ|QAT)[^\]]{{0,20}}\].*?\bAcc(?:uracy)?\s*[:=]\s*{NUMBER}", re.IGNORECASE
 )
 TEST = re.compile(
-    rf"\b(?:Test:.{{0,80}}?\b|(?:final )?test[ _])acc(?:uracy)?(?:@1)?\s*[:=]?\s*{NUMBER}", re.IGNORECASE
+    rf"\b(?:Test:.{{0,80}}?\b|(?:final )?test[ _])acc(?:uracy)?(?:@1)?\s*[:=]?\s*{NUMBER}",
+    re.IGNORECASE,
 )
 TEST_SIZE = re.compile(r"\bTest:.*?\bsize\s*=\s*(?P<value>\d+(?:\.\d+)?)\s*MB", re.IGNORECASE)
 PAIR = re.compile(

@@ -33,7 +33,14 @@ from tools.review.rules.training import said_in
 __all__ = ["RULES", "review", "review_file", "review_text"]
 
 # A report of another lab is not held against this one's contract.
-OF_ANY_LAB = {"other-lab", "image-missing", "image-broken", "image-repeated", "placeholder", "chat-residue"}
+OF_ANY_LAB = {
+    "other-lab",
+    "image-missing",
+    "image-broken",
+    "image-repeated",
+    "placeholder",
+    "chat-residue",
+}
 
 
 def review(text: str, folder: Path, logs: Sequence[RunLog] = ()) -> list[Finding]:

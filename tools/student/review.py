@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-import textwrap
-from itertools import groupby
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,14 +14,28 @@ from tools.shared.options import Json
 
 if TYPE_CHECKING:
     from lab3.log.runlog import RunLog
-    from tools.review.findings import Finding, Review
+    from tools.review.findings import Review
 
-WIDTH = 79
+
+class Audience(StrEnum):
+    """For whom the findings are worded."""
+
+    student = "student"
+    staff = "staff"
+
+
+class Form(StrEnum):
+    """How the findings are printed."""
+
+    text = "text"
+    json = "json"
+    sarif = "sarif"
 
 
 def review(
     path: Annotated[
-        Path | None, Argument(metavar="REPORT.md", help="A report in Markdown, in any shape.")
+        Path | None,
+        Argument(metavar="REPORT", help="A report: Markdown, HTML, a notebook, DOCX or PDF."),
     ] = None,
     runs: Annotated[
         Path | None,
@@ -31,16 +44,21 @@ def review(
     keyword: Annotated[
         str, Option("-k", metavar="NAME", help="Only the rules whose name contains this.")
     ] = "",
+    audience: Annotated[
+        Audience, Option("--for", help="Words for the student who mends it, or for staff.")
+    ] = Audience.student,
     as_json: Json = False,
+    form: Annotated[Form, Option("--format", help="Text, JSON, or SARIF for editors.")] = Form.text,
     schema: Annotated[
         bool, Option("--schema", help="Print the JSON Schema of the findings, and nothing else.")
     ] = False,
 ) -> None:
-    """List what a report gets wrong: missing answers, units, signs, sums, and contradictions.
+    """List what a report gets wrong: missing parts, numbers, contradictions, the contract.
 
-    The report may be written by hand, in English or Chinese. Each finding has its line, what the
-    report says, what it should say, and how sure that is. The exit code is 0 when nothing was
-    found, and 1 when something was.
+    The report may be written by hand, in English or Chinese. Each finding has its lines, what the
+    report says, what it should say, and how sure that is. Without a finding, it says what was
+    checked and what could not be. The exit code is 0 when nothing was found, and 1 when something
+    was.
 
     Examples:
 
@@ -48,11 +66,16 @@ def review(
 
         lab3 review report.md --runs runs
 
+        lab3 review report.docx --for staff
+
         lab3 review report.md -k drop
 
         lab3 review report.md --json > findings.json
+
+        lab3 review report.md --format sarif > findings.sarif
     """
     from tools.review.findings import json_schema
+    from tools.review.sarif import sarif
 
     if schema:
         out.print(json_schema(), markup=False)
@@ -63,17 +86,19 @@ def review(
     review = reviewed(path, runs)
     findings = tuple(finding for finding in review.findings if finding.rule in rules)
     review = review.model_copy(update={"findings": findings})
-    if as_json:
+    if as_json or form is Form.json:
         out.print_json(review.model_dump_json())
+    elif form is Form.sarif:
+        out.print_json(sarif(review))
     else:
-        out.print(describe(review), markup=False)
+        out.print(shown(review, audience), markup=False)
     if review.findings:
         sys.exit(1)
 
 
 def wanted(keyword: str) -> set[str]:
     """Return the names of rules that contain a word; raise UserError when none does."""
-    from tools.review.findings import RULES
+    from tools.review import RULES
 
     names = {name for name in RULES if keyword in name}
     if not names:
@@ -83,22 +108,17 @@ def wanted(keyword: str) -> set[str]:
 
 def reviewed(path: Path, runs: Path | None) -> Review:
     """Return the review of a report; raise UserError when it can't be read."""
-    from tools.review import review as find
-    from tools.review.findings import Review
-    from tools.review.reading.encodings import LARGEST_BYTES, read_text
+    from tools.review import review_file
 
     if path.is_dir():
         raise UserError(f"{path} is a folder: name the report in it, such as {path / 'report.md'}")
     if path.exists() and not path.is_file():  # reading a pipe or a device would never end
         raise UserError(f"{path} can't be read: it is no file")
+    logs = read_logs(runs) if runs else []
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
+        return review_file(path, logs)
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror or error}") from None
-    logs = read_logs(runs) if runs else []
-    text = read_text(content, str(path))
-    return Review(report=str(path), findings=tuple(find(text, path.parent, logs)))
 
 
 def read_logs(runs: Path) -> list[RunLog]:
@@ -116,48 +136,18 @@ def read_logs(runs: Path) -> list[RunLog]:
     return logs
 
 
-def describe(review: Review) -> str:
-    """Return all findings for people: by section, most certain first."""
-    from tools.review.findings import SURE
-
-    ordered = sorted(review.findings, key=lambda f: (f.section, SURE.index(f.sure), f.line))
-    blocks = []
-    for section, findings in groupby(ordered, key=lambda finding: finding.section):
-        blocks += [_title(section), *map(message, findings)]
-    return "\n\n".join([*blocks, summary(review)])
-
-
-def _title(section: int) -> str:
-    from tools.review.reading.words import SECTIONS
-
-    return f"Section {section}: {SECTIONS[section - 1][0]}" if section else "Before section 1"
-
-
-def message(finding: Finding) -> str:
-    """Return one finding: how sure, its rule and line; what it says, what it should say, why."""
+def shown(review: Review, audience: Audience) -> str:
+    """Return the findings in words, without what a report could do to a terminal."""
     from autograder.plain_text import one_line
-    from tools.review.findings import RULES
+    from tools.review.wording import describe
 
-    word, place = finding.sure.upper(), f"line {finding.line}"
-    room = WIDTH - len(word) - len(place) - 4
-    title, *rest = textwrap.wrap(RULES[finding.rule], room)
-    lines = [
-        f"{word}  {title:{room}}  {place}",
-        *(" " * (len(word) + 2) + text for text in rest),
-        "",
-    ]
-    if finding.says:
-        lines.append(f"  says     {one_line(finding.says)}")
-    lines += [f"  should   {one_line(finding.should)}", f"  why      {one_line(finding.why)}"]
-    return "\n".join([*lines, f"  rule     {finding.rule}"])
-
-
-def summary(review: Review) -> str:
-    """Return one line such as ``3 findings: 2 certain, 1 likely``."""
-    from tools.review.findings import SURE
-
-    count = len(review.findings)
-    if not count:
-        return "nothing found"
-    parts = [f"{review.count(sure)} {sure}" for sure in SURE if review.count(sure)]
-    return f"{count} finding{'' if count == 1 else 's'}: {', '.join(parts)}"
+    safe = tuple(
+        finding.model_copy(
+            update={name: one_line(getattr(finding, name)) for name in ("says", "should", "why")}
+        )
+        for finding in review.findings
+    )
+    checked = tuple(map(one_line, review.checked))
+    unchecked = tuple(map(one_line, review.unchecked))
+    update = {"findings": safe, "checked": checked, "unchecked": unchecked}
+    return describe(review.model_copy(update=update), audience.value)

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-
 from tools.review.reading.lexicon import Lexicon, masked
 from tools.review.reading.quantities import (
     BYTES,
@@ -110,6 +109,11 @@ class Tables:
         if settings:
             cells.settings.append(settings)
             cells.statements += self._of_settings(grid, settings)
+            cells.blanks += [
+                Cell(s.text, s.line, s.header, "a setting", "", "value")
+                for s in settings
+                if s.accuracy is None and not s.text.strip()
+            ]
             return
         cells.statements += shifts_of(grid)
         if found:
@@ -122,6 +126,8 @@ class Tables:
                 if self.hyperparameter(row[0]):
                     cell = Cell(row[1], line, row[0], "", self._trained(row[0], grid), "")
                     cells.values.append(cell)
+                    if not cell.text.strip():
+                        cells.blanks.append(replace(cell, metric="value", label=cell.header))
                     self._add_setting(cell, grid, cells)
 
     def _add_columns(self, grid: Grid, cells: Cells) -> None:
@@ -138,10 +144,14 @@ class Tables:
 
     def _add_setting(self, cell: Cell, grid: Grid, cells: Cells) -> None:
         for name, quantity in self.settings_in(cell.header, cell.text):
-            place = Place(cell.line, grid.section, f"{cell.header}: {cell.text}", "cell", grid.number)
+            place = Place(
+                cell.line, grid.section, f"{cell.header}: {cell.text}", "cell", grid.number
+            )
             value = quantity.interval
             cells.statements.append(
-                Statement(cell.model, name, "is", place, value, quantity=quantity, header=cell.header)
+                Statement(
+                    cell.model, name, "is", place, value, quantity=quantity, header=cell.header
+                )
             )
 
     def settings_in(self, header: str, text: str) -> Iterator[tuple[str, Quantity]]:
@@ -163,7 +173,9 @@ class Tables:
                 quantity = next(quantities(text), None)
                 if quantity is None or c == 0:
                     continue
-                place = Place(line, grid.section, f"{row[0]}: {header[c]} {text}", "cell", grid.number)
+                place = Place(
+                    line, grid.section, f"{row[0]}: {header[c]} {text}", "cell", grid.number
+                )
                 metric = self.metric(header[c])
                 made = Statement(f"row_{name}", metric, "is", place, label=name, quantity=quantity)
                 if metric == "accuracy" and (value := fraction(quantity)):
@@ -235,7 +247,11 @@ class Tables:
         if OTHER in kinds:
             return f"{OTHER}:{label}"
         if kinds & {PTQ, QAT}:
-            kinds -= {INT8, FP32} if len(kinds & {PTQ, QAT}) == 1 and kinds == {*kinds & {PTQ, QAT}, INT8} else {INT8}
+            kinds -= (
+                {INT8, FP32}
+                if len(kinds & {PTQ, QAT}) == 1 and kinds == {*kinds & {PTQ, QAT}, INT8}
+                else {INT8}
+            )
         if len(kinds) > 1:
             return None
         if not kinds:
@@ -271,7 +287,9 @@ class Tables:
         order = ("train", "", "validation", "test")
         accuracies.sort(key=lambda c: order.index(self.split(header[c])))
         accuracies = [c for c in accuracies if self.split(header[c]) != "train"]
-        others = [c for c in range(len(header)) if c not in accuracies and not self.metric(header[c])]
+        others = [
+            c for c in range(len(header)) if c not in accuracies and not self.metric(header[c])
+        ]
         hyper = [c for c in others if self.hyperparameter(header[c])]
         if not accuracies or len(grid.rows) < 2:
             return []
@@ -342,7 +360,13 @@ def stated(cell: Cell, grid: Grid) -> Statement | None:
         cell.metric, cell.metric
     )
     where = "log" if grid.is_log else "cell"
-    place = Place(cell.line, grid.section, f"{cell.label}: {cell.header} {cell.text}".strip(": "), where, grid.number)
+    place = Place(
+        cell.line,
+        grid.section,
+        f"{cell.label}: {cell.header} {cell.text}".strip(": "),
+        where,
+        grid.number,
+    )
     return Statement(
         cell.model,
         metric,
@@ -405,5 +429,3 @@ def as_known(statements: list[Statement]) -> list[Statement]:
         replace(s, model=kind) if (kind := s.model.partition(":")[0]) in alone else s
         for s in statements
     ]
-
-

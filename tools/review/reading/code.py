@@ -112,7 +112,11 @@ class _Reader:
             raise Unknown
 
         for fault in filter(None, diagnose(shift)):
-            logs = [n for n in ast.walk(function) if isinstance(n, ast.Call) and _name(n) in ("log2", "log")]
+            logs = [
+                n
+                for n in ast.walk(function)
+                if isinstance(n, ast.Call) and _name(n) in ("log2", "log")
+            ]
             at = self._blamed(function, fault) or (logs[0] if logs else function)
             yield Statement("", "shift", fault, self.place(at))
 
@@ -135,7 +139,11 @@ class _Reader:
             return
         if value is None:
             return
-        names = {n.id if isinstance(n, ast.Name) else n.attr for n in ast.walk(value) if isinstance(n, ast.Name | ast.Attribute)}
+        names = {
+            n.id if isinstance(n, ast.Name) else n.attr
+            for n in ast.walk(value)
+            if isinstance(n, ast.Name | ast.Attribute)
+        }
         place = self.place(node)
         if re.search(r"scale|^s$|^return$", name) and (statement := scale_of(value, names, place)):
             if name != "return":
@@ -169,7 +177,9 @@ class _Reader:
             if len(values) == 1 and not is_typed:
                 continue
             for dtype, (value, node) in found.items():
-                yield Statement(dtype, "zero point", "is", self.place(node), exactly(Decimal(str(value))))
+                yield Statement(
+                    dtype, "zero point", "is", self.place(node), exactly(Decimal(str(value)))
+                )
 
     def _observer(self, node: ast.Call) -> Iterator[Statement]:
         """Read the integer range and zero point that a call is given with its type."""
@@ -202,14 +212,20 @@ class _Reader:
 
     def _stubs(self, function: ast.FunctionDef) -> Iterator[Statement]:
         calls = [n for n in ast.walk(function) if isinstance(n, ast.Call)]
-        first = {name: min((c.lineno for c in calls if _name(c) == name), default=0) for name in ("quant", "dequant")}
+        first = {
+            name: min((c.lineno for c in calls if _name(c) == name), default=0)
+            for name in ("quant", "dequant")
+        }
         if first["quant"] and first["dequant"] and first["dequant"] < first["quant"]:
             node = next(c for c in calls if _name(c) == "dequant")
             yield Statement("", "stub order", "is", self.place(node))
 
     def _modes(self, tree: ast.Module) -> Iterator[Statement]:
         """Follow train() and eval() up to fusing and preparing."""
-        calls = sorted((n for n in ast.walk(tree) if isinstance(n, ast.Call)), key=lambda n: (n.lineno, n.col_offset))
+        calls = sorted(
+            (n for n in ast.walk(tree) if isinstance(n, ast.Call)),
+            key=lambda n: (n.lineno, n.col_offset),
+        )
         mode = ""
         for call in calls:
             name = _name(call)
@@ -217,7 +233,9 @@ class _Reader:
                 arguments = [a.value for a in call.args if isinstance(a, ast.Constant)]
                 mode = "eval" if name == "eval" or arguments == [False] else "train"
             elif name in ("fuse_model", "fuse_modules"):
-                flags = [k.value for k in call.keywords if k.arg == "is_qat"] + call.args[:1] * (name == "fuse_model")
+                flags = [k.value for k in call.keywords if k.arg == "is_qat"] + call.args[:1] * (
+                    name == "fuse_model"
+                )
                 is_qat = any(isinstance(f, ast.Constant) and f.value is True for f in flags)
                 if mode == "train" and not is_qat and not _prepares_qat(calls):
                     yield Statement("ptq", "fuse train", "is", self.place(call))
@@ -299,5 +317,3 @@ def _assign(
                 places[name] = node
         except Unknown:
             names.pop(name, None)
-
-

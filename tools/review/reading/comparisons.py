@@ -40,8 +40,10 @@ class Order:
 
 def read_comparisons(words: Words, place: Place) -> Iterator[Statement]:
     """Yield what a sentence says of the order of networks."""
-    if not words.models and not words.context.models and not words.within(
-        Span(0, len(words.text)), "all.three"
+    if (
+        not words.models
+        and not words.context.models
+        and not words.within(Span(0, len(words.text)), "all.three")
     ):
         return
     yield from _chains(words, place)
@@ -198,7 +200,11 @@ def _measured(words: Words, word: Tag, segment: Span) -> tuple[str | None, str, 
         own, relation = BY_ITSELF[kind]
         if words.within(clause, "other.time", "other.ratio") or (near and near.kind == "other"):
             return None, "", False
-        if kind in ("smaller", "bigger") and near and near.kind in ("drop", "loss", "latency", "error", "accuracy"):
+        if (
+            kind in ("smaller", "bigger")
+            and near
+            and near.kind in ("drop", "loss", "latency", "error", "accuracy")
+        ):
             return near.kind, relation, True
         if kind in ("smaller", "bigger") and near and near.kind not in ("size", "compression"):
             return None, "", False

@@ -17,7 +17,16 @@ from tools.review.reading.words import Words
 QUINT8, QINT8 = "quint8", "qint8"
 LARGEST = 64  # a longer range is of the values, not of the shift
 TOPICS = (  # what is told wrongly whenever these words are used, unless they are denied
-    *("floor", "left", "plain_add", "functional", "fuse_train", "fuse_part", "fuse_eval", "no_fake"),
+    *(
+        "floor",
+        "left",
+        "plain_add",
+        "functional",
+        "fuse_train",
+        "fuse_part",
+        "fuse_eval",
+        "no_fake",
+    ),
     *("ptq_trains", "stub_order", "tiny_zero", "fraction_power", "unrounded", "positive_power"),
     *("clamp_effect", "no_dequant", "affine_own", "stem", "half_formula"),
 )
@@ -27,7 +36,7 @@ NEGATIVE = (
     *("fuse_train", "stub_order", "no_dequant", "stem"),
 )
 INTEGER = re.compile(
-    r"(?<![\w.^/*-])-?\d{1,3}(?![\w.%^]|\s?%|,\d{3}| ?(?:to|~|-|\.\.|到|至|個|bits?)\s?-?\d)"
+    r"(?<![\w.^/*-])-?\d{1,3}(?!\w|[%^]|\.\d|\s?%|,\d{3}| ?(?:to|~|-|\.\.|到|至|個|bits?)\s?-?\d)"
 )
 RANGE_END = re.compile(r"(?:\d\s?(?:to|~|\.\.|-|到|至)|[\[(]\s?-?\d+,)\s*$")
 REACH = 45  # characters between "zero point" and its number
@@ -91,7 +100,9 @@ def shifts(words: Words, place: Place, text: str) -> Iterator[Statement]:
 def said_powers(lexicon: Lexicon, text: str) -> Iterator[tuple[int, float]]:
     """Yield the numbers that a sentence calls powers of two, or approximated scales."""
     spans = [(m.end(), m.end() + 14) for m in lexicon.roles["contract.approximated"].finditer(text)]
-    spans += [(m.start() - 60, m.start()) for m in lexicon.roles["contract.said_power"].finditer(text)]
+    spans += [
+        (m.start() - 60, m.start()) for m in lexicon.roles["contract.said_power"].finditer(text)
+    ]
     for low, high in spans:
         for match in SMALL.finditer(text):
             is_before = lexicon.has("contract.becomes", text[match.end() : match.end() + 24])

@@ -10,9 +10,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tools.review.reading import markup
-from tools.review.reading.markup import Image, plain
 from tools.review.reading.grids import BARS, RULE, Grid, grids
 from tools.review.reading.lexicon import load
+from tools.review.reading.markup import Image, plain
 
 Kind = Literal["heading", "text", "table", "code", "rule"]
 

@@ -40,7 +40,9 @@ PLAIN = (
 )
 CALL = re.compile(r"\b(log2|round|floor|ceil|abs)\s+(?=[A-Za-z_0-9])([A-Za-z_0-9]+)")
 SPACED_CALL = re.compile(r"\b(log2|round|floor|ceil|abs|max|min|clip|clamp)\s+\(")
-IMPLIED = re.compile(r"(?<![A-Za-z_0-9.])(\d+(?:\.\d+)?)\s*(?=[A-Za-z_(])(?!\s*(?:if|else|for|and|or|e)\b)")
+IMPLIED = re.compile(
+    r"(?<![A-Za-z_0-9.])(\d+(?:\.\d+)?)\s*(?=[A-Za-z_(])(?!\s*(?:if|else|for|and|or|e)\b)"
+)
 
 Function = Callable[..., float]
 
@@ -50,14 +52,46 @@ def _clamp(x: float, low: float = -math.inf, high: float = math.inf) -> float:
 
 
 FUNCTIONS: dict[str, Function] = {
-    **{"round": lambda x, *_: float(round(x)), "floor": math.floor, "ceil": math.ceil},
-    **{"trunc": math.trunc, "int": math.trunc, "fix": math.trunc, "rint": lambda x: round(x)},
-    **{"abs": abs, "fabs": abs, "float": float, "tensor": float, "log2": math.log2},
-    **{"log": math.log, "pow": pow, "power": pow, "exp2": lambda x: 2.0**x, "ldexp": math.ldexp},
-    **{"max": max, "min": min, "maximum": max, "minimum": min, "amax": max, "amin": min},
-    **{"clip": _clamp, "clamp": _clamp, "item": lambda x: x},
+    "round": lambda x, *_: float(round(x)),
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "trunc": math.trunc,
+    "int": math.trunc,
+    "fix": math.trunc,
+    "rint": lambda x: round(x),
+    "abs": abs,
+    "fabs": abs,
+    "float": float,
+    "tensor": float,
+    "log2": math.log2,
+    "log": math.log,
+    "pow": pow,
+    "power": pow,
+    "exp2": lambda x: 2.0**x,
+    "ldexp": math.ldexp,
+    "max": max,
+    "min": min,
+    "maximum": max,
+    "minimum": min,
+    "amax": max,
+    "amin": min,
+    "clip": _clamp,
+    "clamp": _clamp,
+    "item": lambda x: x,
 }
-METHODS = {"round", "floor", "ceil", "abs", "log2", "item", "clamp", "float", "trunc", "int", "clip"}
+METHODS = {
+    "round",
+    "floor",
+    "ceil",
+    "abs",
+    "log2",
+    "item",
+    "clamp",
+    "float",
+    "trunc",
+    "int",
+    "clip",
+}
 OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: lambda a, b: a + b,
     ast.Sub: lambda a, b: a - b,
@@ -138,7 +172,9 @@ def _compute(node: ast.expr, names: Mapping[str, float], depth: int) -> float:
 
 
 def _call(node: ast.Call, names: Mapping[str, float], depth: int) -> float:
-    named = {k.arg: compute(k.value, names, depth + 1) for k in node.keywords if k.arg in ("min", "max")}
+    named = {
+        k.arg: compute(k.value, names, depth + 1) for k in node.keywords if k.arg in ("min", "max")
+    }
     arguments = [compute(a, names, depth + 1) for a in node.args]
     function = node.func
     name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
@@ -179,7 +215,11 @@ def holds(node: ast.expr, names: Mapping[str, float], depth: int = 0) -> bool:
         return all(sides) if isinstance(node.op, ast.And) else any(sides)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return not holds(node.operand, names, depth + 1)
-    if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("isfinite", "isnan", "isinf"):
+    if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in (
+        "isfinite",
+        "isnan",
+        "isinf",
+    ):
         value = compute(node.args[0], names, depth + 1)
         return bool(getattr(math, node.func.attr)(value))  # type: ignore[attr-defined]
     raise Unknown

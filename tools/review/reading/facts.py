@@ -73,7 +73,9 @@ class Facts:
     def has(self, model: str, metric: str) -> bool:
         return bool(self._cells.get((model, metric)) or self._prose.get((model, metric)))
 
-    def all_values(self, metric: str, models: Iterable[str] = (FP32, PTQ, QAT, INT8)) -> list[Interval]:
+    def all_values(
+        self, metric: str, models: Iterable[str] = (FP32, PTQ, QAT, INT8)
+    ) -> list[Interval]:
         """Return all values of a metric, of whichever images and place."""
         found = []
         for model in models:
@@ -107,7 +109,9 @@ class Facts:
 
     def _find_pairs(self, model: str, than: str, metric: str) -> Iterator[Pair]:
         own, bases = self.values(model, metric)[:40], self.values(than, metric)[:40]
-        together = [(b, o) for b in bases for o in own if b.place.table and b.place.table == o.place.table]
+        together = [
+            (b, o) for b in bases for o in own if b.place.table and b.place.table == o.place.table
+        ]
         for base, value in together or [(b, o) for b in bases for o in own]:
             if base.value and value.value:
                 yield Pair(base.value, value.value, base.place.line, value.place.line)

@@ -11,13 +11,14 @@ from tools.review.reading.expressions import Unknown, compute, parsed, python_of
 from tools.review.reading.quantities import DIGITS, exactly
 from tools.review.reading.statements import Place, Statement
 
+STOP = re.compile(r"[;。]\s*|\.\s+(?=[A-Z])|\n")
 STAR = re.compile(r"\^\{?\*\}?")
 LOWEST, HIGHEST = -0.7, 1.3  # a range whose scale tells all known mistakes apart
 SCALE = 2 * HIGHEST / 255
 PIECE = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|`([^`\n]+)`", re.S)
 ASSIGNED = re.compile(
-    r"(?<![A-Za-z_0-9.{\\])(?P<name>\\?[A-Za-zΔ][A-Za-z_']{0,24}(?:_?\{[^{}]{1,20}\})?(?:\^\{?\*\}?)?)"
-    r"(?:\([^()=]{1,40}\))?\s*(?::=|[=≈←]|\\approx|\b(?:is|equals|becomes)\b|[為为是])(?!=)\s*(?P<value>[^=≈\n]{3,240})"
+    r"(?<![A-Za-z_0-9.{\\/])(?P<name>\\?[A-Za-zΔ][A-Za-z_']{0,24}(?:_?\{[^{}]{1,20}\})?(?:\^\{?\*\}?)?)"
+    r"(?:\([^()=]{1,40}\))?\s*(?::=|[=≈←]|\\approx|\b(?:is|equals|becomes)\b|[為为是])(?!=)\s*(?=(?P<value>[^=≈\n]{3,240}))"
 )
 SCALE_NAME = re.compile(r"^\\?(?:s|scale\w*|\w*_scale|Delta|Δ|S_?[xw]|s_?\w{1,7})$")
 SHIFT_NAME = re.compile(r"^\\?(?:S|shift\w*|shamt|n|k|exp|exponent|power|p|e)$")
@@ -25,9 +26,7 @@ SCALES = (0.3, 0.3625, 0.7, 0.02, 0.003, 1.3, 3.1, 1e-6)
 # Where an expression may end in the middle of a sentence.
 ENDS = re.compile(r"(?:[,;。]|\.(?=\s|$)|\s(?=[A-Za-z]{2,}\s)|\s\s|[\u2e80-\u9fff]|\\quad|\\qquad)")
 MOST_ENDS = 8
-OPERAND = (
-    r"(?:log_?2|round|abs|sqrt|MiB|MB|GB|KB|ms|pp|points?|%|[xX×](?=\s*[=≈)])|[\d.,()+\-*/×÷^|\s−–])"
-)
+OPERAND = r"(?:log_?2|round|abs|sqrt|MiB|MB|GB|KB|ms|pp|points?|%|[xX×](?=\s*[=≈)])|[\d.,()+\-*/×÷^|\s−–])"
 LEFT = re.compile(rf"{OPERAND}+$")
 RIGHT = re.compile(
     rf"\s*(?P<sign>[+−–-]?)\s*(?P<digits>{DIGITS})(?:[eE](?P<power>-?\d+))?\s*(?P<unit>%|x|×|倍)?"
@@ -59,12 +58,15 @@ def name_value(name: str) -> float | None:
 def read_formulas(text: str, raw: str, place: Place) -> Iterator[Statement]:
     """Yield what the formulas of a paragraph or line of code compute."""
     seen: set[tuple[str, int]] = set()
-    pieces = [(next(g for g in m.groups() if g), raw.count("\n", 0, m.start())) for m in PIECE.finditer(raw)]
+    pieces = [
+        (next(g for g in m.groups() if g), raw.count("\n", 0, m.start()))
+        for m in PIECE.finditer(raw)
+    ]
     pieces += [(line, offset) for offset, line in enumerate(text.split("\n"))]
     for piece, offset in pieces:
         for match in ASSIGNED.finditer(piece[:2000]):
             line = place.line + offset + piece.count("\n", 0, match.start())
-            at = Place(line, place.section, piece.strip(), "formula")
+            at = Place(line, place.section, around(piece, match.start()), "formula")
             for statement in judged(match["name"], match["value"], at):
                 if (statement.metric, line) not in seen:
                     seen.add((statement.metric, line))
@@ -72,6 +74,13 @@ def read_formulas(text: str, raw: str, place: Place) -> Iterator[Statement]:
     for offset, line_text in enumerate(text.split("\n")):
         at = Place(place.line + offset, place.section, line_text.strip(), "formula")
         yield from equations(line_text, at)
+
+
+def around(text: str, position: int) -> str:
+    """Return the sentence of a text that a formula stands in."""
+    start = max((m.end() for m in STOP.finditer(text[:position])), default=0)
+    end = STOP.search(text, position)
+    return text[start : end.end() if end else len(text)].strip()
 
 
 def judged(name: str, value: str, place: Place) -> Iterator[Statement]:
@@ -82,7 +91,11 @@ def judged(name: str, value: str, place: Place) -> Iterator[Statement]:
     if not is_scale and not is_shift:
         return
     for node in expressions(value):
-        names = {n.id if isinstance(n, ast.Name) else n.attr for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute)}
+        names = {
+            n.id if isinstance(n, ast.Name) else n.attr
+            for n in ast.walk(node)
+            if isinstance(n, ast.Name | ast.Attribute)
+        }
         if is_scale and (statement := scale_of(node, names, place)):
             yield statement
             return
@@ -119,7 +132,11 @@ def scale_of(node: ast.expr, names: set[str], place: Place) -> Statement | None:
 def shift_of(node: ast.expr, names: set[str], is_scale: bool, place: Place) -> Statement | None:
     """Return what is wrong with a formula of S, or of 2**-S; None when it is no such formula."""
     of_scale = [n for n in names if re.fullmatch(r"s\w{0,6}|scale\w*|\w*_scale|x|Delta|Δ", n)]
-    called = {c.func.id for c in ast.walk(node) if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)}
+    called = {
+        c.func.id
+        for c in ast.walk(node)
+        if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)
+    }
     logs = {n for n in names if n in ("log2", "log")} | ({"log2", "log"} & called)
     if not logs or not of_scale:
         return _power(node, names, place) if is_scale else _limits(node, names, place)
@@ -137,7 +154,11 @@ def shift_of(node: ast.expr, names: set[str], is_scale: bool, place: Place) -> S
 def _limits(node: ast.expr, names: set[str], place: Place) -> Statement | None:
     """Return what a formula that only limits S does wrong: max(min(S, 0), 8) is always 8."""
     own = [n for n in names if SHIFT_NAME.match(n) and "max" not in n]
-    called = {c.func.id for c in ast.walk(node) if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)}
+    called = {
+        c.func.id
+        for c in ast.walk(node)
+        if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)
+    }
     if len(own) != 1 or not called & {"min", "max", "clip", "clamp"}:
         return None
     others = {n: 8.0 for n in names if "max" in n.lower() and n not in ("max",)}
@@ -149,7 +170,13 @@ def _limits(node: ast.expr, names: set[str], place: Place) -> Statement | None:
         return None
     if inner != 4:
         return Statement("", "shift", f"at all times {inner:.0f}", place)
-    fault = f"at least {low:.0f}" if low not in (0, -3) else f"at most {high:.0f}" if high not in (8, 20) else ""
+    fault = (
+        f"at least {low:.0f}"
+        if low not in (0, -3)
+        else f"at most {high:.0f}"
+        if high not in (8, 20)
+        else ""
+    )
     return Statement("", "shift", fault, place) if fault else None
 
 
@@ -239,7 +266,10 @@ def equations(text: str, place: Place) -> Iterator[Statement]:
         if not agrees(value, float(number), float(step), is_about):
             nominal = (value[0] + value[1]) / 2
             yield Statement(
-                "", "equation", f"{nominal:.6g}", Place(place.line, place.section, f"{shown} = {right[0].strip()}", "formula")
+                "",
+                "equation",
+                f"{nominal:.6g}",
+                Place(place.line, place.section, f"{shown} = {right[0].strip()}", "formula"),
             )
 
 
@@ -255,7 +285,11 @@ def values_of(shown: str) -> tuple[float, float] | None:
         moved = text
         for digits, sign in zip(numbers, signs, strict=True):
             half = 0.5 * 10 ** -len(digits.partition(".")[2]) * 0.999
-            moved = re.sub(rf"(?<![\w.]){re.escape(digits)}(?![\w.])", f"({float(digits) + sign * half!r})", moved)
+            moved = re.sub(
+                rf"(?<![\w.]){re.escape(digits)}(?![\w.])",
+                f"({float(digits) + sign * half!r})",
+                moved,
+            )
         tree = parsed(moved)
         if tree is None:
             return None

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
+from re import _constants, _parser  # type: ignore[attr-defined]  # as public as it gets
 from typing import Any
 
 from tools.review.reading.quantities import narrow
@@ -48,6 +49,42 @@ class Tag:
         return any(self.role == f or self.role.startswith(f + ".") for f in families)
 
 
+class Pattern:
+    """The patterns of one role, tried one after the other; compiled when a text may need them."""
+
+    def __init__(self, sources: Iterable[str]) -> None:
+        self.sources = tuple(sources)
+        self.needs = tuple(needed(source) for source in self.sources)
+
+    def _candidates(self, text: str) -> Iterator[re.Pattern[str]]:
+        lowered = text.lower()
+        for source, needs in zip(self.sources, self.needs, strict=True):
+            if not needs or any(piece in lowered for piece in needs):
+                yield compiled(source)
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """Yield matches by place; of those that overlap, the first."""
+        found = [m for pattern in self._candidates(text) for m in pattern.finditer(text)]
+        end = -1
+        for match in sorted(found, key=lambda m: (m.start(), -m.end())):
+            if match.start() >= end:
+                yield match
+                end = max(match.end(), match.start() + 1)
+
+    def search(self, text: str) -> re.Match[str] | None:
+        found = (pattern.search(text) for pattern in self._candidates(text))
+        return min((m for m in found if m), key=lambda m: m.start(), default=None)
+
+    def fullmatch(self, text: str) -> re.Match[str] | None:
+        found = (pattern.fullmatch(text) for pattern in self._candidates(text))
+        return next((m for m in found if m), None)
+
+    def sub(self, shown: str, text: str) -> str:
+        for pattern in self._candidates(text):
+            text = pattern.sub(shown, text)
+        return text
+
+
 @dataclass
 class Lexicon:
     """The entries of all languages; a role's patterns are tried together."""
@@ -57,24 +94,28 @@ class Lexicon:
     twins: dict[int, str] = field(default_factory=dict)
 
     @cached_property
-    def roles(self) -> dict[str, re.Pattern[str]]:
+    def roles(self) -> dict[str, Pattern]:
         grouped: dict[str, list[str]] = {}
         for entry in self.entries:
-            grouped.setdefault(entry.role, []).append(self.normal(NAMED.sub("(?:", entry.pattern)))
-        return {role: compiled(tuple(patterns)) for role, patterns in grouped.items()}
+            source = self.normal(NAMED.sub("(?:", entry.pattern))
+            grouped.setdefault(entry.role, []).append(source)
+        return {role: Pattern(sources) for role, sources in grouped.items()}
 
     @cached_property
-    def named(self) -> dict[str, tuple[re.Pattern[str], ...]]:
-        """The patterns with named groups, one by one."""
-        grouped: dict[str, list[re.Pattern[str]]] = {}
+    def named(self) -> dict[str, Pattern]:
+        """The patterns with named groups, by role."""
+        grouped: dict[str, list[str]] = {}
         for entry in self.entries:
             if "(?P<" in entry.pattern:
-                pattern = compiled((self.normal(entry.pattern),))
-                grouped.setdefault(entry.role, []).append(pattern)
-        return {role: tuple(patterns) for role, patterns in grouped.items()}
+                grouped.setdefault(entry.role, []).append(self.normal(entry.pattern))
+        return {role: Pattern(sources) for role, sources in grouped.items()}
+
+    @cached_property
+    def families(self) -> dict[str, tuple[tuple[str, Pattern], ...]]:
+        return {}
 
     def normal(self, text: str) -> str:
-        """Return a text with narrow punctuation and traditional characters, as long as it was."""
+        """Return a text with traditional characters, as long as it was."""
         return text.translate(self.twins)
 
     def search(self, role: str, text: str) -> re.Match[str] | None:
@@ -87,32 +128,43 @@ class Lexicon:
     def fits(self, role: str, text: str) -> bool:
         """Tell whether a whole text, if there is any, is made of a role's words."""
         pattern = self.roles.get(role)
-        return not text or (pattern is not None and pattern.fullmatch(self.normal(text)) is not None)
+        return not text or (
+            pattern is not None and pattern.fullmatch(self.normal(text)) is not None
+        )
 
     def matches(self, role: str, text: str) -> Iterator[re.Match[str]]:
         """Yield what each pattern with named groups reads."""
-        for pattern in self.named.get(role, ()):
-            yield from pattern.finditer(text)
+        if role in self.named:
+            yield from self.named[role].finditer(text)
 
     def tags(self, text: str, *families: str) -> list[Tag]:
         """Return the words of a text by place: networks first, whose names hide other words."""
         shown = self.normal(text)
-        found = [tag for tag in self._found(shown, NAMES)]
+        found = list(self._found(shown, NAMES))
         shown = masked(shown, found)
         for family in families:
             found += self._found(shown, family)
         return sorted(found, key=lambda tag: (tag.start, -tag.end))
 
     def _found(self, text: str, family: str) -> Iterator[Tag]:
-        for role, pattern in self.roles.items():
-            if role.startswith(family):
-                for match in pattern.finditer(text):
-                    if match.end() > match.start():
-                        yield Tag(role, match.start(), match.end())
+        if family not in self.families:
+            own = ((role, p) for role, p in self.roles.items() if role.startswith(family))
+            self.families[family] = tuple(own)
+        for role, pattern in self.families[family]:
+            for match in pattern.finditer(text):
+                if match.end() > match.start():
+                    yield Tag(role, match.start(), match.end())
 
     def extended(self, entries: Iterable[Entry]) -> "Lexicon":
         """Return the lexicon with further entries, such as the names that a report gives."""
-        return Lexicon((*self.entries, *entries), self.leaves, self.twins)
+        added = tuple(entries)
+        if not added:
+            return self
+        more = Lexicon((*self.entries, *added), self.leaves, self.twins)
+        # Names are roles of their own, so that nothing else has to be prepared again.
+        more.__dict__["roles"] = self.roles | Lexicon(added, twins=self.twins).roles
+        more.__dict__["named"] = self.named
+        return more
 
     def without(self, entry: Entry) -> "Lexicon":
         """Return the lexicon that lacks one pattern."""
@@ -120,11 +172,48 @@ class Lexicon:
 
 
 @cache
-def compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
+def compiled(pattern: str) -> re.Pattern[str]:
     # ASCII: Chinese characters beside a word end it. They are no punctuation all the same.
-    whole = "|".join(f"(?:{pattern})" for pattern in patterns)
-    whole = whole.replace(r"[\s\W]", SIGN).replace(r"[\W_]", f"(?:{SIGN}|_)")
-    return re.compile(whole.replace(r"\W", SIGN), re.I | re.A)
+    whole = pattern.replace(r"[\s\W]", SIGN).replace(r"[\W_]", f"(?:{SIGN}|_)")
+    return re.compile(whole.replace(r"\W", SIGN), re.I | re.A | re.S)
+
+
+@cache
+def needed(pattern: str) -> tuple[str, ...]:
+    """Return pieces of text of which a match needs one, or nothing when that can't be told.
+
+    Nearly all patterns of a lexicon miss nearly all sentences: looking for a piece is faster.
+    """
+    try:
+        return tuple(_pieces(_parser.parse(pattern)) or ())
+    except re.error:
+        return ()
+
+
+def _pieces(parsed: Any) -> set[str] | None:
+    """Return the best choice of pieces of a parsed pattern: each match holds one of them."""
+    choices: list[set[str]] = []
+    run = ""
+    for operator, argument in [*parsed, (None, None)]:
+        if operator is _constants.LITERAL:
+            run += chr(argument).lower()
+            continue
+        if run:
+            choices.append({run})
+        run = ""
+        inner: set[str] | None = None
+        if operator is _constants.BRANCH:
+            parts = [_pieces(branch) for branch in argument[1]]
+            inner = set().union(*parts) if all(parts) else None  # type: ignore[arg-type]
+        elif operator is _constants.SUBPATTERN:
+            inner = _pieces(argument[3])
+        elif operator in (_constants.MAX_REPEAT, _constants.MIN_REPEAT) and argument[0] > 0:
+            inner = _pieces(argument[2])
+        elif operator is _constants.ASSERT and argument[0] == 1:
+            inner = _pieces(argument[1])
+        if inner:
+            choices.append(inner)
+    return max(choices, key=lambda pieces: (min(map(len, pieces)), -len(pieces)), default=None)
 
 
 def masked(text: str, tags: list[Tag]) -> str:

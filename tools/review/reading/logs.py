@@ -70,7 +70,9 @@ def read_log(text: str, line: int, section: int) -> tuple[list[Statement], list[
     totals = {int(m["of"]): m.start() for m in EPOCH.finditer(text[:20_000]) if m["of"]}
     if curves and len(totals) == 1:
         total, start = next(iter(totals.items()))
-        place = Place(line + text.count("\n", 0, start), section, f"Epoch .../{total}", "log", -line)
+        place = Place(
+            line + text.count("\n", 0, start), section, f"Epoch .../{total}", "log", -line
+        )
         value = next(quantities(str(total))).interval
         statements.append(Statement(curves[0].model, "epochs", "is", place, value))
     return statements, curves

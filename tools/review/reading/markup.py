@@ -14,7 +14,9 @@ EMBEDDED = re.compile(r"!\[\[([^\[\]\n|]+)[^\[\]\n]*\]\]")  # Obsidian's way
 TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 IMAGE_TAG = re.compile(r"<img\s[^<>]*>", re.I)
 ATTRIBUTE = re.compile(r"\b(src|alt)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.I)
-EMPHASIS = re.compile(r"(?<![ \d)])\*(?!\*?S)|\*(?! |\*?S|[\d(a-z])|~~|`|\$|(?<=[ \d)])\*\*(?=\w)(?!S)")
+EMPHASIS = re.compile(
+    r"(?<![ \d)])\*(?!\*?S)|\*(?! |\*?S|[\d(a-z])|~~|`|\$|(?<=[ \d)])\*\*(?=\w)(?!S)"
+)
 LINK = re.compile(r"\[([^\[\]\n]*)\]\([^()\n]*\)")
 TITLE = re.compile(r"\s+(?:\"[^\"]*\"|'[^']*'|=\d*x\d*)\s*$")
 LATEX = (

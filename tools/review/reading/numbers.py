@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from tools.review.reading.quantities import BYTES, SECONDS, Interval, Quantity, exactly
-from tools.review.reading.statements import INT8, Place, Statement
+from tools.review.reading.statements import FP32, INT8, Place, Statement
 from tools.review.reading.words import Span, Tag, Words
 
 SIZES = ("size", "compression")
@@ -128,11 +128,15 @@ def read_numbers(words: Words, place: Place) -> Iterator[Statement]:
         kind = number.quantity.kind
         if number.quantity.printed.startswith("±") or number.before.endswith("±"):
             continue
-        reader = {"bytes": _bytes, "seconds": _seconds, "times": _times, "part": _part}.get(kind, _share)
+        reader = {"bytes": _bytes, "seconds": _seconds, "times": _times, "part": _part}.get(
+            kind, _share
+        )
         statement = reader(number)
         if statement is None:
             continue
         owner, is_sure, than = _owner(number, paired)
+        if not owner and not words.models and words.lexicon.has("final_model", words.text):
+            owner, is_sure = (FP32, False) if _split(number) == "test" else ("", False)
         span = Span(number.segment.start, max(number.clause.end, number.end))
         if words.within(span, "variant") or words.context.is_variant:
             owner += "+"
@@ -203,13 +207,16 @@ def _seconds(number: Number) -> Statement | None:
 def _end_of(number: Number) -> str:
     """Return INT8 for what something fell to, when no network is named in its segment."""
     words = number.words
-    is_end = number.has_before("moves.to") and not words.within(number.segment, "model.ptq", "model.qat")
+    is_end = number.has_before("moves.to") and not words.within(
+        number.segment, "model.ptq", "model.qat"
+    )
     return INT8 if is_end and not words.within(number.clause, "other") else ""
 
 
 def _times(number: Number) -> Statement | None:
     words = number.words
-    if words.within(number.clause, "other.ratio", "other.bytes", "other.time"):
+    span = Span(number.segment.start, number.clause.end)
+    if words.within(span, "other.ratio", "other.bytes", "other.time"):
         return None
     for metric in number.metrics:
         if metric in SIZES:
@@ -330,9 +337,7 @@ def _paired(words: Words, numbers: list[Number]) -> dict[int, Tag]:
 def _owner(number: Number, paired: dict[int, Tag]) -> tuple[str, bool, str]:
     """Return whose a number is, whether that is sure, and what it is compared with."""
     words = number.words
-    than = next(
-        (m.kind for m in words.standards.values() if number.segment.holds(m)), ""
-    )
+    than = next((m.kind for m in words.standards.values() if number.segment.holds(m)), "")
     behind = _behind(number)
     if behind:
         return behind.kind, True, than if than != behind.kind else ""

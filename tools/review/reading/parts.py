@@ -86,7 +86,7 @@ class Parts:
 
     def is_placeholder(self, text: str) -> bool:
         """Tell whether nothing but a placeholder stands there."""
-        if not text.strip() or FILLER.fullmatch(text) is not None and "..." not in text:
+        if not text.strip() or (FILLER.fullmatch(text) is not None and "..." not in text):
             return bool(re.search(r"[_?\u2026\u25cb]{2,}", text))
         return self.lexicon.has("placeholder.whole", text.strip())
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
-
 BOUND = Decimal(10**8)  # beyond every number of a report
 
 

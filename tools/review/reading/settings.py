@@ -9,7 +9,6 @@ from tools.review.reading.statements import FP32, PTQ, Place, Statement
 from tools.review.reading.words import Words
 
 
-
 def read_settings(words: Words, place: Place) -> Iterator[Statement]:
     """Yield the hyperparameters of a sentence, each with the network that it belongs to."""
     text = words.text

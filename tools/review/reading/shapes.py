@@ -99,7 +99,9 @@ class Page(HTMLParser):
         row = self.getpos()[0] - 1
         for offset, piece in enumerate(data.split("\n")):
             index = min(row + offset, len(self.lines) - 1)
-            self.lines[index].append(html.escape(piece, quote=False) if self.in_table > 0 else piece)
+            self.lines[index].append(
+                html.escape(piece, quote=False) if self.in_table > 0 else piece
+            )
 
 
 def _notebook(text: str, name: str) -> str:
@@ -148,9 +150,16 @@ def _docx(content: bytes, name: str) -> str:
         document = docx.Document(BytesIO(content))
         for item in document.iter_inner_content():
             if isinstance(item, Table):
-                rows = [[c.text.replace("\n", " ").replace("|", "/") for c in r.cells] for r in item.rows]
+                rows = [
+                    [c.text.replace("\n", " ").replace("|", "/") for c in r.cells]
+                    for r in item.rows
+                ]
                 rule = [["---"] * len(rows[0])] if rows else []
-                parts.append("\n".join("| " + " | ".join(row) + " |" for row in [*rows[:1], *rule, *rows[1:]]))
+                parts.append(
+                    "\n".join(
+                        "| " + " | ".join(row) + " |" for row in [*rows[:1], *rule, *rows[1:]]
+                    )
+                )
                 continue
             style = (item.style.name or "") if item.style is not None else ""
             level = re.match(r"Heading (\d)", style)
@@ -180,7 +189,9 @@ def _pdf(content: bytes, name: str) -> str:
         raise ReportError(f"{name} holds pictures of text: export your report from its source")
     lines = []
     for line in text.split("\n"):
-        is_title = re.match(r"\s*(?:[1-6]|[一二三四五六])[.、]?\s+\S", line) and len(line.strip()) < 70
+        is_title = (
+            re.match(r"\s*(?:[1-6]|[一二三四五六])[.、]?\s+\S", line) and len(line.strip()) < 70
+        )
         lines.append(f"\n## {line.strip()}\n" if is_title and title_of(line.strip()) else line)
     return "\n".join(lines) + ("\n\n![figure](data:image)\n" if has_images else "")
 

@@ -126,8 +126,14 @@ class Words:
             if tag.role == "than.before":
                 follows = [m for m in self.models if 0 <= m.start - tag.end <= 24]
                 for model in follows[:1]:
+                    if re.search(r"[0-9]", self.text[tag.end : model.start]):
+                        continue
                     found[model.start] = model
                     found |= {m.start: m for m in self._joined_to(model)}
+            elif tag.is_of("beats"):
+                behind = [m for m in self.models if 0 <= m.start - tag.end <= 24]
+                if behind and not STOP.search(self.text[tag.end : behind[0].start]):
+                    found[behind[0].start] = behind[0]
             elif tag.role == "than.after":
                 before = [m for m in self.models if 0 <= tag.start - m.end <= 14]
                 for model in before[-1:]:
@@ -159,7 +165,17 @@ def _spans(cuts: list[int], length: int) -> list[Span]:
 
 
 def _without_parts(tags: list[Tag]) -> list[Tag]:
-    """Drop names inside longer names; a network named as another kind is that kind alone."""
+    """Drop names inside longer names; a network named as another kind is that kind alone.
+
+    An accuracy drop is a drop.
+    """
+    drops = [t for t in tags if t.role == "metric.drop"]
+    tags = [
+        t
+        for t in tags
+        if t.role != "metric.accuracy"
+        or not any(d.start - 1 <= t.end <= d.end and t.start <= d.start for d in drops)
+    ]
     kept: list[Tag] = []
     last = None
     for tag in tags:

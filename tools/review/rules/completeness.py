@@ -84,8 +84,9 @@ def section_missing(report: Report, facts: Facts) -> Fault | None:
     return Fault(
         Place(line, missing[0], ""),
         f"section{'s' if len(missing) > 1 else ''} {names}",
-        "no heading names it, and no text elsewhere stands for it" if len(missing) == 1 else
-        "no heading names them, and no text elsewhere stands for them",
+        "no heading names it, and no text elsewhere stands for it"
+        if len(missing) == 1
+        else "no heading names them, and no text elsewhere stands for them",
         "likely",
         also=(1, report.document.last_line),
     )
@@ -100,11 +101,15 @@ def _is_elsewhere(number: int, report: Report, facts: Facts) -> bool:
     if number == 1:
         return lexicon.has("topic.architecture", text) and amount(text) > 600
     if number == 2:
-        return bool(report.document.images or facts.curves) and lexicon.has("topic.overfitting", text)
+        return bool(report.document.images or facts.curves) and lexicon.has(
+            "topic.overfitting", text
+        )
     if number == 3:
         return len({s.metric for s in facts.statements if s.metric in _HYPER}) >= 3
     if number == 4:
-        return bool(re.search("scale_approximate", report.text)) and lexicon.has("topic.zero_point", text)
+        return bool(re.search("scale_approximate", report.text)) and lexicon.has(
+            "topic.zero_point", text
+        )
     if number == 5:
         return all(facts.values(m, "accuracy") for m in (FP32, PTQ, QAT))
     return lexicon.has("topic.ending", text)
@@ -159,13 +164,20 @@ def section_empty(section: Section, _: Facts) -> Fault | None:
     "prompt-unanswered",
     "Every question has an answer.",
     wrong=[
-        example(_6=LAB[6] + "\n\n- Did QAT outperform PTQ?\n\n  It did.\n- What challenges did you face?"),
+        example(
+            _6=LAB[6]
+            + "\n\n- Did QAT outperform PTQ?\n\n  It did.\n- What challenges did you face?"
+        ),
         example(_4=LAB[4] + "\n\n2. Describe how the function is implemented. Why is it useful?"),
     ],
     right=[
-        example(_6="- Did QAT beat PTQ?\n- What challenges did you face?\n\n### QAT and PTQ\n\nQAT was "
-                "0.4 points better.\n\n### Challenges\n\nAn error about the engine took long."),
-        example(_2="![c](https://e.org/c.png)\n\n* Discuss overfitting.\n**說明：**\n驗證損失沒有回升"),
+        example(
+            _6="- Did QAT beat PTQ?\n- What challenges did you face?\n\n### QAT and PTQ\n\nQAT was "
+            "0.4 points better.\n\n### Challenges\n\nAn error about the engine took long."
+        ),
+        example(
+            _2="![c](https://e.org/c.png)\n\n* Discuss overfitting.\n**說明：**\n驗證損失沒有回升"
+        ),
     ],
 )
 def prompt_unanswered(section: Section, _: Facts) -> Fault | None:
@@ -189,8 +201,10 @@ def prompt_unanswered(section: Section, _: Facts) -> Fault | None:
     "FP32, PTQ and QAT have results.",
     wrong=[
         "## 5. Comparison\n\nQuantization makes it smaller.\n\n## 6. Discussion\n\nGood.\n",
-        example(_5="FP32 has 93.80 % accuracy and PTQ 93.10 % accuracy.", _6="The challenge was "
-                "an error. QAT and PTQ differ."),
+        example(
+            _5="FP32 has 93.80 % accuracy and PTQ 93.10 % accuracy.",
+            _6="The challenge was an error. QAT and PTQ differ.",
+        ),
     ],
     right=[example()],
 )
@@ -264,8 +278,14 @@ def approximation_missing(report: Report, facts: Facts) -> Fault | None:
     if section is None or section.is_empty or not report.is_whole() or is_foreign(report):
         return None
     text = "\n".join(b.raw for b in section.blocks if not report.parts.asking.get(id(b)))
-    shift = any(s.metric in ("shift", "shift range") and s.place.section == 4 for s in facts.statements)
-    if shift or report.lexicon.has("topic.approximation", text) or re.search(r"2\s?(?:\^|\*\*)\s?\{?\(?\s?-", text):
+    shift = any(
+        s.metric in ("shift", "shift range") and s.place.section == 4 for s in facts.statements
+    )
+    if (
+        shift
+        or report.lexicon.has("topic.approximation", text)
+        or re.search(r"2\s?(?:\^|\*\*)\s?\{?\(?\s?-", text)
+    ):
         return None
     return Fault(
         Place(section.line, 4, ""),
@@ -289,7 +309,9 @@ def comparison_missing(report: Report, facts: Facts) -> Fault | None:
         return None
     lexicon, text = report.lexicon, section.own_text
     names = lexicon.has("model.qat", text) and (
-        lexicon.has("model.ptq", text) or lexicon.has("model.int8", text) or lexicon.has("topic.versus", text)
+        lexicon.has("model.ptq", text)
+        or lexicon.has("model.int8", text)
+        or lexicon.has("topic.versus", text)
     )
     compared = any(
         {s.model, s.than} == {PTQ, QAT} and s.place.where == "prose" for s in facts.statements
@@ -313,7 +335,9 @@ def comparison_missing(report: Report, facts: Facts) -> Fault | None:
 def _has_open(report: Report, section: Section) -> bool:
     """Tell whether a question of a section is still open: then that is the fault."""
     open_ = any(not p.is_answered for p in section.prompts)
-    return open_ or any(b.kind == "text" and report.parts.is_placeholder(b.text) for b in section.blocks)
+    return open_ or any(
+        b.kind == "text" and report.parts.is_placeholder(b.text) for b in section.blocks
+    )
 
 
 @rule(

@@ -49,7 +49,10 @@ def zero_point(statement: Statement, _: Facts) -> Fault | None:
 @rule(
     "integer-range",
     "quint8 has the integers 0 to 255, which are 255 steps.",
-    wrong=["- activation: quint8, range [0, 255], so qmax - qmin = 254", "quint8 has the range [0, 254]."],
+    wrong=[
+        "- activation: quint8, range [0, 255], so qmax - qmin = 254",
+        "quint8 has the range [0, 254].",
+    ],
     right=["- activation: quint8, range [0, 255], so qmax - qmin = 255"],
 )
 def integer_range(statement: Statement, _: Facts) -> Fault | None:
@@ -57,13 +60,17 @@ def integer_range(statement: Statement, _: Facts) -> Fault | None:
     if value is None or not statement.is_claim:
         return None
     if statement.metric == "levels" and value.middle != 256:
-        return Fault(statement.place, "256 values", "0 to 255 are 256 values, and 255 steps", "likely")
+        return Fault(
+            statement.place, "256 values", "0 to 255 are 256 values, and 255 steps", "likely"
+        )
     if statement.metric not in ("steps", "integer range"):
         return None
     if statement.metric == "steps":
         if value.middle == 255:
             return None
-        return Fault(statement.place, "qmax - qmin = 255", "255 - 0 = 127 - (-128) = 255", "certain")
+        return Fault(
+            statement.place, "qmax - qmin = 255", "255 - 0 = 127 - (-128) = 255", "certain"
+        )
     right = (-128, 127) if statement.model == "qint8" else (0, 255)
     if (value.low, value.high) == right:
         return None
@@ -132,7 +139,11 @@ def scale_formula(statement: Statement, facts: Facts) -> Fault | None:
     else:
         return None
     return Fault(
-        statement.place, "2*max(|min|, |max|)/255", why, "likely", key=f"factor {factor} {statement.place.line}"
+        statement.place,
+        "2*max(|min|, |max|)/255",
+        why,
+        "likely",
+        key=f"factor {factor} {statement.place.line}",
     )
 
 
@@ -165,7 +176,9 @@ def scale_power(statement: Statement, _: Facts) -> Fault | None:
     is_said = topic(statement, "fraction power") or topic(statement, "unrounded")
     is_computed = statement.metric == "shift" and statement.relation == "fraction"
     is_unrounded = (
-        statement.metric == "shift" and statement.relation == "unrounded" and "2" in statement.place.text
+        statement.metric == "shift"
+        and statement.relation == "unrounded"
+        and "2" in statement.place.text
         and "**" in statement.place.text
     )
     if not (is_said or is_computed or is_unrounded):
@@ -182,8 +195,14 @@ def scale_power(statement: Statement, _: Facts) -> Fault | None:
 @rule(
     "scale-value",
     "Scales that are called powers of two are powers of two.",
-    wrong=["The approximated scale is 0.0167, a power of two.", "近似後的縮放因子為 0.015625 與 0.03,都是 2 的冪次。"],
-    right=["The approximated scale is 0.0156, a power of two.", "A scale of 0.3 becomes a power of two, 0.25."],
+    wrong=[
+        "The approximated scale is 0.0167, a power of two.",
+        "近似後的縮放因子為 0.015625 與 0.03,都是 2 的冪次。",
+    ],
+    right=[
+        "The approximated scale is 0.0156, a power of two.",
+        "A scale of 0.3 becomes a power of two, 0.25.",
+    ],
 )
 def scale_value(statement: Statement, _: Facts) -> Fault | None:
     if statement.metric != "no power" or statement.modality not in ("claimed", "supposed"):
@@ -207,7 +226,10 @@ def shift_example(statement: Statement, _: Facts) -> Fault | None:
     if statement.metric != "example" or statement.modality not in ("claimed", "supposed"):
         return None
     return Fault(
-        statement.place, f"S = {statement.relation}", "S is the nearest integer", "likely",
+        statement.place,
+        f"S = {statement.relation}",
+        "S is the nearest integer",
+        "likely",
         key=f"{statement.place.line}",
     )
 
@@ -215,10 +237,16 @@ def shift_example(statement: Statement, _: Facts) -> Fault | None:
 @rule(
     "shift-rounding",
     "S is rounded to the nearest integer.",
-    wrong=["S is rounded down to an integer.", "$S = \\lfloor -\\log_2 s \\rfloor$",
-           "```python\nshift = math.floor(-math.log2(scale))\n```"],
-    right=["$S = \\lfloor -\\log_2 s \\rceil$", "For S we take floor(-log2(scale) + 0.5).",
-           "A right shift rounds down."],
+    wrong=[
+        "S is rounded down to an integer.",
+        "$S = \\lfloor -\\log_2 s \\rfloor$",
+        "```python\nshift = math.floor(-math.log2(scale))\n```",
+    ],
+    right=[
+        "$S = \\lfloor -\\log_2 s \\rceil$",
+        "For S we take floor(-log2(scale) + 0.5).",
+        "A right shift rounds down.",
+    ],
 )
 def shift_rounding(statement: Statement, _: Facts) -> Fault | None:
     is_computed = statement.metric == "shift" and statement.relation in ("floor", "ceil")
@@ -236,7 +264,10 @@ def shift_rounding(statement: Statement, _: Facts) -> Fault | None:
 @rule(
     "shift-range",
     "S stays within 0 and max_shift_amount, which is 8.",
-    wrong=["S is clamped to [0, 7].", "```python\nS = max(1, min(round(-math.log2(scale)), 8))\n```"],
+    wrong=[
+        "S is clamped to [0, 7].",
+        "```python\nS = max(1, min(round(-math.log2(scale)), 8))\n```",
+    ],
     right=["S is clamped to [0, 8].", "In our network S lies between 4 and 8."],
 )
 def shift_range(statement: Statement, _: Facts) -> Fault | None:
@@ -249,7 +280,11 @@ def shift_range(statement: Statement, _: Facts) -> Fault | None:
     if (value.low, value.high) in ((0, 8), (-8, 0)):
         return None
     return Fault(
-        statement.place, "0 to max_shift_amount (8)", CONTRACT, "likely", key=f"{value.low} {value.high}"
+        statement.place,
+        "0 to max_shift_amount (8)",
+        CONTRACT,
+        "likely",
+        key=f"{value.low} {value.high}",
     )
 
 
@@ -409,10 +444,15 @@ def residual_addition(statement: Statement, _: Facts) -> Fault | None:
 @rule(
     "fusion",
     "Convolutions are fused with what follows them, in eval mode for PTQ.",
-    wrong=["For PTQ we fuse in train mode.", "The shortcut is not fused.",
-           "```python\nmodel.train()\nmodel.fuse_model(is_qat=False)\n```"],
-    right=["For PTQ we fuse in eval mode, for QAT in train mode.",
-           "```python\nmodel.eval()\nmodel.fuse_model(is_qat=False)\n```"],
+    wrong=[
+        "For PTQ we fuse in train mode.",
+        "The shortcut is not fused.",
+        "```python\nmodel.train()\nmodel.fuse_model(is_qat=False)\n```",
+    ],
+    right=[
+        "For PTQ we fuse in eval mode, for QAT in train mode.",
+        "```python\nmodel.eval()\nmodel.fuse_model(is_qat=False)\n```",
+    ],
 )
 def fusion(statement: Statement, _: Facts) -> Fault | None:
     return told(statement, "fusion")

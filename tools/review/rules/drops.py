@@ -16,6 +16,7 @@ TABLE = (
     "| PTQ | 93.10 | {} |\n"
 )
 ALL = (FP32, PTQ, QAT, INT8)
+BOUND = Decimal(1)  # wider than this, a number is only a limit
 
 
 @lru_cache(maxsize=2048)
@@ -27,7 +28,9 @@ def cell_fault(statement: Statement, facts: Facts) -> tuple[str, str, Interval, 
     if statement.place.where not in ("cell", "log"):
         return None
     if statement.model == FP32:
-        pairs = [(exactly(0), s.value, s.place.line) for s in facts.values(FP32, "accuracy") if s.value]
+        pairs = [
+            (exactly(0), s.value, s.place.line) for s in facts.values(FP32, "accuracy") if s.value
+        ]
     else:
         pairs = [(loss, p.base, p.base_line) for loss, p in _row_losses(statement, facts)]
     faults = [(_fault(statement, loss, start, facts), loss, line) for loss, start, line in pairs]
@@ -41,7 +44,11 @@ def cell_fault(statement: Statement, facts: Facts) -> tuple[str, str, Interval, 
 def _row_losses(statement: Statement, facts: Facts) -> list:  # type: ignore[type-arg]
     """Return the losses of the drop's own table, else of the report."""
     losses = facts.loss(statement.model)
-    own = {s.place.line for s in facts.values(statement.model, "accuracy") if s.place.table == statement.place.table}
+    own = {
+        s.place.line
+        for s in facts.values(statement.model, "accuracy")
+        if s.place.table == statement.place.table
+    }
     same_row = [x for x in losses if x[1].own_line == statement.place.line]
     return same_row or [x for x in losses if x[1].own_line in own] or losses
 
@@ -100,7 +107,9 @@ def _cell(statement: Statement, facts: Facts, name: str) -> Fault | None:
         pairs = [p for x, p in _row_losses(statement, facts) if x == loss]
         if pairs:
             why += f"; {percent(pairs[0].base)} - {percent(pairs[0].own)} = {percent(loss)}"
-    also = tuple({line, *(p.own_line for x, p in facts.loss(statement.model)[:1])} - {statement.place.line})
+    also = tuple(
+        {line, *(p.own_line for x, p in facts.loss(statement.model)[:1])} - {statement.place.line}
+    )
     return Fault(
         statement.place,
         should,
@@ -135,9 +144,13 @@ def drop_sign(statement: Statement, facts: Facts) -> Fault | None:
     "drop-unit",
     "The drop is in percentage points, not a fraction.",
     wrong=[TABLE.format("0.007"), RESULTS + "\nPTQ loses only 0.007 % of accuracy.\n"],
-    right=[TABLE.format("0.007").replace("93.80", "0.9380").replace("93.10", "0.9310").replace(
-        "(points)", ""
-    ).replace(" (%)", "")],
+    right=[
+        TABLE.format("0.007")
+        .replace("93.80", "0.9380")
+        .replace("93.10", "0.9310")
+        .replace("(points)", "")
+        .replace(" (%)", "")
+    ],
 )
 def drop_unit(statement: Statement, facts: Facts) -> Fault | None:
     return _cell(statement, facts, "drop-unit") or _prose(statement, facts, "drop-unit")
@@ -179,19 +192,22 @@ def _prose(statement: Statement, facts: Facts, name: str) -> Fault | None:
     _, should, why, also = found
     sure: Sure = "likely" if statement.is_sure else "possible"
     number = statement.quantity and statement.quantity.number
-    return Fault(statement.place, should, why, sure, also=also, key=f"{statement.model} {should} {number}")
+    return Fault(
+        statement.place, should, why, sure, also=also, key=f"{statement.model} {should} {number}"
+    )
 
 
 @lru_cache(maxsize=2048)
-def prose_fault(
-    statement: Statement, facts: Facts
-) -> tuple[str, str, str, tuple[int, ...]] | None:
+def prose_fault(statement: Statement, facts: Facts) -> tuple[str, str, str, tuple[int, ...]] | None:
     """Return the rule that a loss or gain in a sentence breaks, what is right, why, and where."""
     if statement.metric != "accuracy" or statement.relation not in ("loses", "gains", "changes"):
         return None
     if statement.place.where != "prose" or not statement.is_claim or statement.value is None:
         return None
-    if statement.model and statement.model not in PLAIN or statement.split in ("train", "validation"):
+    if (statement.model and statement.model not in PLAIN) or statement.split in (
+        "train",
+        "validation",
+    ):
         return None
     if "other" in statement.others or statement.than == "other":
         return None
@@ -205,7 +221,13 @@ def prose_fault(
         return None
     value = statement.value
     senses = {"loses": [value], "gains": [-value]}.get(statement.relation, [value, -value])
-    if any(sense.touches(loss) for sense in senses for loss, _, _, _ in pairs):
+    if statement.relation == "changes" and value.high - value.low > BOUND:
+        limit = value.nominal
+        is_below = value.low < -BOUND
+        sizes = [abs(loss.middle) for loss, _, _, _ in pairs]
+        if any((size <= limit) == is_below for size in sizes):
+            return None
+    elif any(sense.touches(loss) for sense in senses for loss, _, _, _ in pairs):
         return None
     model, than, loss, pair = (lambda p: (p[2], p[3], p[0], p[1]))(pairs[0])
     ratio = Interval(loss.low / pair.base.high, loss.high / pair.base.low)
@@ -225,6 +247,8 @@ def _prose_why(statement: Statement, loss: Interval, ratio: Interval) -> tuple[s
     value, quantity = statement.value, statement.quantity
     assert value is not None
     assert quantity is not None
+    if value.high - value.low > BOUND:
+        return "claim-drop", ""
     senses = {"loses": [value], "gains": [-value]}.get(statement.relation, [value, -value])
     if any((-sense).touches(loss) for sense in senses):
         lost = "lost" if loss.middle > 0 else "gained"

@@ -59,7 +59,9 @@ def _of_file(picture: Picture, name: str) -> Fault | None:
     "curves-missing",
     "The curves are shown.",
     wrong=["## 2. Training and Validation Curves\n\nThe loss falls in all epochs.\n"],
-    right=["## 2. Training and Validation Curves\n\n![c](https://example.org/c.png)\n\nIt falls.\n"],
+    right=[
+        "## 2. Training and Validation Curves\n\n![c](https://example.org/c.png)\n\nIt falls.\n"
+    ],
 )
 def curves_missing(report: Report, facts: Facts) -> Fault | None:
     section = report.section(CURVES)

@@ -25,20 +25,25 @@ def leftovers(report: Report) -> list[Leftover]:
     """Return the placeholders of a report."""
     found = []
     lexicon, parts = report.lexicon, report.parts
-    bare = {p.block.line for s in report.sections for p in s.prompts if p.is_label and not p.is_answered}
+    bare = {
+        p.block.line for s in report.sections for p in s.prompts if p.is_label and not p.is_answered
+    }
     blocks = report.document.blocks
     for index, block in enumerate(blocks):
         section = report.document.section(block.line)
         if block.table:
             for row, line in zip(block.table.rows, block.table.lines, strict=True):
                 for cell in row:
+                    if lexicon.roles["blank"].fullmatch(lexicon.normal(cell)):
+                        continue
                     is_left = lexicon.has("placeholder.part", cell) or UNFILLED.fullmatch(cell)
                     if is_left or (cell and parts.is_placeholder(cell) and not _is_dash(cell)):
                         found.append(Leftover(Place(line, section, cell), cell))
             continue
         if block.kind not in ("text", "heading"):
             continue
-        if block.line in bare and block.kind == "text":
+        is_answer = index > 0 and parts.asking.get(id(blocks[index - 1]))
+        if block.line in bare and block.kind == "text" and not is_answer:
             found.append(Leftover(Place(block.line, section, block.text), block.text))
             continue
         if block.kind == "heading" and parts.is_placeholder(block.text):
@@ -62,13 +67,22 @@ def _is_dash(cell: str) -> bool:
 @rule(
     "placeholder",
     "No placeholder is left.",
-    wrong=["The accuracy is xx.xx %.", "TODO: explain", "- Best classes: [read off the matrix]", "準確率待補。",
-           "## 6. Discussion\n\n#### Problem 1: ...\n- **Cause**:\n- **Solution**:\n"],
+    wrong=[
+        "The accuracy is xx.xx %.",
+        "TODO: explain",
+        "- Best classes: [read off the matrix]",
+        "準確率待補。",
+        "## 6. Discussion\n\n#### Problem 1: ...\n- **Cause**:\n- **Solution**:\n",
+    ],
     right=["### Your Answer\n\nIt works as follows.\n", "We wrote a todo list."],
 )
 def placeholder(leftover: Leftover, _: Facts) -> Fault | None:
     return Fault(
-        leftover.place, "your answer or number", "a placeholder is left", "certain", says=leftover.says,
+        leftover.place,
+        "your answer or number",
+        "a placeholder is left",
+        "certain",
+        says=leftover.says,
         key=f"{leftover.place.line}",
     )
 
@@ -76,11 +90,15 @@ def placeholder(leftover: Leftover, _: Facts) -> Fault | None:
 @rule(
     "cell-empty",
     "Every result in a table is filled in.",
-    wrong=["| Model | Size (MB) | Accuracy (%) |\n|---|---|---|\n| FP32 | 94.40 | 93.80 |\n| PTQ | 23.66 | |\n"],
-    right=["| Model | Accuracy (%) | Drop |\n|---|---|---|\n| FP32 | 93.80 | - |\n| PTQ | 93.10 | 0.7 |\n"],
+    wrong=[
+        "| Model | Size (MB) | Accuracy (%) |\n|---|---|---|\n| FP32 | 94.40 | 93.80 |\n| PTQ | 23.66 | |\n"
+    ],
+    right=[
+        "| Model | Accuracy (%) | Drop |\n|---|---|---|\n| FP32 | 93.80 | - |\n| PTQ | 93.10 | 0.7 |\n"
+    ],
 )
 def cell_empty(cell: Cell, _: Facts) -> Fault | None:
-    if cell.metric not in ("size", "accuracy", "drop") or ":" in cell.model:
+    if cell.metric not in ("size", "accuracy", "drop", "value") or ":" in cell.model:
         return None
     if (cell.metric == "drop" and cell.model == FP32) or UNFILLED.fullmatch(cell.text):
         return None

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-
 from lab3.log.records import End, Hyperparameters, Record, Result
 from lab3.log.runlog import RunLog
 from tools.report.facts.comparison import compare
@@ -71,7 +70,8 @@ def logged(report: Report, logs: Sequence[RunLog]) -> Iterator[object]:
         if statement.place.where in ("cell", "log") and statement.model in KINDS:
             own = tuple(log for log in runs if log.start.kind in KINDS[statement.model])
             has = any(
-                s.place.line == statement.place.line for s in facts.values(statement.model, "accuracy")
+                s.place.line == statement.place.line
+                for s in facts.values(statement.model, "accuracy")
             )
             yield Logged(statement, own, runs, has)
     for setting in facts.settings:
@@ -244,5 +244,3 @@ def log_hyperparameters(entry: Given, _: Facts) -> Fault | None:
         f"{Number.of(log, log.start, 0).place} says so",
         "likely",
     )
-
-

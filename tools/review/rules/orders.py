@@ -168,7 +168,9 @@ def _extreme(statement: Statement, facts: Facts) -> Fault | None:
     rivals = [PTQ, QAT]
     if statement.model.startswith("row_"):
         rivals = [m for m in facts.rows_with(statement.model) if m != statement.model]
-    elif statement.model == FP32 or statement.than == FP32 or statement.metric in ("size", "latency"):
+    elif (
+        statement.model == FP32 or statement.than == FP32 or statement.metric in ("size", "latency")
+    ):
         rivals = [FP32, PTQ, QAT]
     if statement.than == INT8:
         rivals = [PTQ, QAT]

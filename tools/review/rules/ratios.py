@@ -60,7 +60,7 @@ def judge_ratio(statement: Statement, facts: Facts, metric: str) -> Fault | None
         return None
     if statement.quantity is None or statement.value is None or "other" in statement.others:
         return None
-    if statement.model and statement.model not in PLAIN or statement.than == "other":
+    if (statement.model and statement.model not in PLAIN) or statement.than == "other":
         return None
     pairs = _pairs(statement, facts, metric)
     if not pairs or any(_fits(statement, pair) for _, _, pair in pairs):

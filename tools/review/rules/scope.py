@@ -21,7 +21,9 @@ def checked(report: Report, logs: Sequence[RunLog]) -> Iterator[str]:
             yield f"{word} of {', '.join(NAMES[m] for m in models)}, in tables, logs and sentences"
     counts = {
         "drop": sum(s.relation in ("loses", "gains") for s in facts.statements),
-        "comparison": sum(s.relation in ("more", "less", "same", "most", "least") for s in facts.statements),
+        "comparison": sum(
+            s.relation in ("more", "less", "same", "most", "least") for s in facts.statements
+        ),
         "ratio": sum(s.relation == "ratio" for s in facts.statements),
     }
     for name, count in counts.items():

@@ -89,21 +89,28 @@ def epoch_beyond(statement: Statement, facts: Facts) -> Fault | None:
     if statement.metric != "best_epoch" or statement.value is None or not statement.is_claim:
         return None
     trained = [
-        s for s in facts.statements
+        s
+        for s in facts.statements
         if s.metric == "epochs" and s.model == statement.model and s.value and s.is_claim
     ]
     if not trained or any(s.value and s.value.high >= statement.value.low for s in trained):
         return None
     count = trained[0].quantity.printed if trained[0].quantity else ""
     return Fault(
-        statement.place, f"an epoch up to {count}", f"line {trained[0].place.line} says {count} epochs",
-        "likely", also=(trained[0].place.line,), key="beyond",
+        statement.place,
+        f"an epoch up to {count}",
+        f"line {trained[0].place.line} says {count} epochs",
+        "likely",
+        also=(trained[0].place.line,),
+        key="beyond",
     )
 
 
 def _is_majority(statement: Statement, others: list[Statement]) -> bool:
     """Tell whether most of the report agrees with a statement: the other one is at fault."""
-    agree = sum(bool(s.value and statement.value and s.value.touches(statement.value)) for s in others)
+    agree = sum(
+        bool(s.value and statement.value and s.value.touches(statement.value)) for s in others
+    )
     return agree > len(others) - agree
 
 
@@ -115,7 +122,9 @@ def _tried(statement: Statement, facts: Facts) -> list[Interval]:
     found = []
     for setting in facts.settings:
         for header, text in setting.values.items():
-            if lexicon.has(f"hyper.{statement.metric}", header) or lexicon.has(f"hyper.{statement.metric}", text):
+            if lexicon.has(f"hyper.{statement.metric}", header) or lexicon.has(
+                f"hyper.{statement.metric}", text
+            ):
                 found += [q.interval for q in quantities(text)]
     return found
 
@@ -135,7 +144,11 @@ def columns(setting: Setting) -> dict[str, str]:
 )
 def best_accuracy(report: Report, facts: Facts) -> Fault | None:
     """Find a better baseline than the one compared, among settings and in sentences."""
-    finals = [s for s in facts.values(FP32, "accuracy") if s.place.where == "cell" and s.split != "validation"]
+    finals = [
+        s
+        for s in facts.values(FP32, "accuracy")
+        if s.place.where == "cell" and s.split != "validation"
+    ]
     if not finals or finals[0].value is None:
         return None
     final = finals[0]
@@ -207,7 +220,11 @@ def _in_sentences(facts: Facts, final: Statement) -> Fault | None:
 def ablation_claim(statement: Statement, facts: Facts) -> Fault | None:
     if statement.metric != "accuracy" or statement.relation not in ("loses", "gains", "changes"):
         return None
-    if not facts.settings or statement.value is None or statement.modality not in ("claimed", "past"):
+    if (
+        not facts.settings
+        or statement.value is None
+        or statement.modality not in ("claimed", "past")
+    ):
         return None
     if statement.place.where != "prose" or set(statement.others) & {PTQ, QAT, "other"}:
         return None
@@ -223,7 +240,9 @@ def ablation_claim(statement: Statement, facts: Facts) -> Fault | None:
         if a.accuracy and b.accuracy
     ]
     trained = _gaps(facts)
-    if any(value.low - slack <= d <= value.high + slack for d in [*differences, *every[:400], *trained]):
+    if any(
+        value.low - slack <= d <= value.high + slack for d in [*differences, *every[:400], *trained]
+    ):
         return None
     first, second, lines = named[0]
     return Fault(
@@ -238,7 +257,11 @@ def ablation_claim(statement: Statement, facts: Facts) -> Fault | None:
 
 
 def _gaps(facts: Facts) -> list[Decimal]:
-    levels = [s.value.middle for s in facts.statements if s.metric == "accuracy" and s.relation == "is" and s.value]
+    levels = [
+        s.value.middle
+        for s in facts.statements
+        if s.metric == "accuracy" and s.relation == "is" and s.value
+    ]
     return [abs(a - b) for a, b in combinations(levels[:30], 2)]
 
 
@@ -257,7 +280,11 @@ def _pairs(place: Place, facts: Facts) -> Iterator[tuple[Interval, Interval, tup
             if len(varied) != 1 or a.accuracy is None or b.accuracy is None:
                 continue
             header = varied[0]
-            about = {k for k in kinds if lexicon.has(f"hyper.{k}", f"{header} {one[header]} {two[header]}")}
+            about = {
+                k
+                for k in kinds
+                if lexicon.has(f"hyper.{k}", f"{header} {one[header]} {two[header]}")
+            }
             if about:
                 yield a.accuracy, b.accuracy, (a.line, b.line)
 
@@ -292,7 +319,10 @@ def effects(facts: Facts) -> dict[str, tuple[Decimal, int, int]]:
                 if len(one) > 1 and len(kinds) == 1:
                     add(kinds.pop(), a, b)
         if rows and len(rows[0].values) == 1:  # each row says what was changed
-            named = [(s, {k for k in KINDS if lexicon.has(f"hyper.{k}", " ".join(s.values.values()))}) for s in rows]
+            named = [
+                (s, {k for k in KINDS if lexicon.has(f"hyper.{k}", " ".join(s.values.values()))})
+                for s in rows
+            ]
             plain = [s for s, kinds in named if not kinds]
             for s, kinds in named:
                 if len(plain) == 1 and len(kinds) == 1:
@@ -343,8 +373,11 @@ def ablation_most(said: Said, facts: Facts) -> Fault | None:
         return None
     shown = f"{NAMES.get(most, most)}: {100 * found[most][0]:.2f} points"
     return Fault(
-        said.place, shown, f"{NAMES.get(first, first)} changes {100 * size:.2f} points (lines {one}, {two})",
-        "likely", also=(*found[most][1:], one, two),
+        said.place,
+        shown,
+        f"{NAMES.get(first, first)} changes {100 * size:.2f} points (lines {one}, {two})",
+        "likely",
+        also=(*found[most][1:], one, two),
     )
 
 
@@ -372,7 +405,9 @@ def ablation_direction(said: Said, facts: Facts) -> Fault | None:
             if len(varied) != 1 or a.accuracy is None or b.accuracy is None:
                 continue
             has = [_has(kinds[0], varied[0], c[varied[0]]) for c in (one, two)]
-            if has[0] == has[1] or not lexicon.has(f"hyper.{kinds[0]}", f"{varied[0]} {one[varied[0]]} {two[varied[0]]}"):
+            if has[0] == has[1] or not lexicon.has(
+                f"hyper.{kinds[0]}", f"{varied[0]} {one[varied[0]]} {two[varied[0]]}"
+            ):
                 continue
             with_, without = (a, b) if has[0] else (b, a)
             assert with_.accuracy is not None
@@ -384,7 +419,9 @@ def ablation_direction(said: Said, facts: Facts) -> Fault | None:
             return Fault(
                 said.place,
                 f"{NAMES.get(kinds[0], kinds[0])}: {100 * abs(gain):.2f} points {'more' if gain > 0 else 'less'}",
-                f"lines {a.line} and {b.line}", "likely", also=(a.line, b.line),
+                f"lines {a.line} and {b.line}",
+                "likely",
+                also=(a.line, b.line),
             )
     return None
 
@@ -416,17 +453,26 @@ def settings_all(statement: Statement, facts: Facts) -> Fault | None:
         return None
     if not statement.is_claim or not lexicon.has("all.rows", text):
         return None
-    exempt = {m for m in facts.rows() if lexicon.has("all.except", text) and m.removeprefix("row_") in text}
+    exempt = {
+        m
+        for m in facts.rows()
+        if lexicon.has("all.except", text) and m.removeprefix("row_") in text
+    }
     for setting in facts.settings:
         for header, cell in setting.values.items():
             quantity = next(quantities(cell), None)
-            is_own = any(cell_ == m.removeprefix("row_") for m in exempt for cell_ in setting.values.values())
+            is_own = any(
+                cell_ == m.removeprefix("row_") for m in exempt for cell_ in setting.values.values()
+            )
             if quantity is None or is_own or not lexicon.has(f"hyper.{statement.metric}", header):
                 continue
             if not quantity.interval.touches(statement.value):
                 return Fault(
-                    statement.place, f"not all: line {setting.line} has {cell}",
-                    f"{NAMES[statement.metric]} {cell} in line {setting.line}", "likely", also=(setting.line,),
+                    statement.place,
+                    f"not all: line {setting.line} has {cell}",
+                    f"{NAMES[statement.metric]} {cell} in line {setting.line}",
+                    "likely",
+                    also=(setting.line,),
                     key=f"all {statement.place.line}",
                 )
     return None

@@ -95,7 +95,9 @@ def size_mib(statement: Statement, facts: Facts) -> Fault | None:
         size = statement.value
         if size is None:
             return None
-        known = [s.value for s in facts.values(statement.model, "size") if s.place != statement.place]
+        known = [
+            s.value for s in facts.values(statement.model, "size") if s.place != statement.place
+        ]
         if known:
             if not is_mib(statement, facts) or any(k and k.touches(size) for k in known):
                 return None
@@ -148,7 +150,10 @@ def size_parameters(statement: Statement, facts: Facts) -> Fault | None:
     counts = [
         s
         for s in facts.statements
-        if s.metric == "parameters" and s.relation == "is" and s.value and s.is_claim
+        if s.metric == "parameters"
+        and s.relation == "is"
+        and s.value
+        and s.is_claim
         and s.model in (FP32, "", "fp32+")
     ]
     size = statement.value
@@ -156,23 +161,39 @@ def size_parameters(statement: Statement, facts: Facts) -> Fault | None:
         return None
     found = [(s, s.value.times(4)) for s in counts if s.value]
     # Batch statistics and the file's own structure take up to some percent.
-    if any(w.low * Decimal("0.985") <= size.high and size.low <= w.high * Decimal("1.06") for _, w in found):
+    if any(
+        w.low * Decimal("0.985") <= size.high and size.low <= w.high * Decimal("1.06")
+        for _, w in found
+    ):
         return None
     count, weights = found[0]
     mib = weights.times(1 / MEBI).touches(size)
-    why = f"{count.value.middle:,.0f} parameters x 4 bytes = {megabytes(weights)}" if count.value else ""
+    why = (
+        f"{count.value.middle:,.0f} parameters x 4 bytes = {megabytes(weights)}"
+        if count.value
+        else ""
+    )
     if mib:
         why += "; this is the size in MiB (divided by 2**20)"
     return Fault(
-        statement.place, f"about {megabytes(weights)}", why, "likely", also=(count.place.line,), key="parameters"
+        statement.place,
+        f"about {megabytes(weights)}",
+        why,
+        "likely",
+        also=(count.place.line,),
+        key="parameters",
     )
 
 
 @rule(
     "size-bits",
     "8 bits are at most four times smaller than 32.",
-    wrong=["| Model | Size (MB) | Compression |\n|---|---|---|\n| FP32 | 188.8 | 1x |\n| PTQ | 23.66 | 7.98x |\n"],
-    right=["| Model | Size (MB) | Compression |\n|---|---|---|\n| FP32 | 94.4 | 1x |\n| PTQ | 23.66 | 3.99x |\n"],
+    wrong=[
+        "| Model | Size (MB) | Compression |\n|---|---|---|\n| FP32 | 188.8 | 1x |\n| PTQ | 23.66 | 7.98x |\n"
+    ],
+    right=[
+        "| Model | Size (MB) | Compression |\n|---|---|---|\n| FP32 | 94.4 | 1x |\n| PTQ | 23.66 | 3.99x |\n"
+    ],
 )
 def size_bits(statement: Statement, facts: Facts) -> Fault | None:
     if not is_cell_size(statement) or statement.model not in (PTQ, QAT, INT8):
@@ -182,7 +203,7 @@ def size_bits(statement: Statement, facts: Facts) -> Fault | None:
         if pair.own != size or not pair.own.is_positive:
             continue
         ratio = pair.base / pair.own
-        if ratio.low <= MOST:
+        if ratio.low <= MOST or decimal_size(statement)[1]:
             return None
         why = f"{megabytes(pair.base)} / {megabytes(pair.own)} = {ratio.middle:.2f}"
         if CONVERTED[0].fits(pair.own):
@@ -201,7 +222,10 @@ def size_bits(statement: Statement, facts: Facts) -> Fault | None:
 @rule(
     "size-scheme",
     "A file's size is that of the configuration that the report describes.",
-    wrong=[RESULTS.replace("QAT | 23.66", "QAT | 24.12"), RESULTS.replace("PTQ | 23.66", "PTQ | 94.09")],
+    wrong=[
+        RESULTS.replace("QAT | 23.66", "QAT | 24.12"),
+        RESULTS.replace("PTQ | 23.66", "PTQ | 94.09"),
+    ],
     right=[
         RESULTS.replace("QAT | 23.66", "QAT | 24.12") + "\nQAT was converted with the default "
         "qconfig, which has a scale for each channel.\n"
@@ -268,12 +292,14 @@ def _is_described(report: Report, statement: Statement, fitting: list[Configurat
             return True
         name = NAMES.get(statement.model.partition(":")[0], "")
         per_channel, not_fused = _described(report, name)
-    return any(
-        c.is_per_channel == per_channel and c.is_fused != not_fused
-        for c in fitting
-        if c in CONVERTED
-    ) or (per_channel and any(c.is_per_channel for c in fitting)) or (
-        not_fused and any(not c.is_fused for c in fitting)
+    return (
+        any(
+            c.is_per_channel == per_channel and c.is_fused != not_fused
+            for c in fitting
+            if c in CONVERTED
+        )
+        or (per_channel and any(c.is_per_channel for c in fitting))
+        or (not_fused and any(not c.is_fused for c in fitting))
     )
 
 
@@ -283,7 +309,9 @@ def _described(report: Report, name: str) -> tuple[bool, bool]:
     sentences = [
         words.text
         for words, _ in report.sentences
-        if name in words.text or lexicon.has("described.used", words.text) or re.search(r"24\.\d", words.text)
+        if name in words.text
+        or lexicon.has("described.used", words.text)
+        or re.search(r"24\.\d", words.text)
     ]
     return (
         any(

@@ -45,8 +45,12 @@ def level(facts: Facts, split: str) -> list[Statement]:
     found = [
         s
         for s in facts.statements
-        if s.metric == "accuracy" and s.relation == "is" and s.split == split and s.value
-        and s.model in (FP32, "") and s.modality in ("claimed", "past")
+        if s.metric == "accuracy"
+        and s.relation == "is"
+        and s.split == split
+        and s.value
+        and s.model in (FP32, "")
+        and s.modality in ("claimed", "past")
     ]
     return found
 
@@ -54,10 +58,14 @@ def level(facts: Facts, split: str) -> list[Statement]:
 @rule(
     "overfitting-gap",
     "What is said of overfitting is what the accuracies show.",
-    wrong=["![c](https://e.org/c.png)\n\nTraining accuracy ends at 99.6 %, validation accuracy at 88.0 %. "
-           "There is no overfitting."],
-    right=["![c](https://e.org/c.png)\n\nTraining accuracy ends at 96.6 %, validation accuracy at 94.0 %. "
-           "There is no overfitting."],
+    wrong=[
+        "![c](https://e.org/c.png)\n\nTraining accuracy ends at 99.6 %, validation accuracy at 88.0 %. "
+        "There is no overfitting."
+    ],
+    right=[
+        "![c](https://e.org/c.png)\n\nTraining accuracy ends at 96.6 %, validation accuracy at 94.0 %. "
+        "There is no overfitting."
+    ],
 )
 def overfitting_gap(said: Said, facts: Facts) -> Fault | None:
     if not said.is_told or not said.has("claim.no_overfitting") or said.text.endswith("?"):
@@ -98,10 +106,14 @@ def last_gap(facts: Facts) -> tuple[Decimal, Decimal, tuple[int, ...]] | None:
 @rule(
     "validation-leak",
     "Accuracy on validation images is near that on test images.",
-    wrong=["| Model | Test accuracy (%) |\n|---|---|\n| FP32 | 93.40 |\n| QAT | 93.00 |\n\nThe validation "
-           "accuracy of QAT was 98.10 %."],
-    right=["| Model | Test accuracy (%) |\n|---|---|\n| FP32 | 93.40 |\n| QAT | 93.00 |\n\nThe validation "
-           "accuracy of QAT was 93.90 %."],
+    wrong=[
+        "| Model | Test accuracy (%) |\n|---|---|\n| FP32 | 93.40 |\n| QAT | 93.00 |\n\nThe validation "
+        "accuracy of QAT was 98.10 %."
+    ],
+    right=[
+        "| Model | Test accuracy (%) |\n|---|---|\n| FP32 | 93.40 |\n| QAT | 93.00 |\n\nThe validation "
+        "accuracy of QAT was 93.90 %."
+    ],
 )
 def validation_leak(statement: Statement, facts: Facts) -> Fault | None:
     if statement.metric != "accuracy" or statement.split != "validation" or statement.value is None:
@@ -110,7 +122,9 @@ def validation_leak(statement: Statement, facts: Facts) -> Fault | None:
         return None
     if not statement.is_claim:
         return None
-    tested = [s for s in facts.values(statement.model, "accuracy", "test") if s.split in ("", "test")]
+    tested = [
+        s for s in facts.values(statement.model, "accuracy", "test") if s.split in ("", "test")
+    ]
     tested = [s for s in tested if s.place != statement.place]
     if not tested or tested[0].value is None:
         return None
@@ -131,7 +145,10 @@ def validation_leak(statement: Statement, facts: Facts) -> Fault | None:
 @rule(
     "validation-as-test",
     "Test accuracy is measured on the test images, and chooses nothing.",
-    wrong=["Test accuracy was measured on the validation set.", "We chose the best epoch by the test accuracy."],
+    wrong=[
+        "Test accuracy was measured on the validation set.",
+        "We chose the best epoch by the test accuracy.",
+    ],
     right=["The best epoch was chosen on the validation set; test accuracy was measured once."],
 )
 def validation_as_test(said: Said, _: Facts) -> Fault | None:
@@ -225,10 +242,14 @@ def _risen(curve: Curve, is_each: bool) -> tuple[Decimal, Decimal, tuple[int, in
 @rule(
     "few-images",
     "A difference of one or two test images is no improvement.",
-    wrong=["| Model | Accuracy (%) |\n|---|---|\n| FP32 | 93.96 |\n| PTQ | 93.10 |\n| QAT | 93.97 |\n\n"
-           "QAT clearly outperforms FP32."],
-    right=["| Model | Accuracy (%) |\n|---|---|\n| FP32 | 93.96 |\n| PTQ | 93.10 |\n| QAT | 93.97 |\n\n"
-           "QAT is above FP32 by one image, which is noise."],
+    wrong=[
+        "| Model | Accuracy (%) |\n|---|---|\n| FP32 | 93.96 |\n| PTQ | 93.10 |\n| QAT | 93.97 |\n\n"
+        "QAT clearly outperforms FP32."
+    ],
+    right=[
+        "| Model | Accuracy (%) |\n|---|---|\n| FP32 | 93.96 |\n| PTQ | 93.10 |\n| QAT | 93.97 |\n\n"
+        "QAT is above FP32 by one image, which is noise."
+    ],
 )
 def few_images(statement: Statement, facts: Facts) -> Fault | None:
     if statement.metric != "accuracy" or statement.relation != "more" or not statement.is_claim:
@@ -277,8 +298,11 @@ def few_images_told(said: Said, facts: Facts) -> Fault | None:
         if 0 < images <= FEW and abs(step * facts.images - images) < Decimal("0.3"):
             count = "one test image" if images == 1 else f"{images} test images"
             return Fault(
-                said.place, "no conclusion from so few images",
-                f"{100 * step:.2f} points are {count} of {facts.images:,}", "possible", key="images",
+                said.place,
+                "no conclusion from so few images",
+                f"{100 * step:.2f} points are {count} of {facts.images:,}",
+                "possible",
+                key="images",
             )
     return None
 

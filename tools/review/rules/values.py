@@ -68,6 +68,28 @@ def accuracy_range(statement: Statement, _: Facts) -> Fault | None:
 
 
 @rule(
+    "accuracy-unit",
+    "Percent columns hold percentages, not fractions.",
+    wrong=["| Model | Accuracy (%) |\n|---|---|\n| FP32 | 93.80 |\n| PTQ | 0.9310 |\n"],
+    right=["| Model | Accuracy |\n|---|---|\n| FP32 | 0.9380 |\n| PTQ | 0.9310 |\n"],
+)
+def accuracy_unit(statement: Statement, _: Facts) -> Fault | None:
+    quantity = statement.quantity
+    if statement.metric != "accuracy" or statement.relation != "is" or quantity is None:
+        return None
+    if statement.place.where != "cell" or quantity.is_integer or not 0 < quantity.number <= 1:
+        return None
+    if quantity.kind != "%" and not load().has("header.percent", statement.header):
+        return None
+    return Fault(
+        statement.place,
+        f"{percent(quantity.number)} %",
+        "a fraction stands where a percentage is announced",
+        "certain",
+    )
+
+
+@rule(
     "tables-differ",
     "Two tables or logs give a network the same numbers.",
     wrong=[
@@ -145,7 +167,10 @@ def fits(statement: Statement, facts: Facts) -> bool:
     if statement.metric == "accuracy":
         bases = facts.all_values("accuracy", (FP32,))
         candidates += [
-            own / base for own in facts.all_values("accuracy", models) for base in bases if base.is_positive
+            own / base
+            for own in facts.all_values("accuracy", (PTQ, QAT, INT8))
+            for base in bases
+            if base.is_positive
         ]
     if statement.metric == "size":
         bases, sizes = facts.all_values("size", (FP32,)), facts.all_values("size", (PTQ, QAT, INT8))
@@ -207,20 +232,32 @@ def _is_near(other: Statement, statement: Statement) -> bool:
 )
 def claim_accuracy(statement: Statement, facts: Facts) -> Fault | None:
     if statement.model == FP32 and load().has("claim.best", statement.place.text):
-        return None  # whether the best was compared is another rule's question
+        finals = [s.value for s in known(statement, facts) if s.value]
+        if statement.value and finals and statement.value.low > finals[0].high:
+            return None  # whether the best was compared is another rule's question
     return prose_value(statement, facts, "accuracy")
 
 
 @rule(
     "claim-gap",
     "The gap of training and validation accuracy is their difference.",
-    wrong=["Training accuracy ends at 97.20 %, validation accuracy at 94.10 %. The gap is 2.10 points."],
-    right=["Training accuracy ends at 97.20 %, validation accuracy at 94.10 %. The gap is 3.1 points."],
+    wrong=[
+        "Training accuracy ends at 97.20 %, validation accuracy at 94.10 %. The gap is 2.10 points."
+    ],
+    right=[
+        "Training accuracy ends at 97.20 %, validation accuracy at 94.10 %. The gap is 3.1 points."
+    ],
 )
 def claim_gap(statement: Statement, facts: Facts) -> Fault | None:
     if statement.metric != "gap" or statement.relation != "is" or not statement.is_claim:
         return None
     model, value = statement.model or FP32, statement.value
+    if (
+        not statement.split
+        and not statement.model.startswith("row_")
+        and statement.place.section != 2
+    ):
+        return None  # of something else
     if value is None or not (model == FP32 or model.startswith("row_")):
         return None
     gaps = facts.gaps(model)
@@ -231,8 +268,11 @@ def claim_gap(statement: Statement, facts: Facts) -> Fault | None:
         return None
     gap, line = gaps[0]
     return Fault(
-        statement.place, f"{100 * gap.middle:.2f} points",
-        f"the accuracies (line {line}) differ by that", "likely", also=(line,),
+        statement.place,
+        f"{100 * gap.middle:.2f} points",
+        f"the accuracies (line {line}) differ by that",
+        "likely",
+        also=(line,),
     )
 
 
