@@ -39,11 +39,12 @@ test-torch:  ## The test suite with TORCH=2.11.0 or the newest; RICH, PSUTIL and
 	  $(TORCH:%=torch==%) $(RICH:%=rich==%) $(PSUTIL:%=psutil==%) --editable '.[dev]'
 	$(subst $(BIN),$(OTHER)/bin,$(PYTEST)) -m "not slow"
 
-bench: setup  ## Speed of training, of grading one submission and a class, of integers and shifts
+bench: setup  ## Speed of training, of grading, of integers; precision and recall of the review
 	$(BIN)/python tests/benchmarks/train_loop.py
 	$(BIN)/python -m tests.benchmarks.grade_code
 	$(BIN)/python -W ignore -m tests.benchmarks.grade_class
 	$(BIN)/python tests/benchmarks/hardware.py
+	$(BIN)/python -m tests.benchmarks.review
 
 lint: setup  ## Lint, format and types
 	$(BIN)/ruff check .

@@ -198,7 +198,7 @@ WRONG = {
         "english",
         "  `Fusion only for eval!` told us to fuse in eval mode.",
         "  **Answer:**",
-        ("prompt-unanswered", "**Answer:**"),
+        ("prompt-unanswered", "What challenges"),
     ),
     "the template's answer": wrong(
         "english",
@@ -232,7 +232,7 @@ WRONG = {
         "english", (), (("image-broken", "curves.png"),), {"curves.png": b"<!DOCTYPE html><p>"}
     ),
     "no plot at all": wrong(
-        "english", "![Loss and accuracy](curves.png)\n", "", ("image-missing", "## 2.")
+        "english", "![Loss and accuracy](curves.png)\n", "", ("curves-missing", "## 2.")
     ),
     "an empty accuracy": wrong(
         "english", "| 93.41 | 0.55 |", "| | 0.55 |", ("cell-empty", "| QAT")
@@ -379,7 +379,7 @@ WRONG = {
     "the validation accuracy again": Case(
         "english",
         (("levels off at 94.58 %", "levels off at 93.96 %"),),
-        (("validation-as-test", "| FP32"),),
+        (("validation-repeated", "| FP32"),),
     ),
     "the validation set as test set": wrong(
         "english",

@@ -1,9 +1,10 @@
 """Console output as a fallback for run logs: what training scripts print, in whatever order.
 
-An epoch begins with its number (``Epoch 1``, ``Epoch [1/20]``, ``Epoch: 1/20``, from 0 or from 1) and
-goes on to the next; in it, loss and accuracy count by their names (``Train Loss: 1.48``,
-``val_acc=0.83``, ``Train: loss 1.48 acc 45.5``, Keras's ``accuracy: 0.45 - val_accuracy: 0.54``). An
-epoch that begins again is another training. Results are ``[PTQ INT8] Loss: 0.41, Accuracy: 90.80%``,
+An epoch begins with its number (``Epoch 1``, ``Epoch [1/20]``, ``Epoch: 1/20``, from 0 or from 1)
+and goes on to the next; in it, loss and accuracy count by their names (``Train Loss: 1.48``,
+``val_acc=0.83``, ``Train: loss 1.48 acc 45.5``, Keras's ``accuracy: 0.45 - val_accuracy: 0.54``).
+An epoch that begins again is another training. Results are
+``[PTQ INT8] Loss: 0.41, Accuracy: 90.80%``,
 ``Test Accuracy: 90.40%``, ``Test: loss=0.57, accuracy=0.86, size=3.38MB``,
 ``[Latency] FP32: 7.6 ms | INT8: 3.2 ms`` and ``[File size] FP32: 13.37 MB | INT8: 3.35 MB``.
 """
@@ -44,7 +45,8 @@ PAIR = re.compile(
     r"\b(?P<model>FP32|INT8|PTQ|QAT)(?:\s+INT8)?:\s*(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>ms|MB)\b"
 )
 SUMMARY = re.compile(r"(?:params|parameters?|estimated total) size \(MB\)", re.IGNORECASE)
-MODELS = {title: kind for kind, title in TITLES.items()}
+KINDS = {str(kind): title for kind, title in TITLES.items()}
+MODELS = {title: kind for kind, title in KINDS.items()}
 LINE_LENGTH = 10_000  # of what is looked at; progress bars fill lines with many more
 NAMES = {
     "train_loss": "training loss",
@@ -106,7 +108,7 @@ class ConsoleLog:
     def curve(self) -> Curve | None:
         """The training of FP32: the first that is not said to be another's."""
         own = [curve for curve in self.curves if curve.kind == "train"]
-        return (own or self.curves or [None])[0]
+        return next(iter(own or self.curves), None)
 
     @property
     def points(self) -> list[Point]:
@@ -205,12 +207,13 @@ class _Reader:
     def begun(self, number: int, line: int, rest: str) -> Printed:
         """Return the epoch that a head begins or goes on with."""
         current = self.epoch
-        if current and current.number == number and not self.is_between:
-            if not (current.is_complete and TOKEN.search(rest)):
-                return current
-        first = self.trainings[-1].epochs[0].number if current else 0
+        is_same = current is not None and current.number == number and not self.is_between
+        if current and is_same and not (current.is_complete and TOKEN.search(rest)):
+            return current
+        begun = self.trainings[-1].epochs if current else []
+        first = next((e.number for e in begun if e.is_complete), number + 1)
         is_again = current is not None and number <= current.number
-        if current is None or (is_again and (self.is_between or number == first != current.number)):
+        if current is None or (is_again and (self.is_between or number == first < current.number)):
             self.trainings.append(Training(before=self.named))
         self.named, self.is_between = "", False
         self.trainings[-1].epochs.append(Printed(number, line))
@@ -267,8 +270,8 @@ class _Reader:
             is_finite = all(map(math.isfinite, [*values.values(), *epoch.losses.values()]))
             if not is_finite or not all(0 <= value <= 1 for value in values.values()):
                 self.log.problems.append(
-                    f"{self.log.path}:{epoch.line}: epoch {epoch.number} has a value that is no loss "
-                    "or no accuracy, and was left out"
+                    f"{self.log.path}:{epoch.line}: epoch {epoch.number} has a value that is no "
+                    "loss or no accuracy, and was left out"
                 )
                 continue
             number = epoch.number + offset
@@ -282,7 +285,7 @@ class _Reader:
         log = self.log
         if len(log.curves) > 1:
             shown = "; ".join(
-                f"lines {c.lines[0]}-{c.lines[-1]}: {TITLES[c.kind]}" for c in log.curves
+                f"lines {c.lines[0]}-{c.lines[-1]}: {KINDS[c.kind]}" for c in log.curves
             )
             log.problems.append(
                 f"{log.path}: an epoch begins again, so there are {len(log.curves)} trainings "

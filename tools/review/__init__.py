@@ -14,7 +14,6 @@ from tools.review.rules import (  # noqa: F401 -- each registers its rules
     equations,
     images,
     leftovers,
-    logs,
     orders,
     ratios,
     settings,
@@ -25,7 +24,7 @@ from tools.review.rules import (  # noqa: F401 -- each registers its rules
 from tools.review.rules.completeness import is_foreign
 from tools.review.rules.images import Picture
 from tools.review.rules.leftovers import leftovers as left_in
-from tools.review.rules.logs import logged
+from tools.review.rules.logs import logged  # also registers
 from tools.review.rules.registry import RULES, judge, merged
 from tools.review.rules.scope import checked, unchecked
 from tools.review.rules.training import said_in

@@ -20,8 +20,8 @@ from tests.making.logs.records import SHA, end, epoch, latency, result, start
 from tests.reports.bases import BASES, CHINESE, ENGLISH, SIMPLIFIED
 from tests.reports.cases import FILES
 from tests.reports.reviews import findings_in
-from tools.review import review
-from tools.review.findings import RULES, SURE
+from tools.review import RULES, review
+from tools.review.findings import SURE
 from tools.review.reading import encodings
 from tools.review.reading.encodings import ReportError, read_text
 from tools.review.reading.quantities import narrow, quantities
@@ -228,19 +228,19 @@ def change(path: Path, old: str, new: str) -> None:
 def test_a_report_that_agrees_with_its_logs_gives_nothing(
     report: Path, runs: Path, lab3: Command
 ) -> None:
-    assert lab3("review", report, "--runs", runs).stdout == "nothing found\n"
+    assert lab3("review", report, "--runs", runs).stdout.endswith("\n\nnothing found\n")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "rule", "place"),
     [
         ("| 93.41 | 0.55 |", "| 93.14 | 0.82 |", "log-accuracy", "qat/run.jsonl:4"),
-        ("94.40 | 93.96 |", "94.40 | 94.58 |", "validation-as-test", "fp32/run.jsonl:3"),
+        ("94.40 | 93.96 |", "94.40 | 94.58 |", "log-validation", "fp32/run.jsonl:3"),
         ("| PTQ | 23.66 |", "| PTQ | 21.66 |", "log-size", "ptq/run.jsonl:3"),
         ("0.55 | 12.00 | 2.50x |", "0.55 | 10.00 | 3.00x |", "log-latency", "qat/run.jsonl:4"),
         ("batch size 128", "batch size 256", "log-hyperparameters", "fp32/run.jsonl:1"),
         ("learning rate 0.1", "learning rate of 0.01", "log-hyperparameters", "fp32/run.jsonl:1"),
-        ("| 60 | **94.58%** |", "| 60 | **95.58%** |", "log-accuracy", "fp32/run.jsonl:3"),
+        ("| 60 | **94.58%** |", "| 60 | **95.58%** |", "log-setting", "fp32/run.jsonl:3"),
     ],
 )
 def test_what_the_logs_contradict_is_found_with_its_line(
@@ -268,7 +268,7 @@ def test_rows_that_name_a_run_are_compared_with_that_run(
         "| `label-smoothing=0.0` | cross entropy | 4 | 89.77 |\n"
     )
     change(report, "\n## 4.", f"{table}\n## 4.")
-    assert lab3("review", report, "--runs", runs).stdout == "nothing found\n"
+    assert lab3("review", report, "--runs", runs).stdout.endswith("nothing found\n")
     change(report, "| 89.77 |", "| 91.23 |")
     shown = lab3("review", report, "--runs", runs, fails=1).stdout
     assert "label-smoothing=0.0/run.jsonl" in shown
@@ -314,9 +314,9 @@ def test_json_keeps_to_the_schema(report: Path, lab3: Command) -> None:
 
 def test_one_rule_can_be_asked_for(report: Path, lab3: Command) -> None:
     change(report, "| 92.99 | 0.97 |", "| 92.99 | 0.01 |")
-    assert lab3("review", report, "-k", "zero-point").stdout == "nothing found\n"
+    assert lab3("review", report, "-k", "zero-point").stdout.endswith("nothing found\n")
     assert "drop-unit" in lab3("review", report, "-k", "drop", fails=1).stdout
-    assert "choose from section-missing" in lab3("review", report, "-k", "mood", fails=1).stderr
+    assert "choose from other-lab" in lab3("review", report, "-k", "mood", fails=1).stderr
 
 
 def test_control_characters_of_a_report_never_reach_the_terminal(
@@ -344,7 +344,9 @@ def test_without_a_report_the_command_says_how(lab3: Command) -> None:
 
 
 def test_an_empty_report_lacks_everything(tmp_path: Path) -> None:
-    assert [f.rule for f in review("", tmp_path)] == ["section-missing"] * 6
+    (finding,) = review("", tmp_path)
+    assert finding.rule == "section-missing"
+    assert "6 (Discussion and Conclusion)" in finding.should
 
 
 def test_embedded_images_are_images(tmp_path: Path) -> None:
@@ -354,8 +356,9 @@ def test_embedded_images_are_images(tmp_path: Path) -> None:
 
 
 def test_simplified_chinese_is_understood_like_traditional() -> None:
-    assert findings_in(SIMPLIFIED) == ()
-    (finding,) = findings_in(SIMPLIFIED.replace("QAT 比 PTQ 好", "QAT 比 PTQ 差"))
+    assert {finding.rule for finding in findings_in(SIMPLIFIED)} == {"formula-missing"}
+    changed = SIMPLIFIED.replace("QAT 比 PTQ 好", "QAT 比 PTQ 差")
+    (finding,) = [f for f in findings_in(changed) if f.rule != "formula-missing"]
     assert finding.rule == "claim-order"
 
 

@@ -14,7 +14,7 @@ from tools.review.reading.quantities import (
     size_bytes,
     time_s,
 )
-from tools.review.reading.statements import FP32, INT8, PTQ, QAT, Place, Statement
+from tools.review.reading.statements import FP32, INT8, PTQ, QAT, Place, Statement, Where
 from tools.review.reading.words import _without_parts
 
 # In a header the first of these counts: "accuracy drop" is a drop.
@@ -108,7 +108,7 @@ class Tables:
         settings = self._settings(grid) if is_setting or not found else []
         if settings:
             cells.settings.append(settings)
-            cells.statements += self._of_settings(grid, settings)
+            cells.statements += self._of_settings(grid)
             cells.blanks += [
                 Cell(s.text, s.line, s.header, "a setting", "", "value")
                 for s in settings
@@ -162,10 +162,10 @@ class Tables:
         if len(names) == len(numbers):
             yield from zip(names, numbers, strict=True)
 
-    def _of_settings(self, grid: Grid, settings: list[Setting]) -> Iterator[Statement]:
+    def _of_settings(self, grid: Grid) -> Iterator[Statement]:
         """Yield what the rows of settings state, by the names that they have."""
         header = grid.rows[0]
-        for row, line, setting in zip(grid.rows[1:], grid.lines[1:], settings, strict=True):
+        for row, line in zip(grid.rows[1:], grid.lines[1:], strict=True):
             name = row_name(row, grid)
             if not name:
                 continue
@@ -211,7 +211,7 @@ class Tables:
                     found.append(self._cell(row[c], line, row[0], header[c], model))
         elif names[best]:
             for row, line, model in zip(rows[1:], lines[1:], labels[best], strict=True):
-                label = self._label(row, best, header)
+                label = row[best]
                 for c in columns:
                     if c != best:
                         found.append(self._cell(row[c], line, header[c], label, model))
@@ -220,10 +220,6 @@ class Tables:
                 found.append(self._cell(row[1], line, row[0], "", grid.models[0]))
         kept = [cell for cell in found if cell.model and cell.metric]
         return kept or [c for c in found if c.model and self.hyperparameter(c.header or c.label)]
-
-    def _label(self, row: tuple[str, ...], best: int, header: tuple[str, ...]) -> str:
-        """Return the name of a row; further columns of words belong to it."""
-        return row[best]
 
     def _cell(self, text: str, line: int, header: str, label: str, model: str | None) -> Cell:
         metric = self.metric(header)
@@ -287,6 +283,8 @@ class Tables:
         order = ("train", "", "validation", "test")
         accuracies.sort(key=lambda c: order.index(self.split(header[c])))
         accuracies = [c for c in accuracies if self.split(header[c]) != "train"]
+        if self.hyperparameter(header[0]) == "epochs" and "loss" in map(self.metric, header):
+            return []  # the epochs of one training
         others = [
             c for c in range(len(header)) if c not in accuracies and not self.metric(header[c])
         ]
@@ -359,7 +357,7 @@ def stated(cell: Cell, grid: Grid) -> Statement | None:
     metric = {"drop": "accuracy", "compression": "size", "speedup": "latency"}.get(
         cell.metric, cell.metric
     )
-    where = "log" if grid.is_log else "cell"
+    where: Where = "log" if grid.is_log else "cell"
     place = Place(
         cell.line,
         grid.section,

@@ -1,4 +1,4 @@
-"""Python in a report, read as Python: what it assigns, in which order it calls, nothing executed."""
+"""Python in a report, read as Python: what it assigns, in which order it calls."""
 
 import ast
 import math
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from tools.review.reading.contract import QINT8, QUINT8
-from tools.review.reading.expressions import Unknown, compute, holds
+from tools.review.reading.expressions import UnknownError, compute, holds
 from tools.review.reading.formulas import diagnose, scale_of, shift_of
 from tools.review.reading.quantities import Interval, exactly, narrow
 from tools.review.reading.statements import Place, Statement
@@ -20,7 +20,7 @@ LONGEST = 200  # lines of a fence that are followed
 STEPS = 200
 
 
-class _Returned(Exception):
+class _ReturnedError(Exception):
     def __init__(self, value: float) -> None:
         self.value = value
 
@@ -94,7 +94,7 @@ class _Reader:
             for argument, default in zip(reversed(arguments), reversed(defaults), strict=False):
                 try:
                     names[argument] = compute(default, {})
-                except Unknown:
+                except UnknownError:
                     continue
             if arguments:
                 names[arguments[0]] = scale
@@ -102,14 +102,14 @@ class _Reader:
                 names |= {"scale": scale, "s": scale}
             try:
                 run(function.body, names)
-            except _Returned as returned:
+            except _ReturnedError as returned:
                 if returned.value <= 0:
-                    raise Unknown from None
+                    raise UnknownError from None
                 is_exponent = all(n not in ("pow", "exp2") for n in _called(function)) and not any(
                     isinstance(n, ast.Pow | ast.LShift) for n in ast.walk(function)
                 )
                 return returned.value if is_exponent else -math.log2(returned.value)
-            raise Unknown
+            raise UnknownError
 
         for fault in filter(None, diagnose(shift)):
             logs = [
@@ -165,9 +165,9 @@ class _Reader:
                 places: dict[str, ast.AST] = {}
                 try:
                     run(body, names, places)
-                except _Returned:
+                except _ReturnedError:
                     pass
-                except Unknown:
+                except UnknownError:
                     continue
                 for name in ("zero_point", "zp", "zero_points"):
                     if name in names and name in places:
@@ -195,7 +195,7 @@ class _Reader:
             if "zero_point" in given:
                 value = exactly(Decimal(str(compute(given["zero_point"], {}))))
                 yield Statement(dtype, "zero point", "is", self.place(given["zero_point"]), value)
-        except Unknown:
+        except UnknownError:
             return
 
     def _addition(self, node: ast.AST) -> Iterator[Statement]:
@@ -271,25 +271,27 @@ def run(
     places: dict[str, ast.AST] | None = None,
     depth: int = 0,
 ) -> None:
-    """Follow assignments, conditions and returns; raise Unknown at what decides and isn't known."""
+    """Follow assignments, conditions and returns; raise UnknownError at what decides and isn't known."""
     if depth > 8 or len(body) > STEPS:
-        raise Unknown
+        raise UnknownError
     for node in body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            targets: list[ast.expr] = (
+                node.targets if isinstance(node, ast.Assign) else [node.target]
+            )
             _assign(targets, node.value, names, places, node)
         elif isinstance(node, ast.If):
             try:
                 chosen = node.body if holds(node.test, names) else node.orelse
-            except Unknown:
+            except UnknownError:
                 if _decides(node):
                     raise
                 continue
             run(chosen, names, places, depth + 1)
         elif isinstance(node, ast.Return):
             if node.value is None or isinstance(node.value, ast.Tuple):
-                raise _Returned(math.nan)
-            raise _Returned(compute(node.value, names))
+                raise _ReturnedError(math.nan)
+            raise _ReturnedError(compute(node.value, names))
 
 
 def _decides(node: ast.If) -> bool:
@@ -315,5 +317,5 @@ def _assign(
             names[name] = compute(value, names)
             if places is not None:
                 places[name] = node
-        except Unknown:
+        except UnknownError:
             names.pop(name, None)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tools.review.reading.lexicon import masked
+from tools.review.reading.lexicon import Tag, masked
 from tools.review.reading.quantities import NUMBER
 from tools.review.reading.statements import FP32, INT8, PTQ, QAT, Modality, Place, Statement
-from tools.review.reading.words import Span, Tag, Words
+from tools.review.reading.words import Span, Words
 
 # What a comparative is about by itself, and whether it means more of that.
 BY_ITSELF = {
@@ -214,7 +214,11 @@ def _measured(words: Words, word: Tag, segment: Span) -> tuple[str | None, str, 
     if metric is None or not relation:
         return None, "", False
     if relation in ("more", "less") and not is_said and not words.context.metric:
-        return None, "", False
+        is_of_accuracy = any(q.kind == "points" for q in words.quantities) or any(
+            t.role == "metric.accuracy" for t in words.tags
+        )
+        if metric != "accuracy" or not is_of_accuracy:
+            return None, "", False
     return (*oriented(metric, relation), is_said)
 
 
@@ -355,7 +359,7 @@ def _chains(words: Words, place: Place) -> Iterator[Statement]:
         if not match:
             continue
         segment = words.segment(first.start)
-        tags = [t for t in words.within(segment, "metric")]
+        tags = words.within(segment, "metric")
         metric = tags[0].kind if tags else words.context.metric or "accuracy"
         if metric not in (*KNOWN, "speed", "speedup"):
             continue

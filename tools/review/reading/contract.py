@@ -61,8 +61,8 @@ def read_contract(words: Words, place: Place, before: str = "") -> Iterator[Stat
     for topic in TOPICS:
         found = lexicon.search(f"contract.{topic}", text)
         if found is None and topic == "clamp_effect" and before:
-            ends = lexicon.search(f"contract.{topic}", f"{before} {text}")
-            if ends and ends.end() > len(before) + 1:
+            across = lexicon.search(f"contract.{topic}", f"{before} {text}")
+            if across and across.end() > len(before) + 1:
                 yield _at(words, place, 0, "", "clamp effect")
         if found is None or lexicon.has(f"contract.{topic}_right", text):
             continue

@@ -104,7 +104,7 @@ OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
 }
 
 
-class Unknown(Exception):
+class UnknownError(Exception):
     """An expression holds what can't be computed here."""
 
 
@@ -137,15 +137,15 @@ def parsed(text: str) -> ast.expr | None:
 
 
 def compute(node: ast.expr, names: Mapping[str, float], depth: int = 0) -> float:
-    """Return the value of an expression; raise Unknown for what isn't arithmetic."""
+    """Return the value of an expression; raise UnknownError for what isn't arithmetic."""
     if depth > DEEPEST:
-        raise Unknown
+        raise UnknownError
     try:
         value = _compute(node, names, depth)
     except (ArithmeticError, ValueError, TypeError):
-        raise Unknown from None
+        raise UnknownError from None
     if isinstance(value, complex):
-        raise Unknown
+        raise UnknownError
     return value
 
 
@@ -158,7 +158,7 @@ def _compute(node: ast.expr, names: Mapping[str, float], depth: int) -> float:
     if isinstance(node, ast.Name | ast.Attribute):
         name = node.id if isinstance(node, ast.Name) else node.attr
         if name not in names:
-            raise Unknown
+            raise UnknownError
         return names[name]
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
         return float(OPERATORS[type(node.op)](of(node.left), of(node.right)))
@@ -168,7 +168,7 @@ def _compute(node: ast.expr, names: Mapping[str, float], depth: int) -> float:
         return of(node.body) if holds(node.test, names, depth) else of(node.orelse)
     if isinstance(node, ast.Call):
         return _call(node, names, depth)
-    raise Unknown
+    raise UnknownError
 
 
 def _call(node: ast.Call, names: Mapping[str, float], depth: int) -> float:
@@ -179,11 +179,11 @@ def _call(node: ast.Call, names: Mapping[str, float], depth: int) -> float:
     function = node.func
     name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
     if name not in FUNCTIONS:
-        raise Unknown
+        raise UnknownError
     if isinstance(function, ast.Attribute) and name in METHODS:
         try:
             arguments.insert(0, compute(function.value, names, depth + 1))
-        except Unknown:  # a module's function, such as math.floor
+        except UnknownError:  # a module's function, such as math.floor
             if not isinstance(function.value, ast.Name):
                 raise
     if named:
@@ -222,7 +222,7 @@ def holds(node: ast.expr, names: Mapping[str, float], depth: int = 0) -> bool:
     ):
         value = compute(node.args[0], names, depth + 1)
         return bool(getattr(math, node.func.attr)(value))  # type: ignore[attr-defined]
-    raise Unknown
+    raise UnknownError
 
 
 def _side(node: ast.expr, names: Mapping[str, float], depth: int) -> float | str:

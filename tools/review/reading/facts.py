@@ -129,14 +129,20 @@ class Facts:
 
     def gaps(self, model: str) -> list[tuple[Interval, int]]:
         """Return how far training accuracy lies above validation accuracy, and the line."""
-        train = self.values(model, "accuracy", "train")
+        train = self.values(model, "accuracy", "train") or self._nameless(model, "train")
         validation = self.values(model, "accuracy", "validation")
+        validation = validation or self._nameless(model, "validation")
         return [
             (t.value - v.value, t.place.line)
             for t in train[:4]
             for v in validation[:4]
-            if t.value and v.value and (t.place.line == v.place.line or len(train) == 1)
+            if t.value and v.value and t.place.line == v.place.line
         ]
+
+    def _nameless(self, model: str, split: str) -> list[Statement]:
+        """Return the accuracies of sentences that name no network: those of FP32."""
+        found = self._prose.get(("", "accuracy"), []) if model == FP32 else []
+        return [s for s in found if s.split == split]
 
     def rows(self) -> list[str]:
         return list(dict.fromkeys(m for m, _ in self._cells if m.startswith("row_")))

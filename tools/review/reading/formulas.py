@@ -5,12 +5,17 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 
-from tools.review.reading.expressions import Unknown, compute, parsed, python_of
+from tools.review.reading.expressions import UnknownError, compute, parsed, python_of
 from tools.review.reading.quantities import DIGITS, exactly
 from tools.review.reading.statements import Place, Statement
 
+BARE = re.compile(
+    r"(?<![\w=/])(?:2(?:\.0)?\s*[*·×]?\s*)?max\s*\([^()=\n]{3,50}(?:\([^()]{0,20}\)[^()=\n]{0,30})*\)"
+    r"(?:\s*[*·×]\s*2)?\s*/\s*\(?\s*\d+(?:\.\d+)?(?:\s*/\s*2)?"
+)
 STOP = re.compile(r"[;。]\s*|\.\s+(?=[A-Z])|\n")
 STAR = re.compile(r"\^\{?\*\}?")
 LOWEST, HIGHEST = -0.7, 1.3  # a range whose scale tells all known mistakes apart
@@ -72,8 +77,24 @@ def read_formulas(text: str, raw: str, place: Place) -> Iterator[Statement]:
                     seen.add((statement.metric, line))
                     yield statement
     for offset, line_text in enumerate(text.split("\n")):
+        line = place.line + offset
+        if ("scale factor", line) not in seen:
+            yield from _bare(line_text, replace(place, line=line, where="formula"))
         at = Place(place.line + offset, place.section, line_text.strip(), "formula")
         yield from equations(line_text, at)
+
+
+def _bare(text: str, place: Place) -> Iterator[Statement]:
+    """Yield the scale of an expression that is assigned to nothing: "takes 2*max(...)/255"."""
+    for match in BARE.finditer(text[:2000]):
+        node = parsed(python_of(match[0]))
+        if node is None:
+            continue
+        names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        statement = scale_of(node, names, replace(place, text=around(text, match.start())))
+        if statement is not None:
+            yield statement
+            return
 
 
 def around(text: str, position: int) -> str:
@@ -122,7 +143,7 @@ def scale_of(node: ast.expr, names: set[str], place: Place) -> Statement | None:
         return None
     try:
         scale = compute(node, values)
-    except Unknown:
+    except UnknownError:
         return None
     if scale == 0 or not math.isfinite(scale):
         return None
@@ -164,7 +185,7 @@ def _limits(node: ast.expr, names: set[str], place: Place) -> Statement | None:
     others = {n: 8.0 for n in names if "max" in n.lower() and n not in ("max",)}
     try:
         low, inner, high = (compute(node, {**others, own[0]: v}) for v in (-3.0, 4.0, 20.0))
-    except Unknown:
+    except UnknownError:
         return None
     if (low, inner, high) == (0, 4, 8):
         return None
@@ -187,7 +208,7 @@ def _power(node: ast.expr, names: set[str], place: Place) -> Statement | None:
         return None
     try:
         eighth, whole = compute(node, {others[0]: 3.0}), compute(node, {others[0]: 4.0})
-    except Unknown:
+    except UnknownError:
         return None
     if (eighth, whole) == (8.0, 16.0) and others[0] in ("S", "shift", "shift_amount"):
         return Statement("", "positive power", "is", place)
@@ -206,7 +227,7 @@ def _range(shift: Callable[[float], float]) -> tuple[str, ...]:
     """Return what is wrong with the limits of a shift whose rounding is wrong."""
     try:
         low, high = shift(3.1), shift(1e-6)
-    except (Unknown, ValueError, ArithmeticError):
+    except (UnknownError, ValueError, ArithmeticError):
         return ()
     if 0 < low <= 8:
         return (f"at least {low:.0f}",)
@@ -218,7 +239,7 @@ def _rounding(shift: Callable[[float], float]) -> str:
     for scale in SCALES:
         try:
             found[scale] = shift(scale)
-        except (Unknown, ValueError, ArithmeticError):
+        except (UnknownError, ValueError, ArithmeticError):
             return ""
     exact = {scale: -math.log2(scale) for scale in SCALES}
     inner = [s for s in SCALES if 0 <= exact[s] <= 8 and s != 0.003]
@@ -295,7 +316,7 @@ def values_of(shown: str) -> tuple[float, float] | None:
             return None
         try:
             values.append(compute(tree, {}))
-        except Unknown:
+        except UnknownError:
             return None
     return (min(values), max(values)) if all(map(math.isfinite, values)) else None
 

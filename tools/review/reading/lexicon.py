@@ -17,6 +17,7 @@ from typing import Any
 from tools.review.reading.quantities import narrow
 
 FOLDER = Path(__file__).parents[1] / "lexicon"
+REMEMBERED = 2_000  # texts whose words are kept, since reports repeat their labels
 MASK = "\x01"  # stands for each character of a network's name, so that no other word is seen in it
 NAMES = "model."
 SIGN = r"[^\w\u2e80-\u2fff\u3040-\u9fff\uf900-\ufaff]"
@@ -137,8 +138,20 @@ class Lexicon:
         if role in self.named:
             yield from self.named[role].finditer(text)
 
+    @cached_property
+    def tagged(self) -> dict[tuple[str, tuple[str, ...]], list[Tag]]:
+        return {}
+
     def tags(self, text: str, *families: str) -> list[Tag]:
         """Return the words of a text by place: networks first, whose names hide other words."""
+        key = text, families
+        if key not in self.tagged:
+            if len(self.tagged) > REMEMBERED:
+                self.tagged.clear()
+            self.tagged[key] = self._tags(text, families)
+        return list(self.tagged[key])
+
+    def _tags(self, text: str, families: tuple[str, ...]) -> list[Tag]:
         shown = self.normal(text)
         found = list(self._found(shown, NAMES))
         shown = masked(shown, found)
@@ -237,12 +250,17 @@ def load(names: tuple[str, ...] = ()) -> Lexicon:
     for name in names or languages():
         data = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
         pairs: Any = data.pop("variants", {})
-        twins |= str.maketrans(pairs.get("other", ""), pairs.get("same", ""))
+        twins |= _twins(pairs.get("other", ""), pairs.get("same", ""))
         for role, table in _tables(data, ""):
             leaves[name, role] = tuple(map(narrow, table.get("leaves", ())))
             for pattern, *reads in table["words"]:
                 entries.append(Entry(name, role, pattern, tuple(map(narrow, reads))))
     return Lexicon(tuple(entries), leaves, twins)
+
+
+def _twins(other: str, same: str) -> dict[int, str]:
+    """Return what each other form of a character is read as."""
+    return {ord(a): b for a, b in zip(other, same, strict=True)}
 
 
 def _tables(data: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:

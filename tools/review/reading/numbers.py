@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 
+from tools.review.reading.lexicon import Tag
 from tools.review.reading.quantities import BYTES, SECONDS, Interval, Quantity, exactly
 from tools.review.reading.statements import FP32, INT8, Place, Statement
-from tools.review.reading.words import Span, Tag, Words
+from tools.review.reading.words import Span, Words
 
 SIZES = ("size", "compression")
 SPEEDS = ("latency", "speed", "speedup", "throughput")
@@ -268,7 +269,7 @@ def _share(number: Number) -> Statement | None:
         return None
     if not metrics and words.context.metric not in ("", "accuracy", "drop"):
         return None
-    if words.within(number.clause, "other.accuracy"):
+    if words.within(Span(number.segment.start, number.clause.end), "other.accuracy"):
         return None
     value = number.value.times("0.01")
     ends = number.has_before("moves.to") or number.has_before("moves.from")

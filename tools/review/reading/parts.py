@@ -23,6 +23,7 @@ class Prompt:
     block: Block
     is_answered: bool
     is_label: bool = False
+    has_placeholder: bool = False  # where the answer has to come
 
 
 @dataclass
@@ -139,7 +140,7 @@ class Parts:
     def _answered(self, run: list[Block], blocks: list[Block], index: int) -> Iterator[Prompt]:
         """Yield the prompts of a run, with what follows it up to the next prompt."""
         is_later = any(b.kind == "heading" for b in blocks[index:])
-        answers = []
+        answers: list[Block] = []
         for block in blocks[index:]:
             if self.asking.get(id(block)) or (block.kind == "heading" and answers):
                 break
@@ -166,7 +167,9 @@ class Parts:
             else:
                 is_answered = (shows and not asks) or total >= 40 * (len(run) - number + 1)
                 is_answered |= is_later and bool(later)
-            yield Prompt(block, is_answered)
+            after = blocks[index] if index < len(blocks) else None
+            is_left = after is not None and after.kind == "text" and self.is_placeholder(after.text)
+            yield Prompt(block, is_answered, has_placeholder=is_left and not answers)
 
     def _is_head(self, run: list[Block], number: int) -> bool:
         """Tell whether a request announces others, which are asked themselves."""

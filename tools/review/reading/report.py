@@ -25,7 +25,8 @@ TEST_IMAGES = re.compile(
     r"\b(\d{1,3}(?:,\d{3})+|\d{3,5}) test (?:images|samples)|[測测][試试][^。,;\d]{0,8}?(\d{1,3}(?:,\d{3})+|\d{3,5}) ?[張张]"
     r"|(\d{1,3}(?:,\d{3})+|\d{3,5}) ?[張张][測测][試试]|[tT]est[^.;\n|]{0,40}?(\d{1,3}(?:,\d{3})+|\d{3,5}) images"
 )
-TABLES = 60  # that can be results of this lab
+TABLES = 20  # that can be results of this lab
+SENTENCES = 1_500  # many times the longest report; more would only take time
 LABEL = 70  # characters that a label has at most
 
 
@@ -112,6 +113,8 @@ class Report:
             before: Words | None = None
             last = ""
             for sentence in sentences(block):
+                if len(self.sentences) >= SENTENCES:
+                    return
                 words = Words(sentence.text, self.lexicon, self.contexts[id(block)])
                 words = self._continued(words, before)
                 at = replace(place, line=sentence.line, text=sentence.text)

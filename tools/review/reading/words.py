@@ -1,5 +1,6 @@
 """A sentence with its words tagged by role, and the parts that it falls into."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ def _worded(tag: Tag, text: str) -> Quantity:
 
 def _spans(cuts: list[int], length: int) -> list[Span]:
     edges = [0, *sorted({c for c in cuts if 0 < c < length}), length]
-    return [Span(a, b) for a, b in zip(edges, edges[1:], strict=False) if b > a] or [Span(0, 0)]
+    return [Span(a, b) for a, b in itertools.pairwise(edges) if b > a] or [Span(0, 0)]
 
 
 def _without_parts(tags: list[Tag]) -> list[Tag]:
@@ -188,13 +189,12 @@ def _without_parts(tags: list[Tag]) -> list[Tag]:
             if last and tag.kind == "other" and tag.start - last.end <= 1 and last.kind != tag.kind:
                 kept[kept.index(last)] = last = Tag(tag.role, last.start, tag.end)
                 continue
-            if last and tag.kind == "int8" and last.kind in ("ptq", "qat"):
-                if tag.start - last.end <= 2:
-                    continue
-            if last and last.kind == "int8" and tag.kind in ("ptq", "qat"):
-                if tag.start - last.end <= 2:
-                    kept[kept.index(last)] = last = Tag(tag.role, last.start, tag.end)
-                    continue
+            is_next = last is not None and tag.start - last.end <= 2
+            if last and is_next and tag.kind == "int8" and last.kind in ("ptq", "qat"):
+                continue
+            if last and is_next and last.kind == "int8" and tag.kind in ("ptq", "qat"):
+                kept[kept.index(last)] = last = Tag(tag.role, last.start, tag.end)
+                continue
             last = tag
         kept.append(tag)
     return kept

@@ -124,7 +124,7 @@ _HYPER = ("epochs", "learning_rate", "batch_size", "momentum", "weight_decay", "
     wrong=["## 5. Comparison\n\nPTQ.\n\n## 3. Hyperparameters\n\nSGD.\n"],
     right=[example()],
 )
-def section_order(section: Section, facts: Facts) -> Fault | None:
+def section_order(section: Section, _: Facts) -> Fault | None:
     before = section.before
     if before is None or section.number > before.number:
         return None
@@ -183,7 +183,8 @@ def section_empty(section: Section, _: Facts) -> Fault | None:
 def prompt_unanswered(section: Section, _: Facts) -> Fault | None:
     if section.is_empty:
         return None  # the section's fault
-    lines = [p.block for p in section.prompts if not p.is_answered and not p.is_label]
+    open_ = [p for p in section.prompts if not p.is_answered and not p.is_label]
+    lines = [p.block for p in open_ if not p.has_placeholder]
     if not lines:
         return None
     block = lines[0]
@@ -236,12 +237,11 @@ def _has_result(model: str, facts: Facts) -> bool:
         return True
     if any(name.partition(":")[0] == model for name in facts.cells.models):
         return True  # its place is there, and empty: another rule's affair
-    found = any(
+    return any(
         s.model.partition(":")[0].rstrip("+") in (model, INT8)
         for s in facts.statements
         if s.metric == "accuracy" and s.value is not None and (s.model or s.label)
     )
-    return found
 
 
 @rule(

@@ -72,7 +72,7 @@ def integer_range(statement: Statement, _: Facts) -> Fault | None:
             statement.place, "qmax - qmin = 255", "255 - 0 = 127 - (-128) = 255", "certain"
         )
     right = (-128, 127) if statement.model == "qint8" else (0, 255)
-    if (value.low, value.high) == right:
+    if (int(value.low), int(value.high)) == right:
         return None
     return Fault(
         statement.place,
@@ -277,7 +277,7 @@ def shift_range(statement: Statement, _: Facts) -> Fault | None:
     value = statement.value
     if not topic(statement, "shift range") or value is None:
         return None
-    if (value.low, value.high) in ((0, 8), (-8, 0)):
+    if (int(value.low), int(value.high)) in ((0, 8), (-8, 0)):
         return None
     return Fault(
         statement.place,

@@ -46,10 +46,10 @@ def leftovers(report: Report) -> list[Leftover]:
         if block.line in bare and block.kind == "text" and not is_answer:
             found.append(Leftover(Place(block.line, section, block.text), block.text))
             continue
-        if block.kind == "heading" and parts.is_placeholder(block.text):
-            if index + 1 < len(blocks) and blocks[index + 1].kind != "heading":
-                if not block.text.rstrip().endswith(("...", "…")):
-                    continue  # "Your answer", and below it the answer
+        is_above = index + 1 < len(blocks) and blocks[index + 1].kind != "heading"
+        is_title = block.kind == "heading" and not block.text.rstrip().endswith(("...", "…"))
+        if is_title and is_above and parts.is_placeholder(block.text):
+            continue  # "Your answer", and below it the answer
         for offset, text in enumerate(block.text.split("\n")):
             match = lexicon.search("placeholder.part", text)
             is_whole = bool(text.strip()) and parts.is_placeholder(text)

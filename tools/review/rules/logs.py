@@ -81,9 +81,9 @@ def logged(report: Report, logs: Sequence[RunLog]) -> Iterator[object]:
         return
     for statement in facts.statements:
         is_given = statement.metric in HYPER and statement.relation == "is" and statement.is_claim
-        if is_given and statement.quantity and not statement.model.endswith("+"):
-            if statement.place.where == "prose" and not statement.place.table:
-                yield Given(statement.metric, statement.quantity, statement.place, trained)
+        is_given &= statement.place.where == "prose" and not statement.model.endswith("+")
+        if is_given and statement.quantity:
+            yield Given(statement.metric, statement.quantity, statement.place, trained)
     for cell in facts.cells.values:
         for name, quantity in named_values(cell.header, cell.text):
             yield Given(name, quantity, _at(cell), trained)

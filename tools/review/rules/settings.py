@@ -228,7 +228,7 @@ def ablation_claim(statement: Statement, facts: Facts) -> Fault | None:
         return None
     if statement.place.where != "prose" or set(statement.others) & {PTQ, QAT, "other"}:
         return None
-    named = [pair for pair in _pairs(statement.place, facts)]
+    named = list(_pairs(statement.place, facts))
     if not named:
         return None
     value = statement.value

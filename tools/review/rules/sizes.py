@@ -7,6 +7,7 @@ and longer names of the file move them by about 10 kB.
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from tools.review.findings import Sure
 from tools.review.reading.facts import Facts
@@ -303,6 +304,7 @@ def _is_described(report: Report, statement: Statement, fitting: list[Configurat
     )
 
 
+@lru_cache(maxsize=8)  # asked for every file of a report
 def _described(report: Report, name: str) -> tuple[bool, bool]:
     """Tell whether sentences on a network, or on all, say per channel, and not fused."""
     lexicon = report.lexicon

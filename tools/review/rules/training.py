@@ -1,5 +1,6 @@
 """Curves, images and chance: overfitting, leaks, and differences of a few images."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -42,7 +43,7 @@ class Said:
 
 def level(facts: Facts, split: str) -> list[Statement]:
     """Return FP32's accuracies on training or validation images."""
-    found = [
+    return [
         s
         for s in facts.statements
         if s.metric == "accuracy"
@@ -52,7 +53,6 @@ def level(facts: Facts, split: str) -> list[Statement]:
         and s.model in (FP32, "")
         and s.modality in ("claimed", "past")
     ]
-    return found
 
 
 @rule(
@@ -163,6 +163,45 @@ def validation_as_test(said: Said, _: Facts) -> Fault | None:
         "likely",
         key=f"{said.place.line}",
     )
+
+
+@rule(
+    "validation-repeated",
+    "Test accuracy is another number than validation accuracy.",
+    wrong=[
+        "Validation accuracy ends at 93.96 %.\n\n| Model | Test accuracy (%) |\n|---|---|\n| FP32 | 93.96 |\n| PTQ | 93.10 |\n"
+    ],
+    right=[
+        "Validation accuracy ends at 94.58 %.\n\n| Model | Test accuracy (%) |\n|---|---|\n| FP32 | 93.96 |\n| PTQ | 93.10 |\n"
+    ],
+)
+def validation_repeated(statement: Statement, facts: Facts) -> Fault | None:
+    if statement.metric != "accuracy" or statement.model != FP32 or statement.relation != "is":
+        return None
+    quantity, value = statement.quantity, statement.value
+    if statement.place.where != "cell" or statement.split == "validation" or quantity is None:
+        return None
+    if value is None or quantity.is_integer or value.high >= 1:
+        return None
+    for other in facts.statements:
+        is_same = other.value is not None and other.value.middle == value.middle
+        if (
+            is_same
+            and other.split == "validation"
+            and other.place.where == "prose"
+            and other.is_claim
+        ):
+            if other.metric != "accuracy" or other.relation != "is":
+                continue
+            return Fault(
+                statement.place,
+                "accuracy on the test images",
+                f"line {other.place.line} gives it as validation accuracy",
+                "likely" if statement.split == "test" else "possible",
+                also=(other.place.line,),
+                key="repeated",
+            )
+    return None
 
 
 @rule(
@@ -292,7 +331,7 @@ def few_images_told(said: Said, facts: Facts) -> Fault | None:
     numbers = [q for q in said.words.quantities if q.kind in ("%", "points")]
     levels = [q.number / 100 for q in numbers if q.number > 20 and q.step <= Decimal("0.01")]
     steps = [abs(q.number) / 100 for q in numbers if q.number < 5 and q.step <= Decimal("0.01")]
-    steps += [abs(a - b) for a, b in zip(levels, levels[1:], strict=False)]
+    steps += [abs(a - b) for a, b in itertools.pairwise(levels)]
     for step in steps:
         images = int((step * facts.images).to_integral_value())
         if 0 < images <= FEW and abs(step * facts.images - images) < Decimal("0.3"):

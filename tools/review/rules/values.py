@@ -255,7 +255,7 @@ def claim_gap(statement: Statement, facts: Facts) -> Fault | None:
     if (
         not statement.split
         and not statement.model.startswith("row_")
-        and statement.place.section != 2
+        and statement.place.section not in (0, 2)
     ):
         return None  # of something else
     if value is None or not (model == FP32 or model.startswith("row_")):
