@@ -163,7 +163,7 @@ WHOLE = {
     "written: template left": written(
         TABLE,
         ("placeholder", "Write your answer here"),
-        ("section-empty", "6. Discussion"),
+        ("prompt-unanswered", "Any feedback"),
         discussion="* Did QAT outperform PTQ?\n\n  Write your answer here\n\n* Any feedback on this lab?\n",
     ),
     "written: speed invented": written(

@@ -214,7 +214,9 @@ class _Reader:
         first = next((e.number for e in begun if e.is_complete), number + 1)
         is_again = current is not None and number <= current.number
         if current is None or (is_again and (self.is_between or number == first < current.number)):
-            self.trainings.append(Training(before=self.named))
+            self.trainings.append(
+                Training(before="" if self.is_between and self.named == "train" else self.named)
+            )
         self.named, self.is_between = "", False
         self.trainings[-1].epochs.append(Printed(number, line))
         return self.trainings[-1].epochs[-1]

@@ -126,3 +126,68 @@ def test_a_file_without_anything_known_says_so(tmp_path: Path) -> None:
     assert "no epoch and no result" in read_console(tmp_path / "a.log").problems[0]
     with pytest.raises(LabError, match=r"missing\.log can't be read"):
         read_console(tmp_path / "missing.log")
+
+
+EPOCHS = [(1, 1.5, 45.5, 1.3, 53.7), (2, 1.2, 57.5, 1.1, 62.7)]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "Epoch [{e}/20], Train Loss: {tl}, Train Acc: {ta}%, Val Loss: {vl}, Val Acc: {va}%",
+        "Epoch: {e}/20 | Train Loss: {tl} | Val Loss: {vl} | Train Acc: {ta}% | Val Acc: {va}%",
+        "Epoch {e}/20 - Training Loss: {tl}, Training Accuracy: {fta:.4f}, "
+        "Validation Loss: {vl}, Validation Accuracy: {fva:.4f}",
+        "Epoch {e}/20\n391/391 [====] - 20s - loss: {tl} - accuracy: {fta:.4f} - val_loss: {vl} "
+        "- val_accuracy: {fva:.4f}",
+        "Epoch {e}/20\n  train: loss {tl} acc {ta}%\n  val:   loss {vl} acc {va}%",
+        "Epoch {e}: 100%|####| 391/391 [00:20<00:00, train_loss={tl}, train_acc={fta:.4f}, "
+        "val_loss={vl}, val_acc={fva:.4f}]",
+    ],
+)
+def test_epochs_are_read_by_the_names_of_their_numbers(form: str) -> None:
+    text = "\n".join(
+        form.format(e=e, tl=tl, ta=ta, vl=vl, va=va, fta=ta / 100, fva=va / 100)
+        for e, tl, ta, vl, va in EPOCHS
+    )
+    points = parsed(text).points
+    assert [(p.epoch, p.train_loss, p.validation_loss) for p in points] == [
+        (e, tl, vl) for e, tl, _, vl, _ in EPOCHS
+    ]
+    assert [p.validation_accuracy for p in points] == pytest.approx([0.537, 0.627])
+
+
+def test_epochs_counted_from_0_are_all_there() -> None:
+    text = "\n".join(
+        line(FRACTION, e, 1.0, 50.0, 1.0, 60.0 + e).replace("/20", "") for e in range(3)
+    )
+    assert [p.epoch for p in parsed(text).points] == [1, 2, 3]
+
+
+def test_an_epoch_that_begins_again_is_another_training() -> None:
+    fp32 = [line(PERCENT, e, 1.0, 50.0, 1.0, 60.0 + e) for e in (1, 2, 3)]
+    qat = [line(PERCENT, 1, 0.7, 76.0, 0.8, 73.0)]
+    log = parsed("\n".join([*fp32, "[FP32] Loss: 0.89, Accuracy: 62.5%", *qat]))
+    assert [(c.kind, len(c.points)) for c in log.curves] == [("train", 3), ("qat", 1)]
+    assert max(p.validation_accuracy for p in log.points) == 0.63
+    assert "2 trainings" in log.problems[0]
+
+
+def test_percent_or_fraction_is_decided_once_a_log() -> None:
+    rows = [(1, 0.95), (2, 2.6), (3, 6.0)]
+    text = "\n".join(line(PERCENT, e, 4.0, 1.0, 4.0, va).replace("%", "") for e, va in rows)
+    assert [p.validation_accuracy for p in parsed(text).points] == pytest.approx(
+        [0.0095, 0.026, 0.06]
+    )
+
+
+def test_a_test_accuracy_before_any_name_is_that_of_fp32() -> None:
+    log = parsed("Test Accuracy: 90.40% | Loss: 0.431\n[PTQ INT8] Loss: 0.44, Accuracy: 90.10%\n")
+    assert log.networks["train"].accuracy == pytest.approx(0.904)
+    assert log.networks["ptq"].accuracy == pytest.approx(0.901)
+
+
+def test_what_an_epoch_lacks_is_named_with_its_line_and_the_known_forms() -> None:
+    (problem,) = parsed("x\nEpoch 1 | Train Acc: 87.8% | Val Loss: 0.2 | Val Acc: 90.0%").problems
+    assert "train.log:2: epoch 1 has no training loss" in problem
+    assert "known forms" in problem

@@ -227,8 +227,10 @@ def _html_blocks(html: str, line: int, depth: int) -> Iterator[Block]:
         if rows and max(len(row.cells) for row in rows) <= 50:
             cells = [row.cells for row in rows]
             yield Block("table", rows[0].line, "", table=_table(cells, [r.line for r in rows]))
-    if not tables and html.strip():
-        yield Block("text", line, html, depth)
+    end = html.lower().rfind("</table>") + len("</table>") if tables else 0
+    if html[end:].strip():
+        rest = html[end:].lstrip("\n")
+        yield Block("text", line + html.count("\n", 0, len(html) - len(rest)), rest, depth)
 
 
 @lru_cache(maxsize=4096)

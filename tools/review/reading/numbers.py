@@ -282,7 +282,8 @@ def _share(number: Number) -> Statement | None:
         return _statement("accuracy", "loses", value)
     if not is_percent or quantity.number < FLOOR:
         return None
-    if not metrics and not words.context.metric and not words.within(number.segment, "model"):
+    is_named = words.within(number.segment, "model") or words.lexicon.has("final_model", words.text)
+    if not metrics and not words.context.metric and not is_named:
         return None
     return _statement("accuracy", "was" if number.has_before("moves.from") else "is", value)
 

@@ -36,6 +36,7 @@ class Section:
     blocks: list[Block] = field(default_factory=list)
     prompts: list[Prompt] = field(default_factory=list)
     own: list[Block] = field(default_factory=list)
+    has_placeholder: bool = False
     before: "Section | None" = field(default=None, repr=False)
 
     @property
@@ -67,6 +68,12 @@ class Parts:
             section = Section(heading.section, heading.line, blocks[0].text if blocks else "")
             section.blocks = blocks[1:]
             section.own = [b for b in section.blocks if self.is_own(b)]
+            section.has_placeholder = any(
+                b.kind in ("text", "heading") and self.is_placeholder(line)
+                for b in section.blocks
+                for line in b.text.split("\n")
+                if line.strip()
+            )
             section.prompts = list(self._prompts(section.blocks))
             section.before, before = before, section
             yield section

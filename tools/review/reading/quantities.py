@@ -121,9 +121,9 @@ class Quantity:
         half = self.step if self.is_about else self.step / 2
         low, high = self.number - half, self.number + half
         if self.comparator == "<":
-            low = Decimal(-1000)
+            low, high = Decimal(-1000), self.number
         if self.comparator == ">":
-            high = Decimal(10**12)
+            low, high = self.number, Decimal(10**12)
         return Interval(low, high)
 
     @property

@@ -140,14 +140,13 @@ def section_order(section: Section, _: Facts) -> Fault | None:
     "section-empty",
     "Each section has text of the student's own.",
     wrong=[
-        example(_6="- What challenges did you face?"),
         example(_3=""),
-        example(_4="**Scale:** Explain the formula.\n\n**說明：**"),
     ],
     right=[example(_1="**說明：** 先融合卷積與批次正規化。")],
 )
 def section_empty(section: Section, _: Facts) -> Fault | None:
-    if not section.is_empty:
+    # Open questions and placeholders are faults of their own.
+    if not section.is_empty or section.prompts or section.has_placeholder:
         return None
     asked = tuple(p.block.line for p in section.prompts)
     return Fault(
@@ -164,6 +163,8 @@ def section_empty(section: Section, _: Facts) -> Fault | None:
     "prompt-unanswered",
     "Every question has an answer.",
     wrong=[
+        example(_6="- What challenges did you face?"),
+        example(_4="**Scale:** Explain the formula.\n\n**說明：**"),
         example(
             _6=LAB[6]
             + "\n\n- Did QAT outperform PTQ?\n\n  It did.\n- What challenges did you face?"
@@ -181,8 +182,6 @@ def section_empty(section: Section, _: Facts) -> Fault | None:
     ],
 )
 def prompt_unanswered(section: Section, _: Facts) -> Fault | None:
-    if section.is_empty:
-        return None  # the section's fault
     open_ = [p for p in section.prompts if not p.is_answered and not p.is_label]
     lines = [p.block for p in open_ if not p.has_placeholder]
     if not lines:
@@ -193,7 +192,7 @@ def prompt_unanswered(section: Section, _: Facts) -> Fault | None:
         "an answer" if len(lines) == 1 else f"answers to {len(lines)} questions",
         "nothing follows before the next question or heading",
         "likely",
-        also=tuple(b.line for b in lines[1:]),
+        also=(*(b.line for b in lines[1:]), *([section.line] if section.is_empty else [])),
     )
 
 

@@ -97,7 +97,7 @@ def _pairs(statement: Statement, facts: Facts, metric: str) -> list[tuple[str, s
     own = [model] if model in (PTQ, QAT) and statement.is_sure else []
     models = own or ([model] if model == INT8 else []) or named or [PTQ, QAT, INT8]
     thans = [statement.than] if statement.than in PLAIN and statement.is_sure else []
-    thans.append(FP32)
+    thans = [FP32, *thans] if metric == "size" else [*thans, FP32]
     thans += [m for m in named if m not in thans]
     return [
         (m, than, pair)

@@ -14,6 +14,7 @@ from tools.review.rules.registry import Fault, rule
 WIDE = Decimal("0.06")  # a gap of training and validation accuracy that needs a word
 LEAK = Decimal("0.025")  # validation accuracy above test accuracy
 FEW = 3
+SMALL = Decimal("0.006")  # with fewer images each report says itself what chance can do
 RISE = Decimal("1.02")  # of a validation loss above its lowest value
 
 
@@ -303,7 +304,7 @@ def few_images(statement: Statement, facts: Facts) -> Fault | None:
         difference = pair.own.middle - pair.base.middle
         images = int((difference * facts.images).to_integral_value())
         is_fine = (pair.own.high - pair.own.low) * facts.images <= Decimal("1.1")
-        if is_fine and 0 < images <= FEW and difference > 0:
+        if is_fine and 0 < images <= FEW and 0 < difference <= SMALL:
             count = "one test image" if images == 1 else f"{images} test images"
             return Fault(
                 statement.place,
