@@ -163,7 +163,6 @@ WHOLE = {
     "written: template left": written(
         TABLE,
         ("placeholder", "Write your answer here"),
-        ("prompt-unanswered", "Any feedback"),
         discussion="* Did QAT outperform PTQ?\n\n  Write your answer here\n\n* Any feedback on this lab?\n",
     ),
     "written: speed invented": written(

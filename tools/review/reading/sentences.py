@@ -43,7 +43,8 @@ def _lines(block: Block) -> Iterator[tuple[str, int]]:
     joined, first = lines[0], block.line
     for number, (before, line) in enumerate(pairwise(lines), block.line + 1):
         length = len(before) + len(WIDE.findall(before))
-        if length >= WRAPPED and not LABELLED.match(line) and not before.endswith("  "):
+        goes_on = length >= WRAPPED or line.lstrip()[:1].islower()
+        if goes_on and not LABELLED.match(line) and not before.endswith("  "):
             joined += "\r" + line
         else:
             yield joined, first

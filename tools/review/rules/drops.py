@@ -220,6 +220,8 @@ def prose_fault(statement: Statement, facts: Facts) -> tuple[str, str, str, tupl
     if not pairs:
         return None
     value = statement.value
+    if statement.relation != "changes" and value.low < -BOUND:
+        value = Interval(Decimal("-0.0005"), value.high)  # "less than" is still a loss, or none
     senses = {"loses": [value], "gains": [-value]}.get(statement.relation, [value, -value])
     if statement.relation == "changes" and value.high - value.low > BOUND:
         limit = value.nominal
