@@ -115,6 +115,8 @@ class Report:
             for sentence in sentences(block):
                 if len(self.sentences) >= SENTENCES:
                     return
+                if self._requests(sentence.text):
+                    continue  # of the template, in one paragraph with what answers it
                 words = Words(sentence.text, self.lexicon, self.contexts[id(block)])
                 words = self._continued(words, before)
                 at = replace(place, line=sentence.line, text=sentence.text)
@@ -122,6 +124,10 @@ class Report:
                 yield from read_sentence(words, at, self.lexicon.normal(last))
                 last = sentence.text
                 before = words if words.models else before
+
+    def _requests(self, text: str) -> bool:
+        is_request = self.lexicon.has("prompt.request", text)
+        return is_request and not self.lexicon.has("own_voice", text) and "=" not in text
 
     def _introduces(self, block: Block) -> bool:
         text = block.text.strip()

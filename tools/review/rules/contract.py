@@ -408,7 +408,7 @@ def told(statement: Statement, name: str) -> Fault | None:
     right=["If the scale is too large, small values are all quantized to 0."],
 )
 def scale_tiny(statement: Statement, _: Facts) -> Fault | None:
-    if statement.metric != "tiny zero" or statement.modality not in ("claimed", "supposed"):
+    if statement.metric != "tiny zero" or statement.modality in ("asked", "denied", "elsewhere"):
         return None
     entry = TOLD["tiny zero"]
     return Fault(statement.place, entry[1], entry[2], "possible", key=f"{statement.place.line}")
