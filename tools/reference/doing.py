@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,10 @@ from tools.running.training import train_run
 
 if TYPE_CHECKING:
     from lab3.data import ImageData
+
+
+# The threads of a cluster's worker share PyTorch's random numbers.
+ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,20 @@ def the_data(dataset: str, data_dir: Path) -> ImageData:
 
 
 def do_item(plan: Plan, item: Item, place: Place) -> str:
-    """Do a run from where it stands to its end, measured and proven, and return its name."""
+    """Do a run from where it stands to its end, measured and proven, and return its name.
+
+    On a CPU it takes one thread, so that its result doesn't depend on how many there are.
+    """
+    with ONE_AT_A_TIME:
+        _do_item(plan, item, place)
+    return item.name
+
+
+def _do_item(plan: Plan, item: Item, place: Place) -> None:
+    import torch
+
+    if place.device == "cpu":
+        torch.set_num_threads(1)
     code, data = the_code(place.code), the_data(plan.dataset, place.data_dir)
     folder = place.folder / item.name
     do_run(plan, item, place, code, data)
@@ -54,7 +72,6 @@ def do_item(plan: Plan, item: Item, place: Place) -> str:
     log = read_log(folder)
     if item.is_proven and log.certificate is None:
         keep(folder, certificate_of(log, proof_of(folder, log, data)))
-    return item.name
 
 
 def do_run(plan: Plan, item: Item, place: Place, code: workspace.Code, data: ImageData) -> None:
@@ -85,7 +102,8 @@ def do_run(plan: Plan, item: Item, place: Place, code: workspace.Code, data: Ima
             variant=item.variant,
         )
     else:
-        assert item.hyper is not None and item.qconfig != "ptq"
+        assert item.hyper is not None
+        assert item.qconfig != "ptq"
         changes = item.hyper.model_dump()
         qat_run(folder, baseline, data, code, changes, place.device, qconfig=item.qconfig)
 

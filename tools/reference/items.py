@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from lab3.log.records import Hyperparameters, RunKind, Variant
 from tools.reference.plan import Plan

@@ -49,11 +49,12 @@ class Ablation(Table):
 
 
 class Published(Table):
-    """A figure that somebody else has published: how it was measured is theirs to say."""
+    """What somebody else has published: ``accuracy`` in percent, ``size_mb`` in megabytes."""
 
-    what: Text
-    value: Text
-    by: Text
+    network: Text
+    accuracy: Annotated[float, Field(ge=0, le=100)]
+    size_mb: float | None = None
+    source: Text
 
 
 class Plan(Table):
@@ -134,20 +135,22 @@ def proposal(keys: tuple[str, ...]) -> str:
 def faults(plan: Plan) -> list[tuple[tuple[str, ...], str]]:
     """Return what no single field can tell: unknown hyperparameters, seeds that aren't trained."""
     found: list[tuple[tuple[str, ...], str]] = []
-    settings = {("fp32",): plan.fp32, ("qat",): plan.qat, ("ablation", "base"): plan.ablation.base}
-    lists = {("ablation", "vary"): plan.ablation.vary}
-    for table, values in {**settings, **lists}.items():
-        for name in values:
+    tables: list[tuple[tuple[str, ...], dict[str, Any]]] = [
+        (("fp32",), plan.fp32),
+        (("qat",), plan.qat),
+        (("ablation", "base"), plan.ablation.base),
+        (("ablation", "vary"), plan.ablation.vary),
+    ]
+    for table, values in tables:
+        for name, value in values.items():
             if name not in HYPERPARAMETERS:
                 near = difflib.get_close_matches(name, sorted(HYPERPARAMETERS), 1)
                 hint = f"did you mean {near[0]}?" if near else "see lab3 train --help"
                 found.append(((*table, name), f"there is no such hyperparameter: {hint}"))
-    single = [(table, name, [value]) for table, t in settings.items() for name, value in t.items()]
-    listed = [(table, name, value) for table, t in lists.items() for name, value in t.items()]
-    for table, name, choices in single + listed:
-        for value in choices if not found else ():
-            if complaint := complaint_about(name, value):
-                found.append(((*table, name), complaint))
+                continue
+            for choice in value if table[-1] == "vary" else [value]:
+                if complaint := complaint_about(name, choice):
+                    found.append(((*table, name), complaint))
     if len(set(plan.seeds)) < len(plan.seeds):
         found.append((("seeds",), "a seed stands there twice: name each once"))
     for name, seeds in (("variants", plan.variants.seeds), ("ablation", plan.ablation.seeds)):

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from lab3.resnet import QuantizableResNet
 
 
-def limited_qconfig(max_shift_amount: int) -> QConfig:
+def limited_qconfig(limit: int) -> QConfig:
     """Return the lab's configuration for PTQ with another limit of the shift."""
     from lab3.eager import QConfig
     from lab3.observer import CusQuantObserver
     from lab3.qconfig import ACTIVATION, SYMMETRIC, WEIGHT
 
     class LimitedObserver(CusQuantObserver):
-        def scale_approximate(self, scale: float, max_shift_amount: int = max_shift_amount) -> float:
+        def scale_approximate(self, scale: float, max_shift_amount: int = limit) -> float:
             return super().scale_approximate(scale, max_shift_amount)
 
     return QConfig(
