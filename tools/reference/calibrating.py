@@ -192,8 +192,9 @@ def patch(rubric: Path, calibrations: Sequence[Calibration]) -> str:
 
 
 def as_toml(tiers: Sequence[Tier]) -> str:
-    parts = (f"{{ at = {tier.at:g}, share = {tier.share:.1f} }}" for tier in tiers)
-    return f"[{', '.join(parts)}]"
+    """Return tiers as the rubric writes them: whole points as 0.90, half ones as 0.905."""
+    shares = ((f"{tier.at:.3f}".removesuffix("0"), tier.share) for tier in tiers)
+    return f"[{', '.join(f'{{ at = {at}, share = {share:.1f} }}' for at, share in shares)}]"
 
 
 def as_document(calibration: Calibration) -> dict[str, Any]:
