@@ -93,7 +93,7 @@ def reference(
         raise UserError(f"name a profile: {', '.join(profiles())}")
     home, plan = home_of(profile)
     if summarise:
-        for path in write_summary(plan, home):
+        for path in write_summary(plan, home, home):
             say(f"wrote {path}")
         show(plan, home, as_json)
         return
@@ -106,10 +106,8 @@ def reference(
     if jobs is None:
         jobs = 1 if place.device == "cuda" else os.cpu_count() or 1
     do_plan(plan, place, jobs, scheduler)
-    for name in (PLAN_NAME, "answers.toml"):
-        if (home / name).exists() and home.resolve() != target.resolve():
-            write_bytes(target / name, (home / name).read_bytes())
-    for path in write_summary(plan, target):
+    write_bytes(target / PLAN_NAME, (home / PLAN_NAME).read_bytes())
+    for path in write_summary(plan, target, home):
         say(f"wrote {path}")
     if publish_them:
         report_publication(plan, target, home)

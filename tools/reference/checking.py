@@ -12,10 +12,9 @@ from typing import Any
 from lab3.log.runlog import CHECKPOINT_NAME, LOG_NAME, RunLog, RunLogError, read_log
 from tools.reference.doing import is_done
 from tools.reference.items import Item, items_of
-from tools.reference.plan import PLAN_NAME, Plan
+from tools.reference.plan import Plan
 from tools.reference.provenance import file_sha256
 from tools.reference.publishing import (
-    ANSWERS,
     PROVENANCE,
     REPORT,
     RESULTS,
@@ -63,20 +62,7 @@ def faults(plan: Plan, item: Item, log: RunLog, origin: RunLog | None) -> Iterat
     """Yield what a log contradicts: its plan, itself, its baseline, its checkpoint."""
     start, end = log.start, log.end
     assert end is not None  # complaints() hands over complete runs
-    expected: dict[str, Any] = {
-        "kind": item.kind,
-        "arch": plan.arch,
-        "width": plan.width,
-        "data.name": plan.dataset,
-        "hyperparameters": item.hyper,
-        "variant": item.variant,
-        "qconfig": None if item.kind == "train" else item.qconfig,
-        "calibration_images": item.calibration_images if item.kind == "ptq" else None,
-    }
-    for name, value in expected.items():
-        got = start.data.name if name == "data.name" else getattr(start, name)
-        if got != value:
-            yield f"{name} is {got!r}, and {value!r} in the plan"
+    yield from item.contradictions(plan, start)
     if origin and not log.continues(origin):
         yield f"its baseline is not {item.needs}"
     yield from epoch_faults(log)
@@ -172,10 +158,7 @@ def report_faults(plan: Plan, folder: Path) -> list[str]:
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         shutil.copytree(folder / runs, place / runs, ignore=shutil.ignore_patterns("*.pt"))
-        for name in (ANSWERS, PLAN_NAME):
-            if (folder / name).exists():
-                shutil.copy(folder / name, place)
-        report = write_staff_report(plan, place)
+        report = write_staff_report(plan, place, folder)
         if report is None:
             return []
         found = differences_of_text(folder / REPORT, report.report.read_text(encoding="utf-8"))

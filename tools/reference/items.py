@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from lab3.log.records import Hyperparameters, RunKind, Variant
+from lab3.log.records import Hyperparameters, RunKind, Start, Variant
 from tools.reference.plan import Plan
 from tools.running.quantizing import QAT_RECIPE
 from tools.running.sweeping import settings
@@ -35,6 +35,23 @@ class Item:
     variant: Variant | None = None
     is_measured: bool = True
     is_proven: bool = False
+
+    def contradictions(self, plan: Plan, start: Start) -> Iterator[str]:
+        """Yield what a log's first record has otherwise than the plan."""
+        expected: dict[str, Any] = {
+            "kind": self.kind,
+            "arch": plan.arch,
+            "width": plan.width,
+            "hyperparameters": self.hyper,
+            "variant": self.variant,
+            "qconfig": None if self.kind == "train" else self.qconfig,
+            "calibration_images": self.calibration_images if self.kind == "ptq" else None,
+        }
+        if start.data.name != plan.dataset:
+            yield f"its data set is {start.data.name!r}, and {plan.dataset!r} in the plan"
+        for name, value in expected.items():
+            if (got := getattr(start, name)) != value:
+                yield f"{name} is {got!r}, and {value!r} in the plan"
 
     def cost(self, train: int, validation: int, test: int) -> float:
         """Return about what it costs, in training passes over one image."""

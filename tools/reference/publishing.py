@@ -43,32 +43,39 @@ def as_text(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def write_summary(plan: Plan, folder: Path) -> list[Path]:
-    """Write results, provenance, tables, figures and the report of the runs in a folder."""
+def write_summary(plan: Plan, folder: Path, home: Path) -> list[Path]:
+    """Write results, provenance, tables, figures and the report of the runs in a folder.
+
+    ``home`` is that of the profile, which holds the answers of staff.
+    """
     written = []
     texts = documents(plan, folder)
     for name, text in texts.items():
         write_bytes(folder / name, text.encode())
         written.append(folder / name)
     written += save_figures(folder / FIGURES, json.loads(texts[RESULTS]))
-    if report := write_staff_report(plan, folder):
+    if report := write_staff_report(plan, folder, home):
         written += [report.report, *report.figures]
     return written
 
 
-def write_staff_report(plan: Plan, folder: Path) -> Written | None:
+def write_staff_report(plan: Plan, folder: Path, home: Path) -> Written | None:
     """Write the report of the first seed's runs, with the answers of staff; None without runs."""
     runs = folder / "runs" / f"seed-{plan.seeds[0]}"
     sources = collect(runs)
     if sources.fp32 is None:
         return None
-    return write_report(folder / REPORT, sources, "en", answers_of(folder))
+    (folder / REPORT).unlink(missing_ok=True)  # its prose would stay, whatever the answers say now
+    return write_report(folder / REPORT, sources, "en", answers_of(home))
 
 
-def answers_of(folder: Path) -> dict[str, str]:
-    """Return what the report of a profile answers, by name of the question."""
-    path = folder / ANSWERS
-    return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+def answers_of(home: Path) -> dict[str, str]:
+    """Return what the report of a profile answers, by name of the question: its own words first."""
+    answers: dict[str, str] = {}
+    for path in (home.parent / ANSWERS, home / ANSWERS):
+        if path.exists():
+            answers |= tomllib.loads(path.read_text(encoding="utf-8"))
+    return answers
 
 
 @dataclass
@@ -107,7 +114,7 @@ def publish(plan: Plan, folder: Path, home: Path) -> Publication:
         (place / CHECKPOINT_NAME).unlink(missing_ok=True)
         if is_published(name, checkpoint):
             write_bytes(place / CHECKPOINT_NAME, checkpoint.read_bytes())
-    publication.written = write_summary(plan, home)
+    publication.written = write_summary(plan, home, home)
     return publication
 
 

@@ -19,7 +19,8 @@ from dataclasses import replace
 from typing import Any
 
 from lab3.errors import LabError
-from tools.reference.doing import Place, do_item, is_done, the_data
+from lab3.log.runlog import LOG_NAME, read_log
+from tools.reference.doing import Place, do_item, is_done, the_code, the_data
 from tools.reference.items import Item, items_of
 from tools.reference.plan import Plan
 from tools.running.loop import RunInterruptedError
@@ -51,6 +52,8 @@ def do_plan(plan: Plan, place: Place, jobs: int = 1, scheduler: str | None = Non
     items = items_of(plan)
     place = replace(place, folder=place.folder.absolute(), data_dir=place.data_dir.absolute())
     with locked(place.folder), stoppable():
+        for item in items:
+            require_same(plan, item, place)
         waiting = [item for item in items if not is_done(item, place.folder)]
         if not waiting:
             say(f"all {len(items)} runs of {place.folder} are done")
@@ -64,6 +67,22 @@ def do_plan(plan: Plan, place: Place, jobs: int = 1, scheduler: str | None = Non
             shown = nullcontext() if is_alone else Bar("runs", sum(costs.values()))
             with shown as bar:
                 watch(pool, plan, place, waiting, costs, room, bar)
+
+
+def require_same(plan: Plan, item: Item, place: Place) -> None:
+    """Raise UserError when a run was begun by another plan, or with other code."""
+    folder = place.folder / item.name
+    if not (folder / LOG_NAME).exists():
+        return
+    start = read_log(folder).start
+    differing = list(item.contradictions(plan, start))
+    if start.code_sha256 != the_code(place.code).student_sha256:
+        differing.append("the solution's code has changed")
+    if differing:
+        raise UserError(
+            f"{folder} holds another run ({'; '.join(differing)}): name another folder with --out, "
+            "or begin again with --restart"
+        )
 
 
 def costs_of(plan: Plan, place: Place, items: list[Item]) -> dict[str, int]:
