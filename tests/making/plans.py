@@ -17,9 +17,11 @@ augmentation = "crop-flip"
 epochs = 1
 """
 VARIANTS = """
+[per_channel]
+ptq = [0]
+qat = [0]
 [variants]
 seeds = [0]
-per_channel = ["ptq", "qat"]
 not_fused = true
 max_shift_amount = [4, 8]
 calibration_images = [16, 512]

@@ -66,6 +66,7 @@ def items_of(plan: Plan) -> list[Item]:
     """Return the runs of a plan, each after the one that it needs."""
     return [
         *(item for seed in plan.seeds for item in lab_items(plan, seed)),
+        *per_channel_items(plan),
         *(item for seed in plan.variants.seeds for item in variant_items(plan, seed)),
         *(item for seed in plan.ablation.seeds for item in ablation_items(plan, seed)),
     ]
@@ -88,11 +89,20 @@ def lab_items(plan: Plan, seed: int) -> Iterator[Item]:
     )
 
 
+def per_channel_items(plan: Plan) -> Iterator[Item]:
+    """Yield PTQ and QAT with PyTorch's own configuration."""
+    for seed in plan.per_channel.ptq:
+        name, baseline = f"variants/seed-{seed}/ptq-per-channel", f"runs/seed-{seed}/fp32"
+        yield Item(name, "ptq", seed, baseline, qconfig="default")
+    for seed in plan.per_channel.qat:
+        hyper = qat_recipe(plan, base_recipe(plan, seed))
+        name, baseline = f"variants/seed-{seed}/qat-per-channel", f"runs/seed-{seed}/fp32"
+        yield Item(name, "qat", seed, baseline, hyper=hyper, qconfig="default")
+
+
 def variant_items(plan: Plan, seed: int) -> Iterator[Item]:
-    """Yield what is compared with the lab's runs; what the lab's PTQ does itself is left out."""
+    """Yield other ways to do PTQ; what the lab's does itself is left out."""
     home, baseline, variants = f"variants/seed-{seed}", f"runs/seed-{seed}/fp32", plan.variants
-    if "ptq" in variants.per_channel:
-        yield Item(f"{home}/ptq-per-channel", "ptq", seed, baseline, qconfig="default")
     if variants.not_fused:
         unfused = Variant(is_fused=False)
         yield Item(f"{home}/ptq-not-fused", "ptq", seed, baseline, variant=unfused)
@@ -104,10 +114,6 @@ def variant_items(plan: Plan, seed: int) -> Iterator[Item]:
         if images != CALIBRATION_IMAGES:
             name = f"{home}/ptq-images-{images}"
             yield Item(name, "ptq", seed, baseline, calibration_images=images)
-    if "qat" in variants.per_channel:
-        hyper = qat_recipe(plan, base_recipe(plan, seed))
-        name = f"{home}/qat-per-channel"
-        yield Item(name, "qat", seed, baseline, hyper=hyper, qconfig="default")
 
 
 def ablation_items(plan: Plan, seed: int) -> Iterator[Item]:

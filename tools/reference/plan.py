@@ -30,11 +30,17 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class PerChannel(Table):
+    """For which seeds PTQ and QAT are done with PyTorch's per-channel configuration as well."""
+
+    ptq: tuple[Seed, ...] = ()
+    qat: tuple[Seed, ...] = ()
+
+
 class Variants(Table):
-    """What is compared with the lab's PTQ and QAT, for which of the seeds."""
+    """Other ways to do PTQ than the lab's, for which of the seeds."""
 
     seeds: tuple[Seed, ...] = ()
-    per_channel: tuple[Literal["ptq", "qat"], ...] = ()
     not_fused: bool = False
     max_shift_amount: tuple[Annotated[StrictInt, Field(ge=0, le=30)], ...] = ()
     calibration_images: tuple[Annotated[StrictInt, Field(ge=1)], ...] = ()
@@ -67,6 +73,7 @@ class Plan(Table):
     device: Literal["cpu", "cuda"] = "cpu"
     fp32: dict[str, Any] = Field(default_factory=dict)
     qat: dict[str, Any] = Field(default_factory=dict)
+    per_channel: PerChannel = PerChannel()
     variants: Variants = Variants()
     ablation: Ablation = Ablation()
     published: tuple[Published, ...] = ()
@@ -122,6 +129,7 @@ def fault(path: Path, text: str, keys: tuple[str, ...], complaint: str) -> PlanE
 def proposal(keys: tuple[str, ...]) -> str:
     """Say which setting may have been meant."""
     tables: dict[str, type[Table]] = {
+        "per_channel": PerChannel,
         "variants": Variants,
         "ablation": Ablation,
         "published": Published,
@@ -153,10 +161,16 @@ def faults(plan: Plan) -> list[tuple[tuple[str, ...], str]]:
                     found.append(((*table, name), complaint))
     if len(set(plan.seeds)) < len(plan.seeds):
         found.append((("seeds",), "a seed stands there twice: name each once"))
-    for name, seeds in (("variants", plan.variants.seeds), ("ablation", plan.ablation.seeds)):
+    chosen = {
+        ("per_channel", "ptq"): plan.per_channel.ptq,
+        ("per_channel", "qat"): plan.per_channel.qat,
+        ("variants", "seeds"): plan.variants.seeds,
+        ("ablation", "seeds"): plan.ablation.seeds,
+    }
+    for keys, seeds in chosen.items():
         for seed in seeds:
             if seed not in plan.seeds:
-                found.append(((name, "seeds"), f"{seed} is not among seeds: add it there"))
+                found.append((keys, f"{seed} is not among seeds: add it there"))
     return found
 
 

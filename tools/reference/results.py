@@ -48,8 +48,9 @@ def networks_of(plan: Plan) -> dict[str, list[Network]]:
 
     compared = [of_the_lab("FP32", "fp32"), of_the_lab("PTQ", "ptq"), of_the_lab("QAT", "qat")]
     compared += [
-        Network(f"{kind.upper()}, default per-channel", "variants", f"{kind}-per-channel", seeds)
-        for kind in variants.per_channel
+        Network(f"{kind.upper()}, default per-channel", "variants", f"{kind}-per-channel", chosen)
+        for kind, chosen in (("ptq", plan.per_channel.ptq), ("qat", plan.per_channel.qat))
+        if chosen
     ]
     if variants.not_fused:
         compared.append(Network("PTQ, nothing fused", "variants", "ptq-not-fused", seeds))

@@ -43,6 +43,10 @@ FAULTS = {
         f"{NETWORK}[variants]\nseeds = [2]\n",
         ":6: variants.seeds: 2 is not among seeds: add it there",
     ),
+    "a per-channel seed that isn't trained": (
+        f"{NETWORK}[per_channel]\nqat = [0, 3]\n",
+        ":6: per_channel.qat: 3 is not among seeds: add it there",
+    ),
     "unknown hyperparameter": (
         f"{NETWORK}[fp32]\nepoch = 3\n",
         ":6: fp32.epoch: there is no such hyperparameter: did you mean epochs?",
