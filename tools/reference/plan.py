@@ -77,6 +77,7 @@ class Plan(Table):
     variants: Variants = Variants()
     ablation: Ablation = Ablation()
     published: tuple[Published, ...] = ()
+    remark: Text | None = None  # on what was published
 
 
 REMEDIES = {  # what to write instead, by the kind of pydantic's error

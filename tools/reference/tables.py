@@ -161,11 +161,10 @@ def page(plan: Plan, results: Summary, provenance: Summary) -> str:
 def about(plan: Plan, results: Summary, provenance: Summary) -> list[str]:
     """Say what the numbers are: how many runs, where, and how to read a spread."""
     if not results["runs"]:
-        return [
-            "This plan has not been run: what stands below was published by students, and none of "
-            "it was measured here.",
-            "",
-        ]
+        lines = ["This plan has not been run."]
+        if plan.published:
+            lines.append("What others published stands below; none of it was measured here.")
+        return [" ".join([*lines, *filter(None, [plan.remark])]), ""]
     places = [
         f"{e['processor']}, {e['device']}, {e['threads']} thread{'s'[: e['threads'] > 1]}, "
         f"PyTorch {e['torch']}, Python {e['python']}"
