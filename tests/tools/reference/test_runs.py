@@ -25,20 +25,15 @@ from tools.reference.publishing import without_times
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
 
 
-def command(folder: Path, out: str, *options: str) -> list[str]:
-    places = [
-        str(folder / "profile"),
-        "--out",
-        str(folder / out),
-        "--data-dir",
-        str(folder / "data"),
-    ]
-    return [sys.executable, "-W", "ignore", "-m", "tools", "reference", *places, *options]
+def arguments(folder: Path, out: str, *options: str) -> list[str]:
+    places = ["--out", str(folder / out), "--data-dir", str(folder / "data")]
+    return ["reference", str(folder / "profile"), *places, *options]
 
 
 def start(folder: Path, out: str, *options: str) -> "subprocess.Popen[str]":
+    """Begin to do a plan, as a user would."""
     return subprocess.Popen(
-        command(folder, out, *options),
+        [sys.executable, "-W", "ignore", "-m", "tools", *arguments(folder, out, *options)],
         cwd=ROOT,
         env=ENVIRONMENT,
         text=True,
@@ -49,10 +44,10 @@ def start(folder: Path, out: str, *options: str) -> "subprocess.Popen[str]":
 
 def finish(folder: Path, out: str, *options: str) -> str:
     """Do what is left of a plan, and return what was said."""
-    process = start(folder, out, *options)
-    _, said = process.communicate()
-    assert process.returncode == 0, said
-    return said
+    is_alone = options == ("--jobs", "1")
+    done = run_lab3(*arguments(folder, out, *options), cwd=ROOT, fresh=not is_alone)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
 
 
 def until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
@@ -83,6 +78,20 @@ def test_a_plan_that_is_killed_ends_with_the_same_results(tmp_path: Path) -> Non
     assert results(tmp_path, "killed") == results(tmp_path, "unbroken")
     assert logs(tmp_path, "killed") == logs(tmp_path, "unbroken")
     assert "all 3 runs" in finish(tmp_path, "killed", "--jobs", "1")
+
+
+def test_another_plan_in_the_same_place_is_refused(tmp_path: Path) -> None:
+    home = profile(tmp_path, LAB)
+    item = items_of(load_plan(home / "plan.toml"))[0]
+    assert item.hyper is not None
+    longer = item.hyper.model_copy(update={"epochs": 9})
+    data = DataRecord(name="cifar10", train=1, validation=1, test=1, fingerprint="0" * 64)
+    begin(tmp_path / "out" / item.name, start_record(hyperparameters=longer, data=data, width=4))
+    done = run_lab3(*arguments(tmp_path, "out"), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "holds another run (hyperparameters is" in done.stderr
+    assert "the solution's code has changed" in done.stderr
+    assert "or begin again with --restart" in done.stderr
 
 
 @pytest.mark.slow
@@ -137,6 +146,7 @@ def test_a_run_whose_worker_dies_is_done_by_another(tmp_path: Path) -> None:
     assert results(tmp_path, "cluster") == results(tmp_path, "alone")
 
 
+@pytest.mark.slow  # Dask tries for some time
 def test_nobody_at_the_schedulers_address_is_said(tmp_path: Path) -> None:
     home = profile(tmp_path, LAB)
     places = ["--out", str(tmp_path / "out"), "--data-dir", str(tmp_path / "data")]
@@ -145,18 +155,8 @@ def test_nobody_at_the_schedulers_address_is_said(tmp_path: Path) -> None:
     assert "--scheduler tcp://127.0.0.1:1: nobody answers there" in done.stderr
 
 
-def test_another_plan_in_the_same_place_is_refused(tmp_path: Path) -> None:
-    home = profile(tmp_path, LAB)
-    plan = load_plan(home / "plan.toml")
-    item = items_of(plan)[0]
-    assert item.hyper is not None
-    longer = item.hyper.model_copy(update={"epochs": 9})
-    data = DataRecord(name="cifar10", train=1, validation=1, test=1, fingerprint="0" * 64)
-    begin(tmp_path / "out" / item.name, start_record(hyperparameters=longer, data=data, width=4))
-    process = start(tmp_path, "out", "--jobs", "1")
-    _, said = process.communicate()
-    assert process.returncode == 1
-    assert "holds another run (hyperparameters is" in said
-    assert "the solution's code has changed" in said
-    assert "or begin again with --restart" in said
+@pytest.mark.slow
+def test_a_restart_discards_what_is_there(tmp_path: Path) -> None:
+    profile(tmp_path, LAB)
+    finish(tmp_path, "out", "--jobs", "1")
     assert "3 of 3 runs done" in finish(tmp_path, "out", "--jobs", "1", "--restart")
