@@ -61,12 +61,12 @@ ALLOWED: dict[str, set[str]] = {
         A, "grading host judging measuring messages options plugin results rubric submissions"
     ),
     A + "commandline": LAB3 | below(A, "session"),
-    A + "batch": LAB3
+    A + "grades": LAB3
     | below(
         A,
-        "catalog changes course exports grading host options plain_text remarking results rubric "
-        "submissions",
+        "changes course exports host options plain_text remarking results rubric submissions",
     ),
+    A + "batch": LAB3 | below(A, "catalog grades grading host options results submissions"),
     T + "shared": LAB3 | below(A, "plain_text"),
     T + "report": LAB3 | below(T, "shared"),
     T + "review": LAB3 | below(T, "report"),
@@ -80,8 +80,8 @@ ALLOWED: dict[str, set[str]] = {
     | below(A, "collecting")
     | below(
         A,
-        "batch changes course exports grading host marks messages options plain_text results "
-        "submissions",
+        "batch changes course exports grades grading host marks messages options plain_text "
+        "results submissions",
     )
     | below(T, "grades shared"),
     T + "course": LAB3
