@@ -8,6 +8,7 @@ from functools import cache
 
 import pytest
 
+from autograder.asking.trial import Trial
 from autograder.catalog import CHECKS, GROUPS, VISIBILITIES, name_of
 from autograder.claims import Charged, Evidence
 from autograder.expected.inputs import Inputs
@@ -16,7 +17,6 @@ from autograder.measuring import Measurements
 from autograder.results import CheckResult, Visibility
 from autograder.rubric import Entry
 from autograder.submissions.runs import Runs
-from autograder.trial import Trial
 
 # What checks don't use; every plugin takes part in each of them and takes its time.
 UNUSED = (

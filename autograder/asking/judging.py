@@ -6,7 +6,8 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib.metadata import version
 
-from autograder import plugin
+from autograder.asking import plugin
+from autograder.asking.trial import Trial
 from autograder.catalog import VISIBILITIES, about
 from autograder.host import contents
 from autograder.host.child import Limits
@@ -18,7 +19,6 @@ from autograder.results import CheckResult, Grade, with_held_up
 from autograder.rubric import Entry, Rubric
 from autograder.submissions.reading import Submission
 from autograder.submissions.sources import foreign_modules
-from autograder.trial import Trial
 from lab3.engines import exact_engines
 from lab3.errors import LabError
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from autograder.asking.verdicts import following, is_fine, waiting
 from autograder.catalog import VISIBILITIES, about, all_checks, claim_of
 from autograder.claims import ClaimFailedError, Evidence
 from autograder.expected.accuracy import draw_of
@@ -18,7 +19,6 @@ from autograder.rubric import Entry, Rubric
 from autograder.submissions.budgets import StalledError
 from autograder.submissions.reading import Submission
 from autograder.submissions.runs import MissingRunError, Runs
-from autograder.verdicts import following, is_fine, waiting
 
 OUTPUT_LENGTH = 8_000
 
