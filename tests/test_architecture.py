@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     A + "checks": LAB3
     | below(A, "claims expected host inside measuring results submissions thresholds"),
     A + "remarking": below(A, "checks results rubric thresholds verdicts"),
-    A + "catalog": below(A, "results"),
+    A + "catalog": below(A, "claims results"),
     A + "trial": below(
         A, "catalog claims expected host inside measuring results rubric submissions verdicts"
     ),
