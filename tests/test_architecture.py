@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     A + "measuring": LAB3 | below(A, "expected host rubric submissions"),
     A + "checks": LAB3
     | below(A, "claims expected host inside measuring results submissions thresholds"),
-    A + "catalog": below(A, "results"),
+    A + "catalog": below(A, "claims results"),
     A + "asking": LAB3
     | below(A, "catalog claims expected host inside measuring results rubric submissions"),
     A + "remarking": below(A, "asking checks results rubric thresholds"),

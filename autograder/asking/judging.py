@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from autograder.asking import plugin
 from autograder.asking.trial import Trial
-from autograder.catalog import VISIBILITIES, about
+from autograder.catalog import VISIBILITIES, builds_on
 from autograder.host import contents
 from autograder.host.child import Limits
 from autograder.host.client import Client
@@ -106,14 +106,9 @@ def engine_used() -> str:
 def with_needs(rubric: Rubric, select: Callable[[Entry], bool]) -> list[Entry]:
     """Return the selected entries and those they build on, in the rubric's order."""
     wanted = {entry for entry in rubric.entries if select(entry)}
-    while True:
-        marks = [about(entry.check) for entry in wanted]
-        needed = {need for _, needs, follows in marks for need in needs + follows}
-        more = {
-            entry
-            for entry in rubric.entries
-            if entry.check in needed and entry.visibility == "public"
-        } - wanted
-        if not more:
-            return [entry for entry in rubric.entries if entry in wanted]
-        wanted |= more
+    needed = frozenset[str]().union(*(builds_on(entry.check) for entry in wanted))
+    return [
+        entry
+        for entry in rubric.entries
+        if entry in wanted or (entry.check in needed and entry.visibility == "public")
+    ]
