@@ -220,7 +220,8 @@ def cluster(address: str) -> Iterator[Executor]:
 def begin_quietly(parent: int) -> None:
     """Prepare a process of a pool: the command alone speaks and hears Ctrl-C, and ends it."""
     err.quiet = True
-    os.setpgid(0, 0)
+    if os.name != "nt":
+        os.setpgid(0, 0)
 
     def end_with_parent() -> None:
         while os.getppid() == parent:
