@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lab3.log.runlog import CHECKPOINT_NAME, LOG_NAME, RunLog, RunLogError, read_log
+from lab3.log.runlog import CHECKPOINT_NAME, RunLog, RunLogError, read_log
 from tools.reference.doing import is_done
 from tools.reference.items import Item, items_of
 from tools.reference.plan import Plan
@@ -31,6 +31,20 @@ SHOWN = 60  # characters of a line that differs
 
 def complaints(plan: Plan, folder: Path) -> list[str]:
     """Return what is wrong with the published results in a folder; nothing when all comes out."""
+    try:
+        found = log_faults(plan, folder)
+        for name, text in documents(plan, folder).items():
+            found += differences_of_text(folder / name, text)
+    except RunLogError as error:
+        return [str(error)]
+    return found + report_faults(plan, folder)
+
+
+def log_faults(plan: Plan, folder: Path) -> list[str]:
+    """Say which runs are missing or foreign, and what logs contradict.
+
+    Raises RunLogError for one that can't be read.
+    """
     items = items_of(plan)
     names = {item.name for item in items}
     found = [
@@ -38,24 +52,15 @@ def complaints(plan: Plan, folder: Path) -> list[str]:
         for path in logs_below(folder)
         if path.parent.relative_to(folder).as_posix() not in names
     ]
-    try:
-        missing = [item.name for item in items if not is_done(item, folder)]
-        if logs_below(folder) and missing:
-            found += [f"{name} is missing or has not ended" for name in missing]
-        done = [item for item in items if item.name not in missing]
-        logs = {item.name: read_log(folder / item.name) for item in done}
-        for item in done:
-            log = logs[item.name]
-            origin = logs.get(item.needs or "")
-            found += [
-                f"{folder / item.name / LOG_NAME}: {text}"
-                for text in faults(plan, item, log, origin)
-            ]
-        for name, text in documents(plan, folder).items():
-            found += differences_of_text(folder / name, text)
-    except RunLogError as error:
-        return [*found, str(error)]
-    return found + report_faults(plan, folder)
+    missing = [item.name for item in items if not is_done(item, folder)]
+    if logs_below(folder):
+        found += [f"{name} is missing or has not ended" for name in missing]
+    done = [item for item in items if item.name not in missing]
+    logs = {item.name: read_log(folder / item.name) for item in done}
+    for item in done:
+        log, origin = logs[item.name], logs.get(item.needs or "")
+        found += [f"{log.path}: {text}" for text in faults(plan, item, log, origin)]
+    return found
 
 
 def faults(plan: Plan, item: Item, log: RunLog, origin: RunLog | None) -> Iterator[str]:
