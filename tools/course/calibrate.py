@@ -90,11 +90,13 @@ def show(calibration: Calibration) -> None:
         most = calibrating.clopper_pearson(0, runs)[1]
         out.print(
             f"{runs} runs say little: of a threshold that none of them misses, up to "
-            f"{100 * most:.0f} % of honest runs may still miss it ({CONFIDENCE:.0%} confidence)."
+            f"{100 * most:.0f} % of honest runs may still miss it (with {100 * CONFIDENCE:.0f} % "
+            "confidence)."
         )
     images, all_images = calibration.costs.values(), calibration.images
+    costs = " to ".join(f"{count:,}" for count in sorted({min(images), max(images)}))
     out.print(
-        f"A verdict on FP32 takes {min(images):,} to {max(images):,} of {all_images:,} images, "
+        f"A verdict on FP32 takes {costs} of {all_images:,} images, "
         f"where one in {1 / calibration.error:,.0f} may be wrong (with a key; without one, all). "
         f"One image is {100 / all_images:.2f} points."
     )
@@ -130,5 +132,6 @@ def luck_table(calibration: Calibration) -> Table:
 
 
 def threshold(one: Verdict) -> str:
-    rule = "at least" if one.network == "FP32" else "loses at most"
-    return f"{rule} {100 * one.at:g} %"
+    if one.network == "FP32":
+        return f"at least {100 * one.at:g} %"
+    return f"loses at most {100 * one.at:g} points"

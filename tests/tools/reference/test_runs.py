@@ -143,6 +143,7 @@ def test_a_run_whose_worker_dies_is_done_by_another(tmp_path: Path) -> None:
         busy.kill()
         _, said = process.communicate()
     assert process.returncode == 0, said
+    assert "runs/seed-0/fp32: its process died: again" in said
     assert results(tmp_path, "cluster") == results(tmp_path, "alone")
 
 
