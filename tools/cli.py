@@ -16,6 +16,7 @@ from tools.shared import remedies
 from tools.shared.console import IS_FIRST_PROCESS, err
 from tools.staff.collect import collect
 from tools.staff.explain import explain
+from tools.staff.export import export
 from tools.staff.grade import grade
 from tools.student.check import check
 from tools.student.doctor import doctor
@@ -47,6 +48,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
 for audience, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=audience)(command)
+app.add_typer(export, name="export", rich_help_panel="For teaching assistants")
 app.add_typer(course, name="course", rich_help_panel="For teaching assistants")
 
 
