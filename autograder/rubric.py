@@ -36,9 +36,9 @@ class RubricError(LabError):
 
 
 def is_random(key: str) -> bool:
-    """Tell whether a key can hold 128 random bits."""
+    """Tell whether a key can hold 128 random bits; a file of several lines is something else."""
     least = HEX_DIGITS if re.fullmatch("[0-9a-fA-F]*", key) else CHARACTERS
-    return len(key) >= least and len(set(key)) >= DISTINCT
+    return len(key) >= least and len(set(key)) >= DISTINCT and key.isprintable()
 
 
 class Table(BaseModel):
@@ -71,6 +71,14 @@ class Thresholds(Table):
     fp32: tuple[Tier, ...] = Field(min_length=1)
     drop: tuple[Tier, ...] = Field(min_length=1)
     largest_bytes: int = Field(gt=0)
+
+    @field_validator("fp32")
+    @classmethod
+    def accuracy_is_counted(cls, fp32: tuple[Tier, ...]) -> tuple[Tier, ...]:
+        """Refuse what every network reaches, since then no image would be looked at."""
+        if any(tier.at == 0 for tier in fp32):
+            raise ValueError("an accuracy of 0 is reached by every network: leave that tier out")
+        return fp32
 
 
 class Report(Table):

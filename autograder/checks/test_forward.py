@@ -37,8 +37,8 @@ from autograder.inside.questions import (
     Int8Network,
     Network,
     NetworkGradients,
-    RaisedError,
 )
+from autograder.inside.values import RaisedError
 
 BLOCK = "QuantizableBottleneck.forward"
 NETWORK = "QuantizableResNet.forward"

@@ -18,9 +18,9 @@ from tools.staff.classwide import Order, grade_class, selection_of
 from tools.staff.diff import show_diff
 
 if TYPE_CHECKING:
-    from autograder.batch.items import Item
-    from autograder.batch.planning import Selection
     from autograder.course.folder import Course
+    from autograder.grades.items import Item
+    from autograder.grades.planning import Selection
     from autograder.host.sandbox import Tier
     from autograder.options import Options
 
@@ -183,8 +183,8 @@ def grade(
             )
         grade_one(path, folder, rubric_file, course, options, as_json)
         return
-    from autograder.batch.items import Task
     from autograder.batch.local import cores
+    from autograder.batch.orders import Task
 
     top = folder or (course.grades if course else Path("grades"))
     task = Task(rubric_file, course.key() if course else None, options)
@@ -223,7 +223,7 @@ def is_course(course: Course | None, path: Path | None) -> bool:
 
 def class_of(course: Course | None, path: Path | None) -> list[Item] | None:
     """Return the submissions of a class; None for the path of a single one."""
-    from autograder.batch.gathering import holds_several, item_of, items_in
+    from autograder.grades.gathering import holds_several, item_of, items_in
 
     if course and is_course(course, path):
         return [item_of(one) for one in course.counted()]
