@@ -60,6 +60,8 @@ ALLOWED: dict[str, set[str]] = {
         "changes course exports host options plain_text remarking results rubric submissions",
     ),
     A + "batch": LAB3 | below(A, "catalog grades grading host options results submissions"),
+    A + "publishing": LAB3
+    | below(A, "course exports grades marks messages plain_text results rubric submissions"),
     T + "shared": LAB3 | below(A, "plain_text"),
     T + "report": LAB3 | below(T, "shared"),
     T + "review": LAB3 | below(T, "report"),
@@ -74,7 +76,7 @@ ALLOWED: dict[str, set[str]] = {
     | below(
         A,
         "batch changes course exports grades grading host marks messages options plain_text "
-        "results submissions",
+        "publishing results submissions",
     )
     | below(T, "grades shared"),
     T + "course": LAB3

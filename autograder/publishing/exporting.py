@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from autograder.batch.storing import Store
 from autograder.course.folder import Course
+from autograder.grades.storing import Store
 from autograder.publishing import canvas, gradescope, moodle, table
 from autograder.publishing.awards import Awards, awards
 from autograder.publishing.cells import cells_of, rubric_of

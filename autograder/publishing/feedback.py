@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from autograder.batch.storing import Store
 from autograder.exports.feedback import Version, feedback
+from autograder.grades.storing import Store
 from autograder.publishing.awards import Award
 from autograder.publishing.moodle import Participant
 from autograder.publishing.writing import Member

@@ -6,8 +6,8 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from autograder.batch.storing import Store
 from autograder.exports.gradescope import gradescope
+from autograder.grades.storing import Store
 from autograder.messages import visible
 from autograder.publishing.awards import Award, Awards
 from autograder.publishing.numbers import plain

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from autograder.batch.choosing import counted_in
-from autograder.batch.gathering import content_of
-from autograder.batch.made import Made
-from autograder.batch.storing import Store
 from autograder.course.counting import Counted
 from autograder.course.folder import Course
 from autograder.course.index import Student
 from autograder.course.linking import in_class
 from autograder.course.naming import folder_name
+from autograder.grades.choosing import counted_in
+from autograder.grades.gathering import content_of
+from autograder.grades.made import Made
+from autograder.grades.storing import Store
 from autograder.results import Grade
 
 NOTHING, UNGRADED = "handed in nothing", "not graded yet"

@@ -7,11 +7,11 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-from autograder.batch.gathering import content_of
-from autograder.batch.storing import Store
 from autograder.course.counting import Counted
 from autograder.course.folder import Course
 from autograder.course.index import Attempt, Student, write_index
+from autograder.grades.gathering import content_of
+from autograder.grades.storing import Store
 from autograder.publishing.awards import Award, Awards
 from autograder.results import CheckResult, Grade
 from tests.making.classes import DEADLINE, DUE, attempt, index, write_course

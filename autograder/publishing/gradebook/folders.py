@@ -6,6 +6,7 @@ buttons releases, runs or grades anything: that is what ``lab3`` does.
 """
 
 import json
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -80,7 +81,7 @@ def replace(path: Path, text: str) -> None:
     if path.is_file() and path.read_bytes() == content:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")  # several may write at once
     beside.write_bytes(content)
     beside.replace(path)
 

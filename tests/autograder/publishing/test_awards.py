@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.batch.storing import Store
 from autograder.course.folder import Course
+from autograder.grades.storing import Store
 from autograder.publishing.awards import CODE, WHOLE, Awards, TotalError, awards
 from autograder.publishing.by_hand import ByHand, Given
 from autograder.publishing.cells import LATER, cells_of

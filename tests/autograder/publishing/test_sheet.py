@@ -32,7 +32,7 @@ def written(rows: list[list[str]], style: dict[str, object], encoding: str) -> b
 
 
 def is_clear(rows: list[list[str]], style: dict[str, str]) -> bool:
-    """Tell whether Python's writer quotes all that has to be: it leaves "\r" where lines end in "\n"."""
+    """Tell whether Python quotes all that has to be: it leaves a "\r" where lines end in "\n"."""
     return style["lineterminator"] != "\n" or not any("\r" in cell for row in rows for cell in row)
 
 
