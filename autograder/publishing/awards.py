@@ -9,7 +9,7 @@ from autograder.course.counting import Counted
 from autograder.course.index import Student
 from autograder.marks import rounded
 from autograder.publishing.by_hand import ByHand, Given
-from autograder.publishing.cells import Cells, scores
+from autograder.publishing.cells import Cells, cell_of, scores
 from autograder.publishing.numbers import plain
 from autograder.publishing.standings import Standing
 from autograder.results import exact
@@ -126,9 +126,9 @@ def award_of(standing: Standing, by_hand: ByHand, sections: tuple[str, ...]) -> 
 
 
 def names(standing: Standing) -> Iterator[str]:
-    """Yield the names of the checks of a grade."""
+    """Yield the cells of the checks of a grade."""
     if standing.grade is not None:
-        yield from (result.check for result in standing.grade.results)
+        yield from (cell_of(result.check) for result in standing.grade.results)
 
 
 def remark(standing: Standing) -> str:

@@ -15,7 +15,7 @@ LATER = "later_checks"  # has the points of checks that a gradebook is older tha
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells with what they are worth: of checks by their names, of sections by theirs."""
+    """Cells by their names, with what they are worth: of checks, and of the report's sections."""
 
     checks: Mapping[str, Decimal]
     sections: Mapping[str, Decimal]
@@ -27,6 +27,11 @@ class Cells:
     @property
     def report_total(self) -> Decimal:
         return sum(self.sections.values(), Decimal())
+
+
+def cell_of(check: str) -> str:
+    """Return what the cell of a check is called: formgrader finds none that has a dot in it."""
+    return check.replace(".", "-")
 
 
 @cache
@@ -47,9 +52,9 @@ def rubric_of(course: Course) -> Rubric:
 def cells_of(course: Course) -> Cells:
     """Return the cells of a course, worth what its rubric says; checks are those of the kit."""
     own = rubric_of(course)
-    checks = dict.fromkeys((entry.check for entry in kit_rubric().entries), Decimal())
+    checks = dict.fromkeys((cell_of(entry.check) for entry in kit_rubric().entries), Decimal())
     for entry in own.entries:
-        checks[entry.check] += exact(entry.points)
+        checks[cell_of(entry.check)] += exact(entry.points)
     report = own.document.report or kit_rubric().document.report
     sections = report.model_dump() if report else {}
     return Cells(checks, {name: exact(points) for name, points in sections.items()})
@@ -62,7 +67,8 @@ def scores(results: Iterable[CheckResult], known: Collection[str]) -> dict[str, 
     """
     earned: dict[str, Decimal | None] = dict.fromkeys((*known, LATER), Decimal())
     for result in results:
-        cell = result.check if result.check in known else LATER
+        cell = cell_of(result.check)
+        cell = cell if cell in known else LATER
         before, is_open = earned[cell], result.outcome == "grader_error"
         earned[cell] = None if before is None or is_open else before + exact(result.earned)
     return earned

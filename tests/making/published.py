@@ -17,6 +17,7 @@ from autograder.results import CheckResult, Grade
 from tests.making.classes import DEADLINE, DUE, attempt, index, write_course
 from tests.making.stores import facts_of, grade_by, put
 
+SECTIONS = ("architecture", "curves", "tuning", "qconfig", "comparison", "discussion")
 LATE = "[late]\npercent = 10\n"
 NAMES = (
     "Ada Lovelace",

@@ -18,7 +18,7 @@ from typing import Any
 from autograder.course.folder import Course
 from autograder.exports.feedback import TEMPLATES
 from autograder.messages import describe
-from autograder.publishing.cells import LATER, Cells
+from autograder.publishing.cells import LATER, Cells, cell_of
 from autograder.publishing.gradebook.layout import ASSIGNMENT, CODE, REPORT
 from autograder.publishing.standings import Standing
 from autograder.results import CheckResult, Grade
@@ -102,7 +102,8 @@ def code_cells(grade: Grade, worth: Mapping[str, Decimal]) -> Iterator[dict[str,
     """Yield a cell for each check, with what it saw where it didn't pass."""
     results: dict[str, list[CheckResult]] = {}
     for result in grade.results:
-        cell = result.check if result.check in worth else LATER
+        cell = cell_of(result.check)
+        cell = cell if cell in worth else LATER
         results.setdefault(cell, []).append(result)
     for name, points in {**worth, LATER: Decimal()}.items():
         own = results.get(name, [])

@@ -14,7 +14,7 @@ from tests.making import published
 from tests.making.classes import DUE
 from tests.making.published import LATE, Pupil
 
-CONVERTS = "qat.converts"
+CONVERTS, CELL = "qat.converts", "qat-converts"
 
 
 def scores(course: Course) -> dict[str, tuple[float, float]]:
@@ -30,7 +30,7 @@ def scores(course: Course) -> dict[str, tuple[float, float]]:
 
 def mark(course: Course, student: str, cell: str, comment: str = "", **values: Any) -> None:
     """Mark a cell as formgrader does."""
-    notebook = "code" if "." in cell or cell == LATER else "report"
+    notebook = "code" if "-" in cell or cell == LATER else "report"
     with opened(course) as gradebook:
         grade = gradebook.find_grade(cell, notebook, "lab3", student)
         for name, value in values.items():
@@ -43,7 +43,7 @@ def mark(course: Course, student: str, cell: str, comment: str = "", **values: A
 
 
 def grade_row(course: Course, student: str, cell: str) -> dict[str, Any]:
-    notebook = "code" if "." in cell or cell == LATER else "report"
+    notebook = "code" if "-" in cell or cell == LATER else "report"
     with opened(course) as gradebook:
         row: dict[str, Any] = gradebook.find_grade(cell, notebook, "lab3", student).to_dict()
         gradebook.db.rollback()
@@ -80,9 +80,9 @@ def test_times_extensions_and_undecided_points_are_as_in_the_course(course_of: M
         assert one.duedate.isoformat() == "2026-12-03T23:59:00"
         assert (one.total_seconds_late, one.late_submission_penalty) == (0, 0)
         gradebook.db.rollback()
-    row = grade_row(course, "s0001", CONVERTS)
+    row = grade_row(course, "s0001", CELL)
     assert (row["auto_score"], row["needs_manual_grade"], row["max_score"]) == (None, True, 2)
-    assert grade_row(course, "s0001", "observer.lower_clamp")["needs_manual_grade"] is False
+    assert grade_row(course, "s0001", "observer-lower_clamp")["needs_manual_grade"] is False
     section = grade_row(course, "s0001", "qconfig")
     assert (section["auto_score"], section["needs_manual_grade"], section["max_score"]) == (
         None,
@@ -105,18 +105,18 @@ def test_a_member_of_a_group_has_what_the_group_has(course_of: Make) -> None:
 def test_grading_again_keeps_what_people_gave_and_lists_what_it_hides(course_of: Make) -> None:
     course = course_of([Pupil(0, (CONVERTS,)), Pupil(1, (CONVERTS,))])
     exported(course)
-    mark(course, "s0000", CONVERTS, manual_score=1.5, extra_credit=0.5)
+    mark(course, "s0000", CELL, manual_score=1.5, extra_credit=0.5)
     mark(course, "s0000", "qconfig", "Well argued.", manual_score=20.0)
-    mark(course, "s0001", "fusion.modes", manual_score=2.0)
+    mark(course, "s0001", "fusion-modes", manual_score=2.0)
     before = dumped(course)
     assert exported(course).hiding == []  # nothing automatic has changed behind them
     assert dumped(course) == before
     published.store(course, [Pupil(0), Pupil(1)])
     written = exported(course)
     assert sorted(written.changed) == ["s0000", "s0001"]
-    said = "Ada Lovelace (s0000): qat.converts: 1.5 by hand, 2 automatically now"
+    said = "Ada Lovelace (s0000): qat-converts: 1.5 by hand, 2 automatically now"
     assert written.hiding == [said]
-    row = grade_row(course, "s0000", CONVERTS)
+    row = grade_row(course, "s0000", CELL)
     assert (row["auto_score"], row["manual_score"], row["extra_credit"]) == (2, 1.5, 0.5)
     assert scores(course)["s0000"] == (98 + 2.0 + 20, 0)
     assert exported(course).hiding == [said]  # until somebody has looked
@@ -124,19 +124,19 @@ def test_grading_again_keeps_what_people_gave_and_lists_what_it_hides(course_of:
         comment = gradebook.find_comment("qconfig", "report", "lab3", "s0000")
         assert comment.manual_comment == "Well argued."
         gradebook.db.rollback()
-    mark(course, "s0000", CONVERTS, manual_score=1.5)
+    mark(course, "s0000", CELL, manual_score=1.5)
     assert exported(course).hiding == []
 
 
 def test_what_people_gave_is_read_for_other_exports(course_of: Make) -> None:
     course = course_of([Pupil(0, late_h=1)])
     exported(course)
-    mark(course, "s0000", CONVERTS, manual_score=0.0)
+    mark(course, "s0000", CELL, manual_score=0.0)
     mark(course, "s0000", "tuning", manual_score=20.0, extra_credit=2.5)
     given = by_hand(course)
     assert given.checks == {*cells_of(course).checks}
     own = {cell: (g.points, g.extra) for cell, g in given.of("s0000").items()}
-    assert own == {CONVERTS: (0, 0), "tuning": (20, Decimal("2.5"))}
+    assert own == {CELL: (0, 0), "tuning": (20, Decimal("2.5"))}
     exported(course)
     assert scores(course) == {"s0000": (98 + 22.5, 12.05)}
 
@@ -170,12 +170,12 @@ def test_checks_that_come_later_have_their_points_in_one_cell(
         assert written.later == ()
     before = dumped(course)
     written = exported(course)
-    assert written.later == ("fusion.modes", CONVERTS)
-    assert written.gone == ("qat.gone",)
+    assert written.later == ("fusion-modes", CELL)
+    assert written.gone == ("qat-gone",)
     assert len(dumped(course)["base_cell"]) == len(before["base_cell"])
     row = grade_row(course, "s0000", LATER)
     assert (row["auto_score"], row["max_score"]) == (2, 4)
-    assert grade_row(course, "s0000", "qat.gone")["max_score"] == 0
+    assert grade_row(course, "s0000", "qat-gone")["max_score"] == 0
     assert scores(course) == {"s0000": (98, 0)}
     again = dumped(course)
     exported(course)
@@ -185,9 +185,9 @@ def test_checks_that_come_later_have_their_points_in_one_cell(
 def older(course: Course) -> Any:
     """Cells of a kit that lacked two checks, and had one that is gone."""
     cells = cells_of(course)
-    gone = {CONVERTS, "fusion.modes"}
+    gone = {CELL, "fusion-modes"}
     checks = {name: points for name, points in cells.checks.items() if name not in gone}
-    return type(cells)({**checks, "qat.gone": Decimal(4)}, cells.sections)
+    return type(cells)({**checks, "qat-gone": Decimal(4)}, cells.sections)
 
 
 def test_another_rubric_changes_what_cells_are_worth(course_of: Make) -> None:
