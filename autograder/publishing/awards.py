@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from autograder.course.counting import Counted
+from autograder.course.counting import Counted, spoken
 from autograder.course.index import Student
 from autograder.marks import rounded
 from autograder.publishing.by_hand import ByHand, Given
@@ -63,6 +63,18 @@ class Awards:
     @property
     def given(self) -> list[Award]:
         return [award for award in self.all if award.points is not None]
+
+    def sentence(self, award: Award) -> str:
+        """Say to a student what their mark is, and what lateness took."""
+        mark = award.mark
+        if mark is None or award.points is None:
+            return ""
+        late_by = award.counted.late_by if award.counted else None
+        said = f"Mark: {plain(mark)} of {plain(self.total)}, for {self.what}"
+        if not award.lost:
+            return said
+        late = f", {spoken(late_by)} late" if late_by else ""
+        return f"{said}: {plain(award.points)} points, less {plain(100 * award.lost)} %{late}"
 
     @property
     def open(self) -> list[Award]:

@@ -70,7 +70,7 @@ def to_moodle(request: Request, worksheet: Path) -> Exported:
         raise SheetError(f"{worksheet}: {error}") from None
     filled, feedback = named(request, worksheet), request.to / FEEDBACK_NAME
     write_file(filled, sheet.content())
-    pages = Pages(request.store, request.disclosure)
+    pages = Pages(request.store, request.disclosure, marks)
     write_zip(feedback, for_moodle(participants, pages))
     return Exported(filling, [filled, feedback])
 
@@ -88,8 +88,8 @@ def to_canvas(request: Request, gradebook: Path, assignment: str) -> Exported:
     filled, feedback = named(request, gradebook), request.to / FEEDBACK_NAME
     write_file(filled, sheet.content(columns))
     unnamed: list[str] = []
-    pages = Pages(request.store, request.disclosure)
-    write_zip(feedback, for_canvas(marks.all, pages, unnamed))
+    pages = Pages(request.store, request.disclosure, marks)
+    write_zip(feedback, for_canvas(pages, unnamed))
     if unnamed:
         filling.notes.append(
             f"{len(unnamed)} have no page in {FEEDBACK_NAME}: nothing tells the name that Canvas "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from autograder.exports.feedback import Version, feedback
 from autograder.grades.storing import Store
-from autograder.publishing.awards import Award
+from autograder.publishing.awards import Award, Awards
 from autograder.publishing.moodle import Participant
 from autograder.publishing.writing import Member
 from autograder.rubric import Disclosure
@@ -23,20 +23,21 @@ class Pages:
 
     store: Store
     disclosure: Disclosure
+    awards: Awards
 
-    def of(self, folder: str) -> bytes | None:
+    def of(self, award: Award) -> bytes | None:
         """Return a student's page, None where there is no grade."""
-        grade, made = self.store.grade(folder), self.store.made(folder)
+        grade, made = self.store.grade(award.folder), self.store.made(award.folder)
         if grade is None or made is None:
             return None
-        version = Version(made.number, made.at, self.store.before(folder))
-        return feedback(grade, self.disclosure, version).encode()
+        version = Version(made.number, made.at, self.store.before(award.folder))
+        return feedback(grade, self.disclosure, version, self.awards.sentence(award)).encode()
 
 
 def for_moodle(participants: Iterable[Participant], pages: Pages) -> Iterator[Member]:
     """Yield the pages of all who have a mark, to be uploaded as feedback files in a zip."""
     for one in participants:
-        if one.award.points is not None and (page := pages.of(one.award.folder)):
+        if one.award.points is not None and (page := pages.of(one.award)):
             yield Member(f"{moodle_name(one)}_{PAGE}", page)
 
 
@@ -49,16 +50,16 @@ def moodle_name(participant: Participant) -> str:
     return f"{name or SOMEBODY}_{participant.number}_assignsubmission_file"
 
 
-def for_canvas(awards: Iterable[Award], pages: Pages, unnamed: list[str]) -> Iterator[Member]:
+def for_canvas(pages: Pages, unnamed: list[str]) -> Iterator[Member]:
     """Yield the pages of all who have a mark, beside the file that Canvas gave of each.
 
     ``unnamed`` takes the folders of those of whom no file's name is known.
     """
-    for award in awards:
+    for award in pages.awards.all:
         if award.points is None or award.counted is None:
             continue
         name = canvas.name_beside(award.counted.attempt.lms_name, PAGE)
         if not name:
             unnamed.append(award.folder)
-        elif page := pages.of(award.folder):
+        elif page := pages.of(award):
             yield Member(name, page)

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,17 +35,27 @@ def require_postgresql() -> Path:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """Run a server on a loopback port, with its data in a folder; yields the URL of its databases.
+def server() -> Iterator[str]:
+    """Run a server on a loopback port; yields the URL of its databases.
 
     Nothing of it outlives the block.
     """
-    path, user = require_postgresql(), OTHER_USER if os.getuid() == 0 else None
+    path = require_postgresql()
+    with tempfile.TemporaryDirectory(prefix="lab3-postgresql-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # another user has to come through
+        with started(path, folder) as url:
+            yield url
+
+
+@contextmanager
+def started(path: Path, folder: Path) -> Iterator[str]:
+    """Run a server with its data in a folder."""
+    user = OTHER_USER if os.getuid() == 0 else None
     data = folder / "data"
     data.mkdir(mode=0o700)
     own: dict[str, Any] = {"user": user, "group": user} if user else {}
     if user:
-        open_way(folder)
         shutil.chown(data, user, user)
     command = [path / "initdb", "-D", data, "-U", "lab3", "--auth=trust", "--no-sync", "-E", "UTF8"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **own)
@@ -60,13 +71,6 @@ def server(folder: Path) -> Iterator[str]:
     finally:
         running.terminate()
         running.wait(timeout=60)
-
-
-def open_way(folder: Path) -> None:
-    """Let another user reach a folder that only its owner may list."""
-    for path in (folder, *folder.parents):
-        if path.owner() == "root" and str(path).startswith("/tmp/"):
-            path.chmod(path.stat().st_mode | 0o011)
 
 
 def free_port() -> int:

@@ -62,7 +62,9 @@ def test_moodle_gets_every_mark_and_every_page(
     with zipfile.ZipFile(course.folder / "upload" / "feedback.zip") as archive:
         assert {*book.feedback(archive.namelist())} == {*book.grades}
         late = next(name for name in archive.namelist() if "600003" in name)
-        assert b"98 of 100 points" in archive.read(late)
+        page = archive.read(late)
+        assert b"98 of 100 points" in page
+        assert b"Mark: 78.4 of 100, for code: 98 points, less 20 %, 1 day 6 h late" in page
     before = {path.name: path.read_bytes() for path in filled.parent.iterdir()}
     lab3("export", "moodle", "--worksheet", file, cwd=course.folder, fails=3)
     assert {path.name: path.read_bytes() for path in filled.parent.iterdir()} == before

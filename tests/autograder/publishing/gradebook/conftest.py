@@ -35,7 +35,7 @@ def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a server's databases, one of which is a gradebook in which nothing is."""
     folder = tmp_path_factory.mktemp("postgresql")
-    with databases.server(folder) as url:
+    with databases.server() as url:
         settings = f'gradebook = "{databases.create(url, EMPTY)}"\n'
         with opened(published.write(folder / "course", [], settings)):
             pass
