@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -69,8 +70,8 @@ def started(path: Path, folder: Path) -> Iterator[str]:
         wait_for(port, running, folder / "log")
         yield f"postgresql+psycopg2://lab3@127.0.0.1:{port}"
     finally:
-        running.terminate()
-        running.wait(timeout=60)
+        running.send_signal(signal.SIGINT)  # without waiting for who is connected
+        running.wait(timeout=120)
 
 
 def free_port() -> int:

@@ -22,10 +22,10 @@ from autograder.publishing.exporting import (
     to_moodle,
     to_nbgrader,
 )
-from autograder.publishing.gradebook.opening import opened
+from autograder.publishing.gradebook.opening import database_of, opened
 from tests.conftest import run_lab3
 from tests.making import databases
-from tests.making.course.marks import mark_of, store_grades
+from tests.making.course.marks import grade_of, mark_of, store_grades
 from tests.making.course.people import Person, class_of
 from tests.making.course.writing import number, write_class
 from tests.making.importers import LANGUAGES, CanvasBook, CanvasUser, MoodleBook, gradebook
@@ -152,5 +152,23 @@ def require_marks(folder: Path, people: list[Person]) -> None:
         }
         book.db.rollback()
     assert found == marks_of(people)
+    assert shown_by_formgrader(folder) == {
+        person.id: grade_of(person).earned for person in people if person.counting
+    }
     again = to_nbgrader(course, lambda _: None).written
     assert len(again.same) == len(written.new)
+
+
+def shown_by_formgrader(folder: Path) -> dict[str, float]:
+    """The points of those whom formgrader lists as graded, as its own interface has them."""
+    from nbgrader.apps.api import NbGraderAPI
+    from nbgrader.coursedir import CourseDirectory
+    from traitlets.config import Config
+
+    config = Config()
+    config.CourseDirectory.root = str(folder)
+    config.CourseDirectory.db_url = database_of(folder)
+    api = NbGraderAPI(CourseDirectory(config=config), config=config)
+    return {
+        one["student"]: one["score"] for one in api.get_submissions("lab3") if one["autograded"]
+    }

@@ -42,10 +42,22 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+SERVER = pytest.param("postgresql", marks=pytest.mark.slow)
+
+
+@pytest.fixture(params=["sqlite", SERVER])
 def course_of(request: pytest.FixtureRequest, tmp_path: Path, empty_file: Path) -> Make:
     """Makes a course with an empty gradebook of each kind."""
+    return maker(request, tmp_path, empty_file)
 
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def course_of_both(request: pytest.FixtureRequest, tmp_path: Path, empty_file: Path) -> Make:
+    """The same, for what is tried on the server each time."""
+    return maker(request, tmp_path, empty_file)
+
+
+def maker(request: pytest.FixtureRequest, tmp_path: Path, empty_file: Path) -> Make:
     def make(pupils: list[Pupil], settings: str = DUE + LATE, missing: int = 0) -> Course:
         folder = tmp_path / "course"
         if request.param == "sqlite":

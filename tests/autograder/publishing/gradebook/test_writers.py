@@ -141,6 +141,7 @@ def test_it_takes_one_connection(postgresql: str, tmp_path: Path) -> None:
     assert seen == [1, 1]
 
 
+@pytest.mark.slow
 def test_tables_that_a_killed_process_left_are_completed(tmp_path: Path, empty_file: Path) -> None:
     from sqlalchemy import create_engine, text
 

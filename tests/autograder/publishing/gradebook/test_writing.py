@@ -50,9 +50,9 @@ def grade_row(course: Course, student: str, cell: str) -> dict[str, Any]:
         return row
 
 
-def test_it_holds_every_mark_and_doing_it_again_changes_nothing(course_of: Make) -> None:
+def test_it_holds_every_mark_and_doing_it_again_changes_nothing(course_of_both: Make) -> None:
     pupils = published.mixed(14)
-    course = course_of(pupils, missing=2)
+    course = course_of_both(pupils, missing=2)
     written = exported(course)
     assert (len(written.new), len(written.open), written.nothing) == (12, 2, ["gone0", "gone1"])
     found = scores(course)
@@ -102,8 +102,8 @@ def test_a_member_of_a_group_has_what_the_group_has(course_of: Make) -> None:
     assert scores(course) == {"s0000": (98, 0), "s0001": (98, 0)}
 
 
-def test_grading_again_keeps_what_people_gave_and_lists_what_it_hides(course_of: Make) -> None:
-    course = course_of([Pupil(0, (CONVERTS,)), Pupil(1, (CONVERTS,))])
+def test_grading_again_keeps_what_people_gave_and_lists_what_it_hides(course_of_both: Make) -> None:
+    course = course_of_both([Pupil(0, (CONVERTS,)), Pupil(1, (CONVERTS,))])
     exported(course)
     mark(course, "s0000", CELL, manual_score=1.5, extra_credit=0.5)
     mark(course, "s0000", "qconfig", "Well argued.", manual_score=20.0)
