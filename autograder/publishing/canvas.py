@@ -10,7 +10,6 @@ from autograder.publishing.filling import (
     Filling,
     Id,
     People,
-    overwritten,
     place,
     require_total,
     title,
@@ -82,11 +81,7 @@ def fill_cell(
         return
     mark = award.scaled(*scale)
     rounded = None if there is None else there.quantize(PLACES)
-    is_wanted = place(filling, award, mark, rounded)
-    if is_overwriting and mark is not None and rounded not in (None, mark):
-        overwritten(filling)
-        is_wanted = True
-    if is_wanted and mark is not None:
+    if place(filling, award, mark, rounded, is_overwriting) and mark is not None:
         sheet.put(row, column, plain(mark))
 
 

@@ -105,30 +105,30 @@ def title(award: Award) -> str:
     return one_line(f"{student.name} ({student.id})" if student.name else student.id)
 
 
-def place(filling: Filling, award: Award, mark: Decimal | None, before: Decimal | None) -> bool:
-    """Note what becomes of a student's cell, and tell whether it is to be filled in."""
+def place(
+    filling: Filling,
+    award: Award,
+    mark: Decimal | None,
+    before: Decimal | None,
+    is_overwriting: bool,
+) -> bool:
+    """Note what becomes of a student's cell, and tell whether the mark is to be put there."""
     name = title(award)
-    if mark is None:
-        if award.counted is None:
-            filling.nothing.append(name)
-        else:
-            filling.open.append(f"{name}: {award.why}")
-        return False
-    if before == mark:
+    if mark is None and award.counted is None:
+        filling.nothing.append(name)
+    elif mark is None:
+        filling.open.append(f"{name}: {award.why}")
+    elif before == mark:
         filling.same.append(name)
-        return False
-    if before is not None:
-        filling.other.append(f"{name}: {plain(before)}, ours is {plain(mark)}")
-        return False
-    filling.filled.append(name)
-    if award.why:
-        filling.notes.append(f"{name}: {award.why}")
-    return True
-
-
-def overwritten(filling: Filling) -> None:
-    """Note that the last one who had another mark gets ours."""
-    filling.replaced.append(filling.other.pop())
+    elif before is not None:
+        lines = filling.replaced if is_overwriting else filling.other
+        lines.append(f"{name}: {plain(before)}, ours is {plain(mark)}")
+        return is_overwriting
+    else:
+        filling.filled.append(name)
+        filling.notes += [f"{name}: {award.why}"] if award.why else []
+        return True
+    return False
 
 
 def require_total(awards: Awards, maximum: Decimal, scale: bool, where: str) -> None:

@@ -14,7 +14,6 @@ from autograder.publishing.filling import (
     Filling,
     Id,
     People,
-    overwritten,
     place,
     require_total,
     title,
@@ -84,29 +83,36 @@ def fill(
     filling, people = Filling(awards.what, awards.total), People(awards.all)
     owners = owners_of(sheet, columns, people, filling)
     require_same_names(columns, owners)
-    maxima = [sheet.rows[row].value(columns.maximum) for row in owners]
-    for row, participant in owners.items():
-        text = sheet.rows[row].value(columns.maximum)
-        maximum = read_number(text) or Decimal()
+    if owners:
+        maximum = read_number(sheet.rows[min(owners)].value(columns.maximum)) or Decimal()
         require_total(awards, maximum, is_scaled, "the assignment")
-        award, before = participant.award, sheet.rows[row].value(columns.grade)
-        mark = award.scaled(maximum, awards.total)
-        if mark is not None and (why := why_skipped(sheet, row, columns, mark, maximum)):
-            filling.skipped.append(f"{title(award)}: {why}")
-            continue
-        there = None if before in EMPTY else read_number(before)
-        if before not in EMPTY and there is None:
-            filling.unclear.append(f"{title(award)}: {one_line(before)!r} stands there")
-            continue
-        is_wanted = place(filling, award, mark, there)
-        if is_overwriting and mark is not None and there not in (None, mark):
-            overwritten(filling)
-            is_wanted = True
-        if is_wanted and mark is not None:
-            separator = next(filter(None, map(separator_in, maxima)), ".")
-            sheet.put(row, columns.grade, f"{mark:f}".replace(".", separator))
+        for row, participant in owners.items():
+            mark = participant.award.scaled(maximum, awards.total)
+            fill_cell(sheet, row, columns, participant.award, mark, filling, is_overwriting)
     filling.absent = people.absent()
     return filling, [*owners.values()]
+
+
+def fill_cell(
+    sheet: Sheet,
+    row: int,
+    columns: Columns,
+    award: Award,
+    mark: Decimal | None,
+    filling: Filling,
+    is_overwriting: bool,
+) -> None:
+    """Fill in one student's mark, with the decimal separator of the maximum beside it."""
+    before, maximum = (sheet.rows[row].value(at) for at in (columns.grade, columns.maximum))
+    there = None if before in EMPTY else read_number(before)
+    why = "" if mark is None or mark == there else why_skipped(sheet, row, columns, mark)
+    if before not in EMPTY and there is None:
+        filling.unclear.append(f"{title(award)}: {one_line(before)!r} stands there")
+    elif why:
+        filling.skipped.append(f"{title(award)}: {why}")
+    elif place(filling, award, mark, there, is_overwriting):
+        separator = separator_in(maximum) or "."
+        sheet.put(row, columns.grade, f"{mark:f}".replace(".", separator))
 
 
 def columns_of(sheet: Sheet) -> Columns:
@@ -208,8 +214,9 @@ def letters(name: str) -> list[str]:
     return sorted(plain.split())
 
 
-def why_skipped(sheet: Sheet, row: int, columns: Columns, mark: Decimal, maximum: Decimal) -> str:
+def why_skipped(sheet: Sheet, row: int, columns: Columns, mark: Decimal) -> str:
     """Say why Moodle would skip a row without a word."""
+    maximum = read_number(sheet.rows[row].value(columns.maximum)) or Decimal()
     if mark > maximum:
         return f"{plain(mark)} is above the maximum of {plain(maximum)}, and Moodle would skip it"
     if sheet.rows[row].value(columns.may_change).casefold() in NO:

@@ -212,7 +212,8 @@ def show(exported: Exported, as_json: bool) -> None:
     else:
         print_filling(filling)
         for path in exported.files:
-            say(f"wrote {path}")
+            here = Path.cwd()
+            say(f"wrote {path.relative_to(here) if path.is_relative_to(here) else path}")
     if filling.needs_staff:
         sys.exit(NEEDS_STAFF)
 

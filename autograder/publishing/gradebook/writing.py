@@ -127,9 +127,9 @@ def about_student(student: Student) -> Values:
     last, comma, first = one_line(student.name).partition(",")
     if not comma:
         first, _, last = last.rpartition(" ")
-    names = {"first_name": first, "last_name": last}
-    texts = {name: " ".join(text.replace(",", " ").split())[:MOST] for name, text in names.items()}
-    return {**texts, "email": one_line(student.email)[:MOST], "lms_user_id": student.id[:MOST]}
+    email, number = one_line(student.email), one_line(student.id)
+    texts = {"first_name": first, "last_name": last, "email": email, "lms_user_id": number}
+    return {name: " ".join(text.replace(",", " ").split())[:MOST] for name, text in texts.items()}
 
 
 def title(standing: Standing) -> str:
