@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from autograder.publishing import canvas
@@ -16,6 +16,7 @@ from tests.making import published
 from tests.making.importers import CanvasBook, CanvasUser, gradebook
 from tests.making.published import NAMES, award
 
+CANVASS_OWN = ("Points Possible", "Student, Test")  # names of rows that are no students'
 LAB2, LAB3 = 12344, 12345
 
 
@@ -57,6 +58,7 @@ def test_every_mark_reaches_its_student(
     names: list[str], separator: str, variant: str, muted: bool, bom: bool
 ) -> None:
     names = [name.replace("\0", "").replace("\r", " ").strip() or "?" for name in names]
+    assume(not any(own in name for own in CANVASS_OWN for name in names))
     book = book_of(*names)
     content = gradebook(book, separator, variant, muted, bom)
     awards = [award(n, name, points=f"{n}.125", lost="0.5") for n, name in enumerate(names)]
