@@ -7,7 +7,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist worksteal
 # Versions other than those of requirements.lock are tried in an environment of their own.
 OTHER := build/$(notdir $(PYTHON))$(TORCH:%=-torch-%)$(RICH:%=-rich-%)$(PSUTIL:%=-psutil-%)
 
-.PHONY: help setup demo test test-all test-slowest test-torch bench lint format lock
+.PHONY: help setup demo reference test test-all test-slowest test-torch bench lint format lock
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,9 @@ setup: .venv/installed  ## Install the kit into .venv
 
 demo: setup  ## The whole lab on real images, about three minutes
 	$(BIN)/lab3 demo
+
+reference: setup  ## The published results on the digits anew, some minutes; git diff shows what changed
+	$(BIN)/lab3 reference digits --publish
 
 test: setup  ## The test suite without what is marked slow
 	$(PYTEST) -m "not slow"

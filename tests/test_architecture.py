@@ -67,6 +67,9 @@ ALLOWED: dict[str, set[str]] = {
     T + "review": LAB3 | below(T, "report"),
     T + "hardware": LAB3,
     T + "running": LAB3 | below(A, "expected") | below(T, "hardware shared"),
+    T + "reference": LAB3
+    | below(A, "expected rubric thresholds")
+    | below(T, "report running shared"),
     T + "grades": below(A, "grading messages options plain_text results") | below(T, "shared"),
     T + "student": LAB3
     | below(A, "exports grading host inside messages options plain_text results rubric")
@@ -81,7 +84,7 @@ ALLOWED: dict[str, set[str]] = {
     | below(T, "grades shared"),
     T + "course": LAB3
     | below(A, "catalog course exports grading host messages options rubric")
-    | below(T, "grades report running shared"),
+    | below(T, "grades reference report running shared"),
     T + "cli": LAB3 | below(T, "course running shared staff student"),
     T + "__main__": below(T, "cli"),
 }

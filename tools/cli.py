@@ -8,8 +8,10 @@ from typing import NoReturn
 import typer
 
 from lab3.errors import LabError
+from tools.course.calibrate import calibrate
 from tools.course.demo import demo
 from tools.course.folder import course
+from tools.course.reference import reference
 from tools.course.release import release
 from tools.running.loop import RunInterruptedError
 from tools.shared import remedies
@@ -43,7 +45,7 @@ TRAINING = (train, ptq, qat, evaluate, sweep, hardware)
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "For students": (*TRAINING, check, report, review, runs, doctor),
     "For teaching assistants": (collect, grade, explain),
-    "For instructors": (release, demo),
+    "For instructors": (release, reference, calibrate, demo),
 }
 for audience, commands in COMMANDS.items():
     for command in commands:
