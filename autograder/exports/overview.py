@@ -2,10 +2,9 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Literal
 from urllib.parse import quote
 
@@ -215,16 +214,13 @@ def slow_from(graded: list[Line]) -> float:
 def with_pace(line: Line, slow: float) -> Line:
     if line.seconds is None or line.seconds <= slow:
         return line
-    return Line(
-        line.student, line.earned, line.seconds, line.lost, (*line.tags, "slow"), line.remarks
-    )
+    return replace(line, tags=(*line.tags, "slow"))
 
 
 def facts_of(earned: list[float], points: float) -> Mapping[str, str]:
     """Return what sums the points up; ``earned`` are in order."""
     if not earned:
         return {}
-    shown: Callable[[float], str] = lambda value: messages.number(round(value, 1))
     full = sum(one >= points for one in earned)
     quartiles = statistics.quantiles(earned, n=4, method="inclusive") if len(earned) > 1 else []
     return {
@@ -236,6 +232,10 @@ def facts_of(earned: list[float], points: float) -> Mapping[str, str]:
     }
 
 
+def shown(value: float) -> str:
+    return messages.number(round(value, 1))
+
+
 WIDTH, HEIGHT, FLOOR = 340.0, 90.0, 104.0  # of the picture of all bars, and where they stand
 
 
@@ -243,20 +243,9 @@ def bars_of(earned: list[float], points: float) -> list[Bar]:
     """Return the bars of the picture: tenths of all points, the last with full points."""
     tenths = Counter(min(int(BINS * one / points), BINS - 1) if points else 0 for one in earned)
     most = max(tenths.values(), default=1)
-    step = 100 // BINS
-    height: Callable[[int], float] = partial(scaled, most=most)
-    return [
-        Bar(
-            low=n * step,
-            high=(n + 1) * step,
-            count=tenths[n],
-            x=10 + n * WIDTH / BINS,
-            y=round(FLOOR - height(tenths[n]), 2),
-            height=height(tenths[n]),
-        )
-        for n in range(BINS)
-    ]
-
-
-def scaled(count: int, most: int) -> float:
-    return round(HEIGHT * count / most, 2)
+    step, bars = 100 // BINS, []
+    for n in range(BINS):
+        height = round(HEIGHT * tenths[n] / most, 2)
+        x, y = 10 + n * WIDTH / BINS, round(FLOOR - height, 2)
+        bars.append(Bar(n * step, (n + 1) * step, tenths[n], x, y, height))
+    return bars
