@@ -72,6 +72,7 @@ ALLOWED: dict[str, set[str]] = {
     T + "review": LAB3 | below(T, "report"),
     T + "hardware": LAB3,
     T + "running": LAB3 | below(A, "expected") | below(T, "hardware shared"),
+    T + "integrity": LAB3 | below(A, "course exports host inside plain_text submissions"),
     T + "grades": below(A, "grading messages options plain_text results") | below(T, "shared"),
     T + "student": LAB3
     | below(A, "exports grading host inside messages options plain_text results rubric")
@@ -80,10 +81,10 @@ ALLOWED: dict[str, set[str]] = {
     | below(A, "collecting")
     | below(
         A,
-        "batch changes course exports grading host marks messages options plain_text results "
+        "batch changes course exports grading host marks messages options plain_text results rubric "
         "submissions",
     )
-    | below(T, "grades shared"),
+    | below(T, "grades integrity shared"),
     T + "course": LAB3
     | below(A, "catalog course exports grading host messages options rubric")
     | below(T, "grades report running shared"),

@@ -17,6 +17,7 @@ from tools.shared.console import IS_FIRST_PROCESS, err
 from tools.staff.collect import collect
 from tools.staff.explain import explain
 from tools.staff.grade import grade
+from tools.staff.integrity import integrity
 from tools.student.check import check
 from tools.student.doctor import doctor
 from tools.student.evaluate import evaluate
@@ -41,7 +42,7 @@ app = typer.Typer(
 TRAINING = (train, ptq, qat, evaluate, sweep, hardware)
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "For students": (*TRAINING, check, report, review, runs, doctor),
-    "For teaching assistants": (collect, grade, explain),
+    "For teaching assistants": (collect, grade, explain, integrity),
     "For instructors": (release, demo),
 }
 for audience, commands in COMMANDS.items():
