@@ -81,8 +81,8 @@ ALLOWED: dict[str, set[str]] = {
     | below(A, "collecting")
     | below(
         A,
-        "batch changes course exports grading host marks messages options plain_text results rubric "
-        "submissions",
+        "batch changes course exports grading host marks messages options plain_text results "
+        "rubric submissions",
     )
     | below(T, "grades integrity shared"),
     T + "course": LAB3

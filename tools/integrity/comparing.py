@@ -135,10 +135,12 @@ def match_of(a: RunPrint, b: RunPrint) -> tuple[float, int, str] | None:
     least = min(len(a.tensors), len(b.tensors))
     values, ordered = common(a, b, "values"), common(a, b, "ordered")
     same = max(values, ordered)
+    nearest = [] if same == least else [*nearest_of(a.tensors, b.tensors)]
     if same >= LEAST_TENSORS:
         how = "" if values == same else " in another order"
-        return 1, same, f"{same} of {least} tensors hold equal numbers{how}"
-    nearest = [*nearest_of(a.tensors, b.tensors)]
+        more = sum(differing > 0 for differing in nearest)
+        rest = f", {more} more nearly equal ones" if more else ""
+        return 1, same, f"{same} of {least} tensors hold equal numbers{how}{rest}"
     if len(nearest) < LEAST_TENSORS:
         return None
     whole = max(1, sum(bool(tensor.signs) for tensor in a.tensors))

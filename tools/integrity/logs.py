@@ -70,8 +70,8 @@ def clock_of(log: RunLog) -> Iterator[tuple[str, str]]:
     measured = {f"epoch {epoch.epoch}": epoch.duration_s for epoch in log.epochs}
     if log.result:
         measured["latency"] = log.result.latency.median_s
-        measured["its lower quartile"] = log.result.latency.lower_quartile_s
-        measured["its upper quartile"] = log.result.latency.upper_quartile_s
+        measured["lower quartile of latency"] = log.result.latency.lower_quartile_s
+        measured["upper quartile of latency"] = log.result.latency.upper_quartile_s
     for what, seconds in measured.items():
         if is_exact(seconds):
             yield what, digest(f"{seconds:.9g}")

@@ -9,6 +9,7 @@ from tools.integrity.comparing import compare, of_prose
 from tools.integrity.decisions import Decision, newest
 from tools.integrity.findings import LEVELS, Finding, Level, evidence_of
 from tools.integrity.hashing import digest
+from tools.integrity.outliers import independent, outliers
 from tools.integrity.people import People, Person
 from tools.integrity.prints import CodePrint, Fingerprint, RunPrint
 from tools.integrity.searching import Work, search
@@ -126,6 +127,11 @@ def result_of(
     for work in works:
         own = next(a for a in by_id[work.owner].attempts if a.id == work.attempt)
         singles.setdefault(frozenset((work.owner,)), []).extend(alone(work.prints, own))
+    honest = [
+        (what, owners) for what, owners in candidates.same_seed if independent(owners, findings) > 1
+    ]
+    for owner, several in outliers(findings, [owners for _, owners in honest], by_id):
+        singles.setdefault(frozenset((owner,)), []).extend(several)
     for key, decision in decided.items():
         if decision.decision == "suspected":
             (findings if len(key) == 2 else singles).setdefault(key, [])
@@ -134,14 +140,22 @@ def result_of(
         compared=len({work.owner for work in works}),
         pairs=tuple(in_order(cases_of(findings, by_id, decided))),
         singles=tuple(in_order(cases_of(singles, by_id, decided))),
-        same_seed=tuple(
-            Group(what, members(owners, by_id)) for what, owners in candidates.same_seed
-        ),
+        same_seed=tuple(Group(what, members(owners, by_id)) for what, owners in honest),
         common=tuple(
             Group(what, members(owners, by_id)) for what, owners in sorted(candidates.common)
         ),
         uncompared=tuple(uncompared),
     )
+
+
+def together(groups: Iterable[tuple[str, frozenset[str]]]) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield groups of the same people once, with all their kinds of runs."""
+    kinds: dict[tuple[str, frozenset[str]], list[str]] = {}
+    for what, owners in groups:
+        kind, _, rest = what.partition(" of ")
+        kinds.setdefault((rest, owners), []).append(kind)
+    for (rest, owners), several in kinds.items():
+        yield f"{', '.join(several)} of {rest}", owners
 
 
 def members(ids: Iterable[str], by_id: Mapping[str, Person]) -> tuple[Person, ...]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FOLDER, PAGE_NAME = "integrity", "index.html"
 NEEDS_STAFF, INTERRUPTED = 3, 130
-LISTED = 12  # people of a group, and submissions that are not compared
+LISTED, FEW = 12, 4  # people of a group, or with one reason
 
 
 def integrity(
@@ -223,11 +223,21 @@ def print_result(result: Result) -> None:
         if groups:
             out.print()
     if result.uncompared:
-        out.print(f"Not compared, in whole or in part: {len(result.uncompared)}", markup=False)
-    for one in result.uncompared[:LISTED]:
-        out.print(one_line(f"  {one.person.name}: {'; '.join(one.reasons)}"), markup=False)
-    if len(result.uncompared) > LISTED:
-        out.print(f"  and {len(result.uncompared) - LISTED} more: see the page", markup=False)
+        out.print("Not compared", markup=False)
+    for reason, names in reasons_of(result).items():
+        more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+        line = f"  {len(names):>4}  {reason}: {', '.join(names[:FEW])}{more}"
+        out.print(one_line(line), markup=False)
+
+
+def reasons_of(result: Result) -> dict[str, list[str]]:
+    """Return why something is not compared, with the names, the most frequent reason first."""
+    names: dict[str, dict[str, None]] = {}
+    for one in result.uncompared:
+        for reason in one.reasons:
+            names.setdefault(reason, {})[one.person.name] = None
+    ordered = sorted(names.items(), key=lambda item: (-len(item[1]), item[0]))
+    return {reason: list(several) for reason, several in ordered}
 
 
 def print_case(case: Case) -> None:
