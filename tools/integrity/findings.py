@@ -15,11 +15,11 @@ LEVELS: tuple[Level, ...] = ("strong", "possible", "expected")
 
 @dataclass(frozen=True)
 class Signal:
-    """``says`` is what a signal means where it is found, ``leaves_open`` what it can't prove."""
+    """``says`` is what a signal means where it is found, ``cannot_tell`` what it doesn't prove."""
 
     title: str
     says: str
-    leaves_open: str
+    cannot_tell: str
 
 
 SIGNALS: dict[Kind, Signal] = {
@@ -45,20 +45,21 @@ SIGNALS: dict[Kind, Signal] = {
         "Equal weights",
         "Tensors hold the same numbers, in whatever order, under whatever names and however saved. "
         "By other seeds, settings or computers that doesn't come about.",
-        "anything where seed, settings, versions and processor are the same: two honest runs then "
-        "give equal weights. Listed as expected.",
+        "copies from honest runs where seed, settings, versions and processor are the same: these "
+        "give equal weights, and are listed as expected.",
     ),
     "nearly": Signal(
         "Nearly equal weights",
         "Weights point the same way, as after noise, rounding or a little more training. Networks "
         "that began with other seeds have a correlation of about 0.",
-        "anything where the seed is the same: such networks resemble each other, at 0.9.",
+        "copies from honest runs where the seed is the same: such networks resemble each other, "
+        "at 0.9.",
     ),
     "curves": Signal(
         "Equal curves",
         "Losses and accuracies of all epochs are equal to three decimals, although seed, settings "
         "or computer are said to be others.",
-        "anything where all of these are the same. Listed as expected.",
+        "copies from honest runs where all of these are the same: these are listed as expected.",
     ),
     "all": Signal(
         "The same files",
@@ -69,8 +70,8 @@ SIGNALS: dict[Kind, Signal] = {
         "Similar code",
         "The two files share sequences of words, names and comments among them, that neither "
         "skeleton nor solution have.",
-        "much: six short functions leave little room, and two people who ask one assistant get one "
-        "answer. Read both.",
+        "copying from chance: six short functions leave little room, and two people who ask one "
+        "assistant get one answer. Read both.",
     ),
     "prose": Signal(
         "Shared text",
@@ -82,8 +83,7 @@ SIGNALS: dict[Kind, Signal] = {
         "Times that can't be",
         "A log says what no run can have measured: more seconds than passed, other numbers of "
         "images than there are, or an end after it was handed in.",
-        "more than that the log was changed or a clock was wrong; sleeping and restarted computers "
-        "may do that.",
+        "a log that was changed from a clock that was wrong or a computer that slept.",
     ),
 }
 

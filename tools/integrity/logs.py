@@ -79,7 +79,8 @@ def clock_of(log: RunLog) -> Iterator[tuple[str, str]]:
 
 def is_exact(seconds: float) -> bool:
     """Tell whether a time has so many digits that nobody measures it twice."""
-    return len(f"{abs(seconds):.17g}".replace(".", "").split("e")[0].strip("0")) >= DIGITS
+    digits = repr(abs(seconds)).split("e")[0].replace(".", "")
+    return len(digits.strip("0")) >= DIGITS
 
 
 def impossible(log: RunLog) -> Iterator[str]:

@@ -140,7 +140,7 @@ def result_of(
         compared=len({work.owner for work in works}),
         pairs=tuple(in_order(cases_of(findings, by_id, decided))),
         singles=tuple(in_order(cases_of(singles, by_id, decided))),
-        same_seed=tuple(Group(what, members(owners, by_id)) for what, owners in honest),
+        same_seed=tuple(Group(what, members(o, by_id)) for what, o in together(honest)),
         common=tuple(
             Group(what, members(owners, by_id)) for what, owners in sorted(candidates.common)
         ),
@@ -292,12 +292,19 @@ def why_not_parts(found: Fingerprint, given: Given) -> Iterator[str]:
 
 
 def only(result: Result, ids: frozenset[str]) -> Result:
-    """Return what concerns some students."""
+    """Return what concerns a student, or several among themselves."""
+
+    def is_meant(key: frozenset[str]) -> bool:
+        return key <= ids if len(ids) > 1 else bool(key & ids)
+
+    def groups(several: Iterable[Group]) -> tuple[Group, ...]:
+        return tuple(g for g in several if ids <= {person.id for person in g.people})
+
     return replace(
         result,
-        pairs=tuple(case for case in result.pairs if case.key & ids),
-        singles=tuple(case for case in result.singles if case.key & ids),
-        same_seed=tuple(g for g in result.same_seed if ids & {p.id for p in g.people}),
-        common=tuple(g for g in result.common if ids & {p.id for p in g.people}),
+        pairs=tuple(case for case in result.pairs if is_meant(case.key)),
+        singles=tuple(case for case in result.singles if is_meant(case.key)),
+        same_seed=groups(result.same_seed),
+        common=groups(result.common),
         uncompared=tuple(one for one in result.uncompared if one.person.id in ids),
     )

@@ -253,7 +253,7 @@ def print_case(case: Case) -> None:
             out.print(f"              {one_line(detail)}", markup=False)
     if case.findings:
         strongest = SIGNALS[case.findings[0].kind]
-        out.print(f"    leaves open: {strongest.leaves_open}", markup=False)
+        out.print(f"    can't tell: {strongest.cannot_tell}", markup=False)
 
 
 def as_data(result: Result) -> dict[str, Any]:
