@@ -45,7 +45,7 @@ if (form) {
   const { words, kind } = form.elements;
   const status = document.querySelector("[role=status]");
   const rows = [...document.querySelectorAll("#filtered > tbody > tr")];
-  const texts = new Map(rows.map((row) => [row, row.textContent.toLocaleLowerCase()]));
+  const texts = new Map(rows.map((row) => [row, row.cells[0].textContent.toLocaleLowerCase()]));
 
   const filter = () => {
     const wanted = words.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
