@@ -13,8 +13,9 @@ from typing import Literal
 
 import torch
 
-from autograder import catalog, judging
+from autograder import catalog
 from autograder import rubric as rubrics
+from autograder.asking import judging
 from autograder.host.sandbox import Sandbox
 from autograder.measuring import Counting
 from autograder.options import Event, OnEvent, Options, ignore

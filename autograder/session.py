@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from autograder.asking.judging import trial_of, with_needs
+from autograder.asking.plugin import Checks, key_of
 from autograder.grading import fit_process, load_rubric
 from autograder.host.sandbox import Sandbox
-from autograder.judging import trial_of, with_needs
 from autograder.measuring import Counting
 from autograder.messages import describe, number
 from autograder.options import SYSTEM_DATA
-from autograder.plugin import Checks, key_of
 from autograder.results import CheckResult
 from autograder.rubric import Entry
 from autograder.submissions.reading import open_submission

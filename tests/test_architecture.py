@@ -37,36 +37,29 @@ ALLOWED: dict[str, set[str]] = {
     A + "course": LAB3 | below(A, "plain_text rubric submissions"),
     A + "marks": below(A, "course results"),
     A + "expected": LAB3 | below(A, "host inside results"),
-    A + "verdicts": below(A, "results"),
     A + "thresholds": LAB3 | below(A, "expected results rubric"),
     A + "measuring": LAB3 | below(A, "expected host rubric submissions"),
     A + "checks": LAB3
     | below(A, "claims expected host inside measuring results submissions thresholds"),
-    A + "remarking": below(A, "checks results rubric thresholds verdicts"),
-    A + "catalog": below(A, "results"),
-    A + "trial": below(
-        A, "catalog claims expected host inside measuring results rubric submissions verdicts"
-    ),
-    A + "plugin": below(
-        A, "catalog claims expected host measuring results rubric submissions trial"
-    ),
-    A + "judging": LAB3
-    | below(A, "catalog host inside measuring plugin results rubric submissions trial"),
-    A + "workers": below(A, "catalog host judging messages rubric submissions"),
+    A + "catalog": below(A, "claims results"),
+    A + "asking": LAB3
+    | below(A, "catalog claims expected host inside measuring results rubric submissions"),
+    A + "remarking": below(A, "asking checks results rubric thresholds"),
+    A + "workers": below(A, "asking catalog host messages rubric submissions"),
     A + "options": below(A, "host results rubric"),
     A + "collecting": LAB3 | below(A, "course submissions"),
     A + "grading": LAB3
-    | below(A, "catalog host judging measuring options results rubric submissions workers"),
+    | below(A, "asking catalog host measuring options results rubric submissions workers"),
     A + "session": below(
-        A, "grading host judging measuring messages options plugin results rubric submissions"
+        A, "asking grading host measuring messages options results rubric submissions"
     ),
     A + "commandline": LAB3 | below(A, "session"),
-    A + "batch": LAB3
+    A + "grades": LAB3
     | below(
         A,
-        "catalog changes course exports grading host options plain_text remarking results rubric "
-        "submissions",
+        "changes course exports host options plain_text remarking results rubric submissions",
     ),
+    A + "batch": LAB3 | below(A, "catalog grades grading host options results submissions"),
     T + "shared": LAB3 | below(A, "plain_text"),
     T + "report": LAB3 | below(T, "shared"),
     T + "review": LAB3 | below(T, "report"),
@@ -81,8 +74,8 @@ ALLOWED: dict[str, set[str]] = {
     | below(A, "collecting")
     | below(
         A,
-        "batch changes course exports grading host marks messages options plain_text results "
-        "rubric submissions",
+        "batch changes course exports grades grading host marks messages options plain_text "
+        "results rubric submissions",
     )
     | below(T, "grades integrity shared"),
     T + "course": LAB3
@@ -240,7 +233,9 @@ def test_texts_need_no_torch(room: str) -> None:
 
 
 def test_results_and_their_renderers_are_light() -> None:
-    light = "results rubric messages changes exports submissions course marks verdicts remarking"
+    light = (
+        "results rubric messages changes exports submissions course marks asking.verdicts remarking"
+    )
     for room in light.split():
         assert not offenders(A + room, "torch")
 

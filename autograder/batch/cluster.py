@@ -17,11 +17,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from autograder.batch import remote
-from autograder.batch.items import Facts, Graded, Item, Message, Postponed, Task
-from autograder.batch.made import key_of
+from autograder.batch.orders import Message, Postponed, Task
 from autograder.batch.pool import NoGraderError, why_again
 from autograder.batch.remote import Refusal, Reply
-from autograder.batch.unjudged import unjudged
+from autograder.grades.items import Facts, Graded, Item
+from autograder.grades.made import key_of
+from autograder.grades.unjudged import unjudged
 
 if TYPE_CHECKING:
     from distributed import Client, Future

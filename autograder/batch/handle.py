@@ -6,8 +6,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from autograder.batch.items import Answer, Item, Judged, Message, Order, Task
+from autograder.batch.orders import Answer, Judged, Message, Order, Task
 from autograder.batch.server import Server, ServerError
+from autograder.grades.items import Item
 
 STUCK_S = 1800.0  # without a word: more than the longest question may take on a loaded computer
 

@@ -11,13 +11,10 @@ from types import TracebackType
 from typing import Self
 
 from autograder.batch.handle import Handle
-from autograder.batch.items import (
+from autograder.batch.orders import (
     Answer,
     Done,
-    Facts,
     Failed,
-    Graded,
-    Item,
     Message,
     Postponed,
     Progress,
@@ -29,7 +26,8 @@ from autograder.batch.items import (
 )
 from autograder.batch.pool import NoGraderError, why_again
 from autograder.batch.server import Server, ServerError
-from autograder.batch.unjudged import unjudged
+from autograder.grades.items import Facts, Graded, Item
+from autograder.grades.unjudged import unjudged
 from autograder.host.processes import temporary_folder
 
 VOUCH_S = 10.0  # of grading at most are lost when a process or the caller is killed

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from autograder.batch.items import Facts, Graded, Item, Message
+from autograder.batch.orders import Message
+from autograder.grades.items import Facts, Graded, Item
 from autograder.host.child import KILLED
 from autograder.submissions.budgets import IDLE
 from lab3.errors import LabError

@@ -8,21 +8,10 @@ from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from autograder.batch.items import (
-    Answer,
-    Done,
-    Facts,
-    Failed,
-    Graded,
-    Item,
-    Order,
-    Progress,
-    Ready,
-    Refused,
-    Task,
-)
-from autograder.batch.unjudged import unread
+from autograder.batch.orders import Answer, Done, Failed, Order, Progress, Ready, Refused, Task
 from autograder.catalog import all_checks, claim_of
+from autograder.grades.items import Facts, Graded, Item
+from autograder.grades.unjudged import unread
 from autograder.grading import Grader, fit_process, load_rubric, reference
 from autograder.host import contents
 from autograder.host.sandbox import Sandbox

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.batch.items import Facts, Graded, Item, Task
 from autograder.batch.local import LocalPool
+from autograder.batch.orders import Task
 from autograder.batch.pool import NoGraderError
+from autograder.grades.items import Facts, Graded, Item
 
 IDLE_S = 600.0  # after which nobody is going to ask for a process again
 Sizes = Mapping[Path, int | None]  # of files that a worker has to see; None for a folder

@@ -225,7 +225,8 @@ def one_of_equals(pool: list[Timing], why: str, asks_staff: str) -> Pick:
     twins = [
         t.attempt.id
         for t in pool[:-1]
-        if not is_newer(newest, t) and not (t.attempt.received and newest.attempt.received)
+        if (not is_newer(newest, t) and not (t.attempt.received and newest.attempt.received))
+        or (t.attempt.again is not None and t.attempt.again > newest.attempt.newest_at)
     ]
     if not twins:
         return Pick(newest, why, asks_staff=asks_staff)

@@ -15,11 +15,12 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import psutil
 
-from autograder.batch.gathering import items_in
-from autograder.batch.items import Graded, Task
 from autograder.batch.local import LocalPool
-from autograder.batch.made import key_of
-from autograder.batch.storing import Store
+from autograder.batch.orders import Task
+from autograder.grades.gathering import items_in
+from autograder.grades.items import Graded
+from autograder.grades.made import key_of
+from autograder.grades.storing import Store
 from autograder.options import Options
 from tests.conftest import SOLVED
 from tests.making.killing import family

@@ -15,19 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from autograder.batch.items import (
-    Answer,
-    Done,
-    Facts,
-    Failed,
-    Graded,
-    Item,
-    Order,
-    Progress,
-    Ready,
-    Refused,
-    Task,
-)
+from autograder.batch.orders import Answer, Done, Failed, Order, Progress, Ready, Refused, Task
+from autograder.grades.items import Facts, Graded, Item
 from autograder.host.child import KILLED
 from autograder.results import CheckResult, Grade
 from autograder.rubric import RUBRIC, Rubric, load

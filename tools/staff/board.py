@@ -21,9 +21,10 @@ from tools.shared.console import err, out, print_table, say
 from tools.shared.table import Table
 
 if TYPE_CHECKING:
-    from autograder.batch.items import Item, Message
-    from autograder.batch.items import Progress as Step
+    from autograder.batch.orders import Message
+    from autograder.batch.orders import Progress as Step
     from autograder.course.counting import Counted
+    from autograder.grades.items import Item
     from autograder.results import Grade
 
 LATE_HEADERS = ("Late", "Mark")
@@ -72,23 +73,24 @@ class Board:
 
     def show(self, message: Message) -> None:
         """Show what happened."""
-        from autograder.batch import items
+        from autograder.batch import orders
+        from autograder.grades import items
 
         match message:
-            case items.Progress():
+            case orders.Progress():
                 self._step(message)
-            case items.Judged(folder):
+            case orders.Judged(folder):
                 self._end_line(folder)
                 self._judged.add(folder)
                 self._progress.update(self._all, completed=len(self._judged))
             case items.Graded(folder, grade):
                 self._graded(folder, grade)
-            case items.Postponed(folder, why):
+            case orders.Postponed(folder, why):
                 self._end_line(folder)
                 self._judged.discard(folder)
                 title = self._items[folder].title
                 say(f"{title}: {why}; it is graded once more, alone, after the others")
-            case items.Reduced(text):
+            case orders.Reduced(text):
                 say(f"fewer processes than asked for: {text}")
 
     def _step(self, step: Step) -> None:

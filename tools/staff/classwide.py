@@ -13,12 +13,13 @@ from tools.staff.board import Board, ClassTable, print_line
 from tools.staff.overview import write_overview
 
 if TYPE_CHECKING:
-    from autograder.batch.items import Facts, Item, Task
-    from autograder.batch.planning import Plan, Selection
+    from autograder.batch.orders import Task
     from autograder.batch.pool import Pool
-    from autograder.batch.storing import Store
     from autograder.course.counting import Counted
     from autograder.course.folder import Course
+    from autograder.grades.items import Facts, Item
+    from autograder.grades.planning import Plan, Selection
+    from autograder.grades.storing import Store
 
 NEEDS_STAFF, INTERRUPTED = 3, 130
 
@@ -44,7 +45,7 @@ class Order:
     @property
     def students(self) -> list[Item]:
         """Those of ``items`` that are asked for, in all parts."""
-        from autograder.batch.planning import chosen
+        from autograder.grades.planning import chosen
 
         return chosen(self.items, replace(self.selection, shard=(1, 1)))
 
@@ -62,8 +63,8 @@ class Outcome:
 
 def grade_class(order: Order) -> None:
     """Grade what is asked for; exit with 3 when staff has to look at something."""
-    from autograder.batch.choosing import attempts_store
-    from autograder.batch.storing import Store
+    from autograder.grades.choosing import attempts_store
+    from autograder.grades.storing import Store
 
     asked, store = to_grade(order), Store(order.top)
     if order.is_best:
@@ -102,8 +103,8 @@ def is_stored(store: Store, item: Item) -> bool:
 
 def grade_all(asked: list[Item], store: Store, pool: Pool, order: Order, left: set[str]) -> Outcome:
     """Grade what has no grade by these conditions; ``left`` are the folders of those to come."""
-    from autograder.batch.planning import plan
-    from autograder.batch.recomputing import recompute
+    from autograder.grades.planning import plan
+    from autograder.grades.recomputing import recompute
 
     options = order.task.options
     recomputed = recompute(asked, order.selection, store, pool.facts, options)
@@ -130,8 +131,8 @@ def counted(order: Order) -> Mapping[str, Counted]:
 
 def to_grade(order: Order) -> list[Item]:
     """Return what is asked for: what counts, or all attempts of some students."""
-    from autograder.batch.gathering import attempts_of
-    from autograder.batch.planning import Selection, chosen, require_known
+    from autograder.grades.gathering import attempts_of
+    from autograder.grades.planning import Selection, chosen, require_known
 
     require_known(order.items, order.selection)
     if not order.is_best:
@@ -144,8 +145,8 @@ def to_grade(order: Order) -> list[Item]:
 
 def run(todo: Plan, outcome: Outcome, pool: Pool, order: Order, left: set[str]) -> None:
     """Grade, and store each grade as it comes."""
-    from autograder.batch.items import Graded
-    from autograder.batch.made import key_of
+    from autograder.grades.items import Graded
+    from autograder.grades.made import key_of
 
     items, store = {item.folder: item for item in todo.todo}, outcome.store
     has_lines = order.as_json and not order.is_best
@@ -165,8 +166,8 @@ def run(todo: Plan, outcome: Outcome, pool: Pool, order: Order, left: set[str]) 
 
 def best_of(attempts: Outcome, facts: Facts, order: Order) -> Outcome:
     """Make the best attempt of each student the grade; of a part of all attempts, none is."""
-    from autograder.batch.choosing import choose
-    from autograder.batch.storing import Store
+    from autograder.grades.choosing import choose
+    from autograder.grades.storing import Store
 
     if order.selection.shard != (1, 1):
         say("lab3 grade without --shard makes the best attempt of each student the grade")
@@ -216,7 +217,7 @@ def finish(outcome: Outcome, order: Order, page: Path) -> None:
 
 def selection_of(only: list[str], exclude: list[str], rerun: list[str], shard: str) -> Selection:
     """Return what the options say of which submissions are asked for."""
-    from autograder.batch.planning import Selection
+    from autograder.grades.planning import Selection
 
     return Selection(tuple(only), tuple(exclude), tuple(rerun), shard_of(shard))
 

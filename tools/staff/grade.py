@@ -19,9 +19,9 @@ from tools.staff.diff import show_diff
 from tools.staff.overview import present, write_overview
 
 if TYPE_CHECKING:
-    from autograder.batch.items import Item
-    from autograder.batch.planning import Selection
     from autograder.course.folder import Course
+    from autograder.grades.items import Item
+    from autograder.grades.planning import Selection
     from autograder.host.sandbox import Tier
     from autograder.options import Options
 
@@ -201,8 +201,8 @@ def grade(
         whose = course if is_course(course, path) else None
         say(f"wrote {write_overview(items, top.absolute(), whose, present(rubric_file))}")
         return
-    from autograder.batch.items import Task
     from autograder.batch.local import cores
+    from autograder.batch.orders import Task
 
     task = Task(rubric_file, course.key() if course else None, options)
     if scheduler and jobs:
@@ -240,7 +240,7 @@ def is_course(course: Course | None, path: Path | None) -> bool:
 
 def class_of(course: Course | None, path: Path | None) -> list[Item] | None:
     """Return the submissions of a class; None for the path of a single one."""
-    from autograder.batch.gathering import holds_several, item_of, items_in
+    from autograder.grades.gathering import holds_several, item_of, items_in
 
     if course and is_course(course, path):
         return [item_of(one) for one in course.counted()]

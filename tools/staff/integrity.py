@@ -132,7 +132,7 @@ def verdict_of(word: str) -> Verdict:
 
 def note(result: Result, chosen: list[Person], verdict: Verdict, why: str, folder: Path) -> None:
     """Add a decision about the students named."""
-    from autograder.batch.made import user
+    from autograder.grades.made import user
     from tools.integrity.decisions import DECISIONS_NAME, Decision, add_decision
     from tools.integrity.reading import private
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from tools.staff.board import lateness
 
 if TYPE_CHECKING:
-    from autograder.batch.items import Item
     from autograder.course.counting import Counted
     from autograder.course.folder import Course
     from autograder.exports.overview import Student
+    from autograder.grades.items import Item
     from autograder.results import Grade
 
 NOT_YET, NEWER = "not graded yet", "handed in something newer, which is not graded yet"
@@ -27,10 +27,10 @@ def write_overview(
 
     ``by`` are the hashes of rubric and sources that grades should be by.
     """
-    from autograder.batch.choosing import counted_in
-    from autograder.batch.storing import Store
     from autograder.exports.files import write_text
     from autograder.exports.overview import OVERVIEW_NAME, Overview, Student
+    from autograder.grades.choosing import counted_in
+    from autograder.grades.storing import Store
 
     store = Store(top)
     counted = {one.folder: one for one in counted_in(course, store)} if course else {}

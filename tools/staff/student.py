@@ -14,11 +14,11 @@ from tools.staff.board import lateness
 from tools.staff.diff import HEADERS, cells
 
 if TYPE_CHECKING:
-    from autograder.batch.made import Made
     from autograder.changes import Change
     from autograder.course.counting import Counted
     from autograder.course.folder import Course
     from autograder.course.index import Student
+    from autograder.grades.made import Made
     from autograder.results import Grade
 
 LISTED = 8  # students with one name
@@ -50,10 +50,10 @@ def student_record(name: str) -> Record | None:
 
     Raises UserError when it is not clear who is meant, or there is no grade.
     """
-    from autograder.batch.choosing import counted_in
-    from autograder.batch.gathering import content_of
-    from autograder.batch.storing import Store
     from autograder.course.folder import Course
+    from autograder.grades.choosing import counted_in
+    from autograder.grades.gathering import content_of
+    from autograder.grades.storing import Store
 
     course = Course.around(Path.cwd())
     if course is None:

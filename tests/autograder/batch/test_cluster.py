@@ -9,8 +9,9 @@ import pytest
 
 from autograder.batch import cluster, remote
 from autograder.batch.cluster import ClusterPool
-from autograder.batch.items import Item, Message
+from autograder.batch.orders import Message
 from autograder.batch.pool import NoGraderError
+from autograder.grades.items import Item
 from tests.autograder.batch.conftest import graded
 from tests.making import clusters, scripted
 from tests.making.alarms import no_longer_than

@@ -10,9 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autograder.batch.items import Graded, Judged, Message, Postponed, Reduced
 from autograder.batch.local import LocalPool
+from autograder.batch.orders import Judged, Message, Postponed, Reduced
 from autograder.batch.pool import NoGraderError
+from autograder.grades.items import Graded
 from tests.autograder.batch.conftest import Grade, graded
 from tests.making import scripted
 from tests.making.scripted import item, noted

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.batch.storing import Store
 from autograder.course.folder import Course
+from autograder.grades.storing import Store
 from autograder.results import Grade
 from tests.conftest import Command
 from tests.making.classes import DUE, attempt, collected, write_course

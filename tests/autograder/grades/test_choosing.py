@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from autograder.batch.choosing import attempts_store, choose
-from autograder.batch.gathering import attempts_of
-from autograder.batch.planning import Selection, chosen, matches
-from autograder.batch.storing import Store
 from autograder.course.folder import Course
+from autograder.grades.choosing import attempts_store, choose
+from autograder.grades.gathering import attempts_of
+from autograder.grades.planning import Selection, chosen, matches
+from autograder.grades.storing import Store
 from autograder.results import Grade
 from tests.making.classes import DUE, attempt, collected, write_course
 from tests.making.grades import grade, result

@@ -4,9 +4,9 @@ import fnmatch
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from autograder.batch.items import Facts, Item
-from autograder.batch.made import key_of
-from autograder.batch.storing import Store
+from autograder.grades.items import Facts, Item
+from autograder.grades.made import key_of
+from autograder.grades.storing import Store
 from autograder.options import Options
 from lab3.errors import LabError
 

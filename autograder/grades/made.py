@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt
 
-from autograder.batch.items import Facts, Item
+from autograder.grades.items import Facts, Item
 from autograder.options import Options
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from autograder.asking.verdicts import following, is_fine, waiting
 from autograder.catalog import VISIBILITIES, about, all_checks, claim_of
 from autograder.claims import ClaimFailedError, Evidence
 from autograder.expected.accuracy import draw_of
@@ -18,7 +19,6 @@ from autograder.rubric import Entry, Rubric
 from autograder.submissions.budgets import StalledError
 from autograder.submissions.reading import Submission
 from autograder.submissions.runs import MissingRunError, Runs
-from autograder.verdicts import following, is_fine, waiting
 
 OUTPUT_LENGTH = 8_000
 
@@ -66,8 +66,7 @@ class Trial:
 
     def put_off(self, entry: Entry) -> CheckResult | None:
         """Note what a check waits for that can't be judged yet; None when it can."""
-        _, needs, _ = about(entry.check)
-        if first := self.unmet(needs):
+        if first := self.unmet(about(entry.check).needs):
             self.note(
                 entry,
                 outcome=first.outcome,
@@ -87,8 +86,7 @@ class Trial:
             verdict = verdict_on(raised)
         elif not evidence.is_judged:
             verdict = {"outcome": "grader_error", "said": "the check judged nothing"}
-        _, _, follows = about(entry.check)
-        verdict, first = following(verdict, follows, self.results)
+        verdict, first = following(verdict, about(entry.check).follows, self.results)
         cause = cause_of(entry.check, verdict, evidence)
         verdict = waiting(verdict, entry.check, first or self._causes.get(cause))
         for numbers in ("observations", "counts", "sizes"):
@@ -106,7 +104,7 @@ class Trial:
     def note(self, entry: Entry, outcome: Outcome, place: Place | None = None, **more: Any) -> None:
         """Add a result, with what the student's code has printed meanwhile."""
         if place is None and outcome != "passed" and outcome != "grader_error":
-            place = self._place(about(entry.check)[0])
+            place = self._place(about(entry.check).function)
         result = CheckResult(
             check=entry.check,
             visibility=entry.visibility,
@@ -169,4 +167,4 @@ def cause_of(check: str, verdict: Mapping[str, Any], evidence: Evidence) -> tupl
     if is_error or said in {seen.got for seen in evidence.observations} - {""}:
         return (said,)
     diagnosis = verdict.get("diagnosis")
-    return (about(check)[0], diagnosis) if diagnosis else ()
+    return (about(check).function, diagnosis) if diagnosis else ()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from autograder.batch import history
-from autograder.batch.items import Graded
-from autograder.batch.made import Key, Made, user
 from autograder.exports.feedback import Version
 from autograder.exports.files import GRADE_NAME, for_staff, pages, write_text
+from autograder.grades import history
+from autograder.grades.items import Graded
+from autograder.grades.made import Key, Made, user
 from autograder.results import Grade
 from autograder.rubric import Policy
 

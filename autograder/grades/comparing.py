@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from autograder.batch.storing import Store
 from autograder.changes import Change, Standing, changes, differences
+from autograder.grades.storing import Store
 from autograder.results import Grade
 from lab3.errors import LabError
 

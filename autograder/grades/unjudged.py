@@ -1,6 +1,6 @@
 """The grade of what could not be graded: nothing was read, or nothing came back."""
 
-from autograder.batch.items import Facts, Item
+from autograder.grades.items import Facts, Item
 from autograder.options import Options
 from autograder.results import CheckResult, Grade, Outcome
 

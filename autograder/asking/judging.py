@@ -6,8 +6,9 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib.metadata import version
 
-from autograder import plugin
-from autograder.catalog import VISIBILITIES, about
+from autograder.asking import plugin
+from autograder.asking.trial import Trial
+from autograder.catalog import VISIBILITIES, builds_on
 from autograder.host import contents
 from autograder.host.child import Limits
 from autograder.host.client import Client
@@ -18,7 +19,6 @@ from autograder.results import CheckResult, Grade, with_held_up
 from autograder.rubric import Entry, Rubric
 from autograder.submissions.reading import Submission
 from autograder.submissions.sources import foreign_modules
-from autograder.trial import Trial
 from lab3.engines import exact_engines
 from lab3.errors import LabError
 
@@ -106,14 +106,9 @@ def engine_used() -> str:
 def with_needs(rubric: Rubric, select: Callable[[Entry], bool]) -> list[Entry]:
     """Return the selected entries and those they build on, in the rubric's order."""
     wanted = {entry for entry in rubric.entries if select(entry)}
-    while True:
-        marks = [about(entry.check) for entry in wanted]
-        needed = {need for _, needs, follows in marks for need in needs + follows}
-        more = {
-            entry
-            for entry in rubric.entries
-            if entry.check in needed and entry.visibility == "public"
-        } - wanted
-        if not more:
-            return [entry for entry in rubric.entries if entry in wanted]
-        wanted |= more
+    needed = frozenset[str]().union(*(builds_on(entry.check) for entry in wanted))
+    return [
+        entry
+        for entry in rubric.entries
+        if entry in wanted or (entry.check in needed and entry.visibility == "public")
+    ]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from autograder.batch.made import Made
 from autograder.exports.files import FEEDBACK_NAME, GRADE_NAME, write_bytes, write_text
+from autograder.grades.made import Made
 from autograder.results import Grade
 
 HISTORY_NAME, VERSIONS_NAME = "history.jsonl", "versions"

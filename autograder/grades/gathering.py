@@ -5,11 +5,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from autograder.batch.items import Item
 from autograder.course.counting import Counted
 from autograder.course.folder import Course
 from autograder.course.index import Attempt, Student
 from autograder.course.naming import folder_name
+from autograder.grades.items import Item
 from autograder.plain_text import one_line
 from autograder.submissions.clutter import clutter_of
 from autograder.submissions.places import ARCHIVE, grade_name, is_submission

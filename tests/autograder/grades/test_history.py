@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from autograder.batch import history
-from autograder.batch.items import Graded
-from autograder.batch.storing import Store
+from autograder.grades import history
+from autograder.grades.items import Graded
+from autograder.grades.storing import Store
 from autograder.results import CheckResult, Grade
 from tests.making.grades import grade, result
 from tests.making.stores import POLICY, facts_of, key, put
@@ -69,7 +69,7 @@ def killed_after(store: Store, files: int, new: CheckResult) -> None:
         path.write_text(text)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("autograder.batch.storing.write_text", write)
+        patch.setattr("autograder.grades.storing.write_text", write)
         with pytest.raises(KeyboardInterrupt):
             put(store, "ada", grade(new), FACTS)
 

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from autograder.batch.gathering import attempt_folder, item_of
-from autograder.batch.items import Facts, Graded
-from autograder.batch.made import key_of
-from autograder.batch.storing import Store
-from autograder.batch.unjudged import unread
 from autograder.course.counting import Counted
 from autograder.course.folder import Course
 from autograder.course.index import Attempt
+from autograder.grades.gathering import attempt_folder, item_of
+from autograder.grades.items import Facts, Graded
+from autograder.grades.made import key_of
+from autograder.grades.storing import Store
+from autograder.grades.unjudged import unread
 from autograder.options import Options
 from autograder.results import exact
 from autograder.submissions.places import source_of

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from autograder.batch.items import Facts, Graded, Item
-from autograder.batch.made import key_of
-from autograder.batch.planning import Selection, matches
-from autograder.batch.storing import Store
+from autograder.grades.items import Facts, Graded, Item
+from autograder.grades.made import key_of
+from autograder.grades.planning import Selection, matches
+from autograder.grades.storing import Store
 from autograder.options import Options
 from autograder.remarking import remark
 

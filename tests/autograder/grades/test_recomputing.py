@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from autograder.batch.items import Facts
-from autograder.batch.planning import Plan, Selection, plan
-from autograder.batch.recomputing import recompute
-from autograder.batch.storing import Store
-from autograder.batch.unjudged import unread
+from autograder.grades.items import Facts
+from autograder.grades.planning import Plan, Selection, plan
+from autograder.grades.recomputing import recompute
+from autograder.grades.storing import Store
+from autograder.grades.unjudged import unread
 from tests.making.grading import RUBRIC
 from tests.making.stores import OPTIONS, facts_of, grade_by, item_of, put
 

@@ -8,7 +8,8 @@ from functools import cache
 
 import pytest
 
-from autograder.catalog import CHECKS, GROUPS, VISIBILITIES, name_of
+from autograder.asking.trial import Trial
+from autograder.catalog import CHECKS, GROUPS, VISIBILITIES, builds_on, name_of
 from autograder.claims import Charged, Evidence
 from autograder.expected.inputs import Inputs
 from autograder.host.client import Client
@@ -16,7 +17,6 @@ from autograder.measuring import Measurements
 from autograder.results import CheckResult, Visibility
 from autograder.rubric import Entry
 from autograder.submissions.runs import Runs
-from autograder.trial import Trial
 
 # What checks don't use; every plugin takes part in each of them and takes its time.
 UNUSED = (
@@ -44,7 +44,7 @@ class Checks:
     # What pytest calls, by the names of its hooks.
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.addinivalue_line("markers", "about(function, needs, follows): what it is about")
+        config.addinivalue_line("markers", "about(About): what a check is about, and builds on")
 
     def pytest_internalerror(self, excrepr: object) -> bool:
         self.failure = str(excrepr).strip().splitlines()[-1]
@@ -93,7 +93,13 @@ class Checks:
 
     @pytest.fixture
     def charged(self, trial: Trial) -> Charged:
-        return lambda *checks: trial.unmet(checks) is not None
+        built_on = builds_on(self.judged()[1].check)
+
+        def is_charged(*checks: str) -> bool:
+            assert built_on.issuperset(checks), f"it is not excused by {set(checks) - built_on}"
+            return trial.unmet(checks) is not None
+
+        return is_charged
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
