@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from autograder.plain_text import cut
 from lab3.log.records import Epoch, Resume
 from lab3.log.runlog import RunLog, parse_log
 from tools.integrity.hashing import digest
@@ -13,6 +14,7 @@ from tools.integrity.prints import LogPrint, Recipe
 DIGITS = 6  # a measured time with fewer may be somebody else's by chance
 DECIMALS = 3  # of losses and accuracies that are taken for equal
 LEAST_EPOCHS = 2  # so many losses don't agree by chance
+LENGTH = 120  # characters
 SAME = 3  # epochs of one duration
 SLACK_S = 60  # of clocks that are set while they run
 SLACK = 0.01  # of sums that were rounded
@@ -22,10 +24,9 @@ def log_print(name: str, content: bytes) -> LogPrint:
     """Return what is to be compared of a log; raise RunLogError where it can't be read."""
     log = parse_log(Path("runs") / name / "run.jsonl", content)
     start, end, epochs = log.start, log.end, log.epochs
-    where = start.environment
     return LogPrint(
         recipe=recipe_of(log),
-        computer=(where.processor, where.device, str(where.threads), where.torch, where.platform),
+        computer=computer_of(log),
         code_sha256=start.code_sha256,
         start=in_utc(start.time),
         end=in_utc(end.time) if end else None,
@@ -38,9 +39,20 @@ def log_print(name: str, content: bytes) -> LogPrint:
     )
 
 
+def short(text: str) -> str:
+    """Return a text of a log that nobody has to read whole."""
+    return cut(text, LENGTH)
+
+
 def in_utc(time: datetime) -> datetime:
     """Return a time with a zone: one that names none is taken for UTC, as logs are written."""
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def computer_of(log: RunLog) -> tuple[str, ...]:
+    where = log.start.environment
+    texts = where.processor, where.device, where.torch, where.platform, str(where.threads)
+    return tuple(map(short, texts))
 
 
 def recipe_of(log: RunLog) -> Recipe:
@@ -48,7 +60,7 @@ def recipe_of(log: RunLog) -> Recipe:
     settings = hyper.model_dump_json(exclude={"seed"}) if hyper else ""
     return Recipe(
         kind=start.kind,
-        arch=start.arch,
+        arch=short(start.arch),
         width=start.width,
         data=start.data.fingerprint,
         seed=hyper.seed if hyper else None,

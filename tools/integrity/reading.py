@@ -1,5 +1,6 @@
 """From attempts to fingerprints: each content is read once, and never in this process."""
 
+import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ def content_of(attempt: Attempt) -> str:
 def fingerprints(
     attempts: Sequence[tuple[Attempt, Path]], cache: Cache, open_sandbox: Callable[[], Sandbox]
 ) -> Iterator[tuple[str, Fingerprint | None]]:
-    """Yield the fingerprint of each content; None where this computer had no time for it.
+    """Yield the fingerprint of each content; None where this computer can't read it now.
 
     A sandbox is opened when the first checkpoint is to be read. Raises SandboxError where no walls
     hold.
@@ -97,6 +98,9 @@ def fingerprints(
             content = content_of(attempt)
             found = cache.get(content)
             if found is None:
+                if not os.access(path, os.R_OK):
+                    yield content, None
+                    continue
                 sandbox = sandbox or open_sandbox()
                 try:
                     found = read(path, sandbox)

@@ -15,7 +15,7 @@ from tools.integrity.prints import CodePrint, Fingerprint, RunPrint
 from tools.integrity.searching import Work, search
 
 CLOCKS = timedelta(days=1)  # by which a student's clock may be wrong
-NOT_NOW = "was not read, since the computer had no time for it: run lab3 integrity again"
+NOT_NOW = "was not read: the computer had no time, or our copy is gone; run lab3 integrity again"
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
@@ -78,6 +81,7 @@ def integrity(
     if mark is None and why:
         raise UserError("--why is the reason for --mark: add --mark seen, cleared or confirmed")
     decisions = read_decisions(folder / DECISIONS_NAME)
+    private(folder)
     try:
         prints = read_all(course, people, folder)
     except KeyboardInterrupt:
@@ -91,7 +95,6 @@ def integrity(
         note(result, chosen, verdict_of(mark), why, folder)
         decisions = read_decisions(folder / DECISIONS_NAME)
         result = result_of(people, prints, attempts, decisions)
-    private(folder)
     write_page(course, result, folder / PAGE_NAME)
     shown = only(result, frozenset(person.id for person in chosen)) if chosen else result
     if as_json:
@@ -134,7 +137,6 @@ def note(result: Result, chosen: list[Person], verdict: Verdict, why: str, folde
     """Add a decision about the students named."""
     from autograder.grades.made import user
     from tools.integrity.decisions import DECISIONS_NAME, Decision, add_decision
-    from tools.integrity.reading import private
 
     ids = tuple(sorted({person.id for person in chosen}))
     if not 1 <= len(ids) <= 2:
@@ -145,7 +147,6 @@ def note(result: Result, chosen: list[Person], verdict: Verdict, why: str, folde
     if case is None and verdict != "suspected":
         who = " and ".join(ids)
         raise UserError(f"there is no case of {who}: --mark suspected makes one of your own")
-    private(folder)
     decision = Decision(
         students=ids,
         decision=verdict,
@@ -177,13 +178,32 @@ def read_all(course: Course, people: People, folder: Path) -> Mapping[str, Finge
     files = [*files_of(course, [*people.students, *people.staff])]
     prints: dict[str, Fingerprint | None] = {}
     cache = Cache(folder / "fingerprints")
-    with Bar("reading", len(files)) as bar:
+    with Bar("reading", len(files)) as bar, noting_interrupts() as noted:
         for number, (content, found) in enumerate(fingerprints(files, cache, open_sandbox), 1):
             prints[content] = found
             bar.move_to(number, f"{number} of {len(files)}")
             if not err.is_terminal and number % 50 == 0:
                 say(f"read {number} of {len(files)}")
+            if noted:
+                raise KeyboardInterrupt
     return prints
+
+
+@contextmanager
+def noting_interrupts() -> Iterator[list[int]]:
+    """Let the first Ctrl-C wait for what is being read: Python drops one that meets a fork."""
+    noted: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        if noted:
+            raise KeyboardInterrupt
+        noted.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def open_sandbox() -> Sandbox:

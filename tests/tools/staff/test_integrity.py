@@ -1,14 +1,21 @@
 """``lab3 integrity`` with classes in which some copied, and others only look like it."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Command, run_lab3
+from tests.conftest import ROOT, Command, run_lab3
+from tests.making.alarms import no_longer_than
+from tests.making.classes import write_course
 from tests.making.course.drawn import drawn_runs
 from tests.making.course.people import class_of
 from tests.making.course.writing import Expected, read_expected, write_class
@@ -98,6 +105,41 @@ def test_a_rerun_reads_nothing_and_says_the_same(course: Path, lab3: Command) ->
         path.write_bytes(b"")
     again = lab3("integrity", "--json", cwd=course, fails=3)
     assert again.stdout == (course / "said.json").read_text()
+
+
+@pytest.mark.slow
+def test_an_interrupted_reading_goes_on(course: Path, lab3: Command) -> None:
+    kept = course / "integrity" / "fingerprints"
+    every = {path.name for path in kept.iterdir()}
+    shutil.rmtree(kept)
+    with no_longer_than(120):
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "tools", "integrity"],
+            cwd=course,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            start_new_session=True,
+        )
+        while not list(kept.glob("[!.]*")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate()
+    assert process.returncode == 130
+    assert "interrupted: what was read is kept; the same command goes on" in said
+    assert "Traceback" not in said
+    assert 0 < len(list(kept.iterdir())) < len(every)
+    again = lab3("integrity", "--json", cwd=course, fails=3)
+    assert again.stdout == (course / "said.json").read_text()
+    assert {path.name for path in kept.iterdir()} == every
+
+
+def test_a_course_without_hand_ins_has_nothing(tmp_path: Path, lab3: Command) -> None:
+    write_course(tmp_path / "empty")
+    done = lab3("integrity", cwd=tmp_path / "empty")
+    assert done.stdout.split() == ["Pairs:", "none", "Single", "submissions:", "none"]
 
 
 def test_decisions_survive_and_change_nothing_else(course: Path, lab3: Command) -> None:
