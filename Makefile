@@ -42,11 +42,12 @@ test-torch:  ## The test suite with TORCH=2.11.0 or the newest; RICH, PSUTIL and
 	  $(TORCH:%=torch==%) $(RICH:%=rich==%) $(PSUTIL:%=psutil==%) --editable '.[dev]'
 	$(subst $(BIN),$(OTHER)/bin,$(PYTEST)) -m "not slow"
 
-bench: setup  ## Speed of training, of grading one submission and a class, of exports, of integers
+bench: setup  ## Speed of training, of grading one submission and a class, of exports and overview, of integers
 	$(BIN)/python tests/benchmarks/train_loop.py
 	$(BIN)/python -m tests.benchmarks.grade_code
 	$(BIN)/python -W ignore -m tests.benchmarks.grade_class
 	$(BIN)/python -W ignore -m tests.benchmarks.publish
+	$(BIN)/python -W ignore -m tests.benchmarks.overview
 	$(BIN)/python tests/benchmarks/hardware.py
 
 lint: setup  ## Lint, format and types

@@ -70,6 +70,7 @@ ALLOWED: dict[str, set[str]] = {
     T + "reference": LAB3
     | below(A, "expected rubric thresholds")
     | below(T, "report running shared"),
+    T + "integrity": LAB3 | below(A, "course exports host inside plain_text submissions"),
     T + "grades": below(A, "grading messages options plain_text results") | below(T, "shared"),
     T + "student": LAB3
     | below(A, "exports grading host inside messages options plain_text results rubric")
@@ -79,9 +80,9 @@ ALLOWED: dict[str, set[str]] = {
     | below(
         A,
         "batch changes course exports grades grading host marks messages options plain_text "
-        "publishing results submissions",
+        "publishing results rubric submissions",
     )
-    | below(T, "grades shared"),
+    | below(T, "grades integrity shared"),
     T + "course": LAB3
     | below(A, "catalog course exports grading host messages options rubric")
     | below(T, "grades reference report running shared"),

@@ -20,6 +20,7 @@ from tools.staff.collect import collect
 from tools.staff.explain import explain
 from tools.staff.export import export
 from tools.staff.grade import grade
+from tools.staff.integrity import integrity
 from tools.student.check import check
 from tools.student.doctor import doctor
 from tools.student.evaluate import evaluate
@@ -44,7 +45,7 @@ app = typer.Typer(
 TRAINING = (train, ptq, qat, evaluate, sweep, hardware)
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "For students": (*TRAINING, check, report, review, runs, doctor),
-    "For teaching assistants": (collect, grade, explain),
+    "For teaching assistants": (collect, grade, explain, integrity),
     "For instructors": (release, reference, calibrate, demo),
 }
 for audience, commands in COMMANDS.items():

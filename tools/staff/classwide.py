@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tools.shared.console import UserError, say, spinner
 from tools.staff.board import Board, ClassTable, print_line
+from tools.staff.overview import write_overview
 
 if TYPE_CHECKING:
     from autograder.batch.orders import Task
@@ -74,7 +75,10 @@ def grade_class(order: Order) -> None:
             pool = open_pool(order, asked)
         with pool:
             outcome = grade_all(asked, store, pool, order, left)
-        finish(best_of(outcome, pool.facts, order) if order.is_best else outcome, order)
+        facts = pool.facts
+        final = best_of(outcome, facts, order) if order.is_best else outcome
+        by = facts.rubric.sha256, facts.sources_sha256
+        finish(final, order, write_overview(order.items, order.top, order.course, by))
     except KeyboardInterrupt:
         say(f"interrupted: {len(left)} of {len(asked)} are left; the same command goes on")
         sys.exit(INTERRUPTED)
@@ -189,7 +193,7 @@ def print_lines(items: Sequence[Item], outcome: Outcome) -> None:
             print_line(item, grade, counted, is_new=item.folder in outcome.new)
 
 
-def finish(outcome: Outcome, order: Order) -> None:
+def finish(outcome: Outcome, order: Order, page: Path) -> None:
     """Show what everybody has, and tell by the exit code whether staff has to look."""
     table, graded, stale, needs_staff = ClassTable(bool(outcome.counted)), 0, 0, False
     for item in sorted(outcome.items, key=lambda item: item.folder):
@@ -206,6 +210,7 @@ def finish(outcome: Outcome, order: Order) -> None:
     if stale:
         count = f"{stale} of {graded} were graded"
         say(f"{count} by another rubric or kit: --rerun changed grades them again")
+    say(f"wrote {page}")
     if needs_staff:
         sys.exit(NEEDS_STAFF)
 

@@ -16,6 +16,7 @@ from tools.shared.console import UserError, out, say
 from tools.shared.options import DataDir, Json
 from tools.staff.classwide import Order, grade_class, selection_of
 from tools.staff.diff import show_diff
+from tools.staff.overview import present, write_overview
 
 if TYPE_CHECKING:
     from autograder.course.folder import Course
@@ -74,6 +75,14 @@ Diff = Annotated[
         help="Grade nothing: list the marks that differ from a copy of grades/, or from before.",
     ),
 ]
+Overview = Annotated[
+    bool,
+    Option(
+        "--overview",
+        rich_help_panel=CLASS,
+        help="Grade nothing: write grades/index.html anew, with the marks of today.",
+    ),
+]
 Scheduler = Annotated[
     str,
     Option(
@@ -114,6 +123,7 @@ def grade(
     jobs: Jobs = None,
     shard: Shard = "1/1",
     diff: Diff = "",
+    overview: Overview = False,
     scheduler: Scheduler = "",
     as_json: Json = False,
     schema: Annotated[
@@ -129,7 +139,8 @@ def grade(
 
     In a course folder the whole class is graded, on all cores: each grade is stored when it is
     there, what has one already is left out, and the same command goes on after any interruption.
-    With ``--json`` there is one line a grade.
+    With ``--json`` there is one line a grade. ``grades/index.html`` shows the class as one page;
+    what a deadline or an extension changes in it needs no grading: ``--overview``.
 
     Data and grades lie where no submission decides about them: not in the submission, not behind
     a link in it, and, unless their paths are absolute, not where you stand in a submission. A
@@ -176,6 +187,8 @@ def grade(
     items = class_of(course, path)
     if items is None:
         assert path is not None
+        if overview:
+            raise UserError("--overview is of a class: stand in a course folder, or name a folder")
         if scheduler:
             raise UserError(
                 "--scheduler is for a class: stand in a course folder, or name a folder of "
@@ -183,10 +196,14 @@ def grade(
             )
         grade_one(path, folder, rubric_file, course, options, as_json)
         return
+    top = folder or (course.grades if course else Path("grades"))
+    if overview:
+        whose = course if is_course(course, path) else None
+        say(f"wrote {write_overview(items, top.absolute(), whose, present(rubric_file))}")
+        return
     from autograder.batch.local import cores
     from autograder.batch.orders import Task
 
-    top = folder or (course.grades if course else Path("grades"))
     task = Task(rubric_file, course.key() if course else None, options)
     if scheduler and jobs:
         raise UserError("--jobs is for this computer: a cluster has the threads of its workers")

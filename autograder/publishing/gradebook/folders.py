@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course.folder import Course
-from autograder.exports.feedback import TEMPLATES
+from autograder.exports.pages import TEMPLATES
 from autograder.messages import describe
 from autograder.publishing.cells import LATER, Cells, cell_of
 from autograder.publishing.gradebook.layout import ASSIGNMENT, CODE, REPORT

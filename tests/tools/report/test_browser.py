@@ -1,15 +1,14 @@
 """The pages in a real browser: the report in both languages, and a student's feedback."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from autograder.exports.feedback import feedback
 from tests.conftest import Command
-from tests.making import browser
+from tests.making.browsers import WIDTHS, is_scrolled_sideways, opened
 from tests.making.grades import grade, result, whole
 from tests.making.logs.certificates import certify
 from tests.making.logs.folders import write_runs
@@ -18,14 +17,6 @@ from tools.report.sources import collect
 from tools.report.texts import LANGUAGES
 from tools.report.writing import write_report
 
-WIDTHS = (390, 1280)  # a phone, a desktop
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser.running() as running:
-        yield running
-
 
 @pytest.fixture(scope="module", params=LANGUAGES)
 def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -33,29 +24,6 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     sources = collect(certify(write_runs(folder / "runs")))
     write_report(folder / "report.md", sources, request.param)
     return write_page(folder / "report.md")[0]
-
-
-def opened(chromium: Browser, path: Path, width: int) -> tuple[Page, list[str]]:
-    """A page in a window of some width, and what the browser complained of."""
-    page = chromium.new_page(viewport={"width": width, "height": 844})
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "request",
-        lambda request: (
-            complaints.append(request.url)
-            if not request.url.startswith(("file:", "data:"))
-            else None
-        ),
-    )
-    page.goto(path.as_uri())
-    return page, complaints
-
-
-def is_scrolled_sideways(page: Page) -> bool:
-    root = "document.documentElement"
-    return bool(page.evaluate(f"{root}.scrollWidth > {root}.clientWidth"))
 
 
 @pytest.mark.parametrize("width", WIDTHS)

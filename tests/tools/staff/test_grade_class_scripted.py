@@ -120,6 +120,7 @@ def test_what_happened_is_told(tmp_path: Path) -> None:
     ) in said
     assert "fewer processes than asked for: a grading process failed: no walls stand here" in said
     assert "5 graded" in out
+    assert "5 of 5 graded" in (folder / "grades" / "index.html").read_text()
     assert "points undecided" in out
 
 
