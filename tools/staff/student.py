@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.shared.console import UserError, out, print_table
@@ -55,7 +54,7 @@ def student_record(name: str) -> Record | None:
     from autograder.grades.gathering import content_of
     from autograder.grades.storing import Store
 
-    course = Course.around(Path.cwd())
+    course = Course.here()
     if course is None:
         return None
     store = Store(course.grades)
