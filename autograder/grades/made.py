@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt
 
 from autograder.grades.items import Facts, Item
 from autograder.options import Options
+from autograder.results import Grade
 
 
 class Record(BaseModel):
@@ -48,6 +49,16 @@ class Made(Record):
     is_recomputed: bool = False
     earned: float
     points: float
+
+    def is_of(self, grade: Grade) -> bool:
+        """Tell whether this is how a grade came about: no other has taken its place since."""
+        key = self.key
+        return (self.earned, self.points, key.rubric_sha256, key.is_exact) == (
+            grade.earned,
+            grade.points,
+            grade.rubric_sha256,
+            grade.is_exact,
+        )
 
 
 def key_of(item: Item, facts: Facts, options: Options) -> Key:

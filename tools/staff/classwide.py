@@ -60,6 +60,23 @@ class Outcome:
     counted: Mapping[str, Counted]
 
 
+def settle(order: Order) -> None:
+    """Raise PlaceError where a submission has a part in what it is graded by, or in where to."""
+    from autograder.submissions.places import settled
+
+    task = order.task
+    shared = {
+        "--data-dir": task.options.data_dir,
+        "--test-set": task.options.test_set,
+        "--rubric": task.rubric,
+    }
+    for item in order.items:
+        if item.path is not None and item.path.is_dir():
+            for option, path in {**shared, "--out": order.top / item.folder}.items():
+                if path is not None:
+                    settled(path, item.path, option)
+
+
 def grade_class(order: Order) -> None:
     """Grade what is asked for; exit with 3 when staff has to look at something."""
     from autograder.grades.choosing import attempts_store
@@ -186,7 +203,8 @@ def print_lines(items: Sequence[Item], outcome: Outcome) -> None:
     for item in items:
         if grade := outcome.store.grade(item.folder):
             counted = outcome.counted.get(item.folder)
-            print_line(item, grade, counted, is_new=item.folder in outcome.new)
+            is_as_made = outcome.store.is_as_made(item.folder, grade)
+            print_line(item, grade, counted, item.folder in outcome.new, is_as_made)
 
 
 def finish(outcome: Outcome, order: Order) -> None:
@@ -196,9 +214,10 @@ def finish(outcome: Outcome, order: Order) -> None:
         if (grade := outcome.store.grade(item.folder)) is None:
             continue
         is_stale = item.folder in outcome.stale
-        table.add(item, grade, is_stale, outcome.counted.get(item.folder))
+        is_as_made = outcome.store.is_as_made(item.folder, grade)
+        table.add(item, grade, outcome.counted.get(item.folder), is_stale, is_as_made)
         graded, stale = graded + 1, stale + is_stale
-        needs_staff = needs_staff or grade.needs_staff
+        needs_staff = needs_staff or grade.needs_staff or not is_as_made
     if not order.as_json:
         table.print()
     elif order.is_best:
