@@ -51,7 +51,7 @@ def student_record(name: str) -> Record | None:
     """
     from autograder.course.folder import Course
     from autograder.grades.choosing import counted_in
-    from autograder.grades.gathering import content_of
+    from autograder.grades.gathering import item_of
     from autograder.grades.storing import Store
 
     course = Course.here()
@@ -65,7 +65,7 @@ def student_record(name: str) -> Record | None:
     return Record(
         counted=counted,
         grade=grade,
-        is_of_counted=made is not None and made.key.content == content_of(counted.attempt),
+        is_of_counted=made is not None and made.key.content == item_of(counted).content,
         history=store.history(counted.folder),
         before=store.before(counted.folder),
     )
