@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt
 
+from autograder.grades.gathering import fingerprint
 from autograder.grades.items import Facts, Item
 from autograder.options import Options
 from autograder.results import Grade
@@ -17,7 +18,8 @@ class Record(BaseModel):
 class Key(Record):
     """All that a grade depends on: where all of it is the same, grading again changes nothing.
 
-    ``asked_sha256`` is of what a rubric, with the course's key, asks and looks at.
+    ``asked_sha256`` is of what a rubric, with the course's key, asks and looks at; ``test_set``
+    tells a private one from a later version of it.
     """
 
     content: str  # of what was handed in
@@ -70,7 +72,7 @@ def key_of(item: Item, facts: Facts, options: Options) -> Key:
         torch=facts.torch,
         engine=facts.engine,
         is_exact=options.is_exact,
-        test_set=None if options.test_set is None else str(options.test_set),
+        test_set=None if options.test_set is None else fingerprint(options.test_set.resolve()),
     )
 
 

@@ -6,8 +6,12 @@ import pytest
 
 from autograder.course.folder import Course
 from autograder.grades.gathering import item_of
+from autograder.grades.items import Graded
+from autograder.grades.made import key_of
 from autograder.grades.planning import Selection, plan
 from autograder.grades.storing import Store
+from autograder.options import Options
+from tests.making import stores
 from tests.making.classes import DUE, attempt, collected, write_course
 from tests.making.grades import grade, result
 from tests.making.stores import OPTIONS, facts_of, put
@@ -15,6 +19,21 @@ from tests.making.stores import OPTIONS, facts_of, put
 FACTS = facts_of()
 STRICT = f"{DUE}[late]\nlast_day = 1\n"
 LATE = attempt("late", late_h=48, sha256="1" * 64)
+
+
+def test_another_private_test_set_of_the_same_name_is_another(tmp_path: Path) -> None:
+    private, store = tmp_path / "private.npz", Store(tmp_path / "grades")
+    private.write_bytes(b"some labels are wrong")
+    item, options = stores.item_of("ada"), Options(test_set=private)
+    whole = Graded("ada", stores.grade_by(FACTS))
+    store.write(whole, key_of(item, FACTS, options), stores.POLICY)
+
+    def stale() -> list[str]:
+        return [i.folder for i in plan([item], Selection(), store, FACTS, options).stale]
+
+    assert stale() == []
+    private.write_bytes(b"all labels are right")
+    assert stale() == ["ada"]
 
 
 def planned(course: Course) -> list[str]:
