@@ -77,8 +77,8 @@ def holds_several(path: Path) -> bool:
     return all(p.is_dir() or ARCHIVE.search(p.name) for p in inner)
 
 
-def items_in(folder: Path, grades: Path | None = None) -> list[Item]:
-    """Return the submissions in a folder: each folder and archive in it but its grades is one.
+def items_in(folder: Path) -> list[Item]:
+    """Return the submissions in a folder: each folder and archive in it is one.
 
     Raises NothingToGradeError when there is none, or two would share the folder of a grade.
     """
@@ -86,8 +86,7 @@ def items_in(folder: Path, grades: Path | None = None) -> list[Item]:
         raise NothingToGradeError(f"{folder} is one submission: name the folder that holds all")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        is_grades = grades is not None and os.path.realpath(path) == os.path.realpath(grades)
-        if clutter_of((path.name,)) or path.name.startswith(".") or is_grades:
+        if clutter_of((path.name,)) or path.name.startswith("."):
             continue
         name = grade_name(path)
         if name in found:

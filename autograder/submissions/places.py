@@ -21,7 +21,7 @@ class PlaceError(LabError):
     """A folder or file of the grader lies where a submission could have laid it."""
 
 
-def settled(path: Path, submission: Path, option: str) -> Path:
+def settled(path: Path, submission: Path, option: str, what: str = "the submission") -> Path:
     """Return where a path of the grader leads, all links followed.
 
     Raises PlaceError when the submission has a part in it: when the path leads into it or through
@@ -32,7 +32,7 @@ def settled(path: Path, submission: Path, option: str) -> Path:
     *_, place = steps = list(way(path.absolute()))
     if any(step == real or real in step.parents for step in steps):
         raise PlaceError(
-            f"{visible(str(path))} leads into or through the submission "
+            f"{visible(str(path))} leads into or through {what} "
             f"{visible(str(submission))}: {REMEDY.format(option)}"
         )
     return place

@@ -60,21 +60,20 @@ class Outcome:
     counted: Mapping[str, Counted]
 
 
-def settle(order: Order) -> None:
-    """Raise PlaceError where a submission has a part in what it is graded by, or in where to."""
-    from autograder.submissions.places import settled
+def settle(task: Task, top: Path, folder: Path | None) -> None:
+    """Raise PlaceError where a submission, or one in a folder, decides what or where is graded."""
+    from autograder.submissions.places import require_own_ground, settled
 
-    task = order.task
-    shared = {
+    require_own_ground(top, "--out")
+    paths = {
         "--data-dir": task.options.data_dir,
         "--test-set": task.options.test_set,
         "--rubric": task.rubric,
+        "--out": top,
     }
-    for item in order.items:
-        if item.path is not None and item.path.is_dir():
-            for option, path in {**shared, "--out": order.top / item.folder}.items():
-                if path is not None:
-                    settled(path, item.path, option)
+    for option, path in paths.items():
+        if path is not None and folder is not None:
+            settled(path, folder, option, "the submissions in")
 
 
 def grade_class(order: Order) -> None:

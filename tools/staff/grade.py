@@ -178,7 +178,7 @@ def grade(
     options = Options(tiers_of(walls), data_dir, exact, test_set)
     if course:
         options, rubric_file = with_course(course, options, data_dir, rubric_file)
-    items = class_of(course, path, top)
+    items = class_of(course, path)
     if items is None:
         assert path is not None
         if scheduler:
@@ -190,17 +190,15 @@ def grade(
         return
     from autograder.batch.local import cores
     from autograder.batch.orders import Task
-    from autograder.submissions.places import require_own_ground
 
-    require_own_ground(top, "--out")
     task = Task(rubric_file, course.key() if course else None, options)
     if scheduler and jobs:
         raise UserError("--jobs is for this computer: a cluster has the threads of its workers")
     whose = course if is_course(course, path) else None
+    settle(task, top, None if whose else path)
     order = Order(
         items, top.absolute(), task, selection, jobs or cores(), scheduler, as_json, whose
     )
-    settle(order)
     grade_class(order)
 
 
@@ -236,7 +234,7 @@ def compare(
     from autograder.submissions.places import grade_name
 
     top = folder or (course.grades if course else Path("grades"))
-    items = class_of(course, path, top) if course or path else []
+    items = class_of(course, path) if course or path else []
     if items is None and path is not None:
         selection = replace(selection, only=(grade_name(path),))
     show_diff(old, top, items or [], selection, as_json)
@@ -248,14 +246,14 @@ def is_course(course: Course | None, path: Path | None) -> bool:
     return path is None or path.resolve() in folders
 
 
-def class_of(course: Course | None, path: Path | None, top: Path) -> list[Item] | None:
-    """Return the submissions of a class, without its grades; None for the path of a single one."""
+def class_of(course: Course | None, path: Path | None) -> list[Item] | None:
+    """Return the submissions of a class; None for the path of a single one."""
     from autograder.grades.gathering import holds_several, item_of, items_in
 
     if course and is_course(course, path):
         return [item_of(one) for one in course.counted()]
     assert path is not None
-    return items_in(path, top) if holds_several(path) else None
+    return items_in(path) if holds_several(path) else None
 
 
 def with_course(

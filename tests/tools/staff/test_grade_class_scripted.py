@@ -39,9 +39,11 @@ def handed_in(folder: Path, *fates: str) -> Path:
 
 
 @contextmanager
-def lab3(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+def lab3(
+    folder: Path, *arguments: str, of: Path = Path("submissions")
+) -> Iterator["subprocess.Popen[str]"]:
     """A running ``lab3 grade`` of these submissions, in a terminal's own group."""
-    command = [sys.executable, "-W", "ignore", "-c", LAB3, "grade", "submissions", *arguments]
+    command = [sys.executable, "-W", "ignore", "-c", LAB3, "grade", str(of), *arguments]
     with no_longer_than(60):
         process = subprocess.Popen(
             [*command, "--rubric", str(folder)],
@@ -124,9 +126,9 @@ def test_what_happened_is_told(tmp_path: Path) -> None:
     assert "points undecided" in out
 
 
-def graded(folder: Path, *arguments: str) -> tuple[int, str, str]:
-    """Grade the class of a folder; return exit code, stdout and stderr."""
-    with lab3(folder, *arguments) as process:
+def graded(folder: Path, *arguments: str, of: Path = Path("submissions")) -> tuple[int, str, str]:
+    """Grade a class while one stands in a folder; return exit code, stdout and stderr."""
+    with lab3(folder, *arguments, of=of) as process:
         out, said = process.communicate(timeout=50)
     assert "Traceback" not in said
     return process.returncode, out, said
@@ -159,28 +161,20 @@ def test_a_grade_that_somebody_changed_is_told_and_kept(tmp_path: Path) -> None:
     assert (code, lines) == (0, {"ada": True, "bob": False})
 
 
-def test_grades_among_submissions_are_none(tmp_path: Path) -> None:
-    folder = handed_in(tmp_path, "ada", "bob")
-    for _ in range(2):
-        code, out, _ = graded(folder, "--out", "submissions/grades", "--json")
-        assert code == 0
-        assert [json.loads(line)["folder"] for line in out.splitlines()] == ["ada", "bob"]
-
-
-def test_no_submission_decides_where_the_grades_of_a_class_go(tmp_path: Path) -> None:
-    """Neither one in which somebody stands, nor a link in it, nor a folder of that name."""
-    folder = handed_in(tmp_path / "class", "ada", "bob")
-    ada = folder / "submissions" / "ada"
+def test_no_submission_decides_where_the_grades_of_a_class_lie(tmp_path: Path) -> None:
+    """Neither one in which somebody stands, nor a link in it, nor one called "grades"."""
+    folder = handed_in(tmp_path / "class", "ada", "grades")
+    submissions, ada = folder / "submissions", folder / "submissions" / "ada"
     (tmp_path / "elsewhere").mkdir()
     (ada / "grades").symlink_to(tmp_path / "elsewhere")
-    (ada / "submissions").symlink_to(folder / "submissions")
-    code, _, said = graded(ada)
-    assert code == 1
-    assert "counts from the current folder" in said
-    for out in ("submissions", "submissions/ada/grades", "submissions/ada/new"):
+    for option in ((), ("--data-dir", str(tmp_path))):
+        code, _, said = graded(ada, *option, of=submissions)
+        assert code == 1
+        assert "counts from the current folder, and" in said
+    for out in ("submissions", "submissions/ada/grades", "submissions/grades"):
         code, _, said = graded(folder, "--out", out)
         assert code == 1
-        assert "leads into or through the submission" in said
+        assert "leads into or through the submissions in" in said
     assert not any((tmp_path / "elsewhere").iterdir())
     assert not [*folder.rglob("grade.json")]
 
