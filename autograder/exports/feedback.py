@@ -37,8 +37,13 @@ class Row:
     after: Standing | None
 
 
-def feedback(grade: Grade, disclosure: Disclosure, version: Version | None = None) -> str:
-    """Return the page, with no more of hidden checks than ``disclosure`` allows."""
+def feedback(
+    grade: Grade, disclosure: Disclosure, version: Version | None = None, mark: str = ""
+) -> str:
+    """Return the page, with no more of hidden checks than ``disclosure`` allows.
+
+    ``mark`` says what is given out for the grade, where that is known.
+    """
     before = version and version.before
     rows = changed(before[1], grade, disclosure) if before else []
     reasons = differences(before[1], grade) if before else ()
@@ -46,7 +51,7 @@ def feedback(grade: Grade, disclosure: Disclosure, version: Version | None = Non
     sheets = [TEMPLATES / name for name in ("palette.css", "style.css")]
     style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
     return page().render(
-        grade=grade, style=Markup(style), version=version, rows=rows, reasons=reasons
+        grade=grade, style=Markup(style), version=version, rows=rows, reasons=reasons, mark=mark
     )
 
 

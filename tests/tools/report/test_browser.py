@@ -1,46 +1,30 @@
 """The pages in a real browser: the report in both languages, and a student's feedback."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from autograder.exports.feedback import feedback
 from tests.conftest import Command
+from tests.making import browser
 from tests.making.grades import grade, result, whole
 from tests.making.logs.certificates import certify
 from tests.making.logs.folders import write_runs
 from tools.report.page import write_page
-from tools.report.pdf import browser as find_browser
 from tools.report.sources import collect
 from tools.report.texts import LANGUAGES
 from tools.report.writing import write_report
 
-OPTIONS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 WIDTHS = (390, 1280)  # a phone, a desktop
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    path = find_browser()
-    if path is None and os.environ.get("CI") != "true":
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    assert path, "CI needs Chromium: .ci/run installs it"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=[*OPTIONS])
+    with browser.running() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
