@@ -61,6 +61,22 @@ class Outcome:
     counted: Mapping[str, Counted]
 
 
+def settle(task: Task, top: Path, folder: Path | None) -> None:
+    """Raise PlaceError where a submission, or one in a folder, decides what or where is graded."""
+    from autograder.submissions.places import require_own_ground, settled
+
+    require_own_ground(top, "--out")
+    paths = {
+        "--data-dir": task.options.data_dir,
+        "--test-set": task.options.test_set,
+        "--rubric": task.rubric,
+        "--out": top,
+    }
+    for option, path in paths.items():
+        if path is not None and folder is not None:
+            settled(path, folder, option, "the submissions in")
+
+
 def grade_class(order: Order) -> None:
     """Grade what is asked for; exit with 3 when staff has to look at something."""
     from autograder.grades.choosing import attempts_store
@@ -190,7 +206,8 @@ def print_lines(items: Sequence[Item], outcome: Outcome) -> None:
     for item in items:
         if grade := outcome.store.grade(item.folder):
             counted = outcome.counted.get(item.folder)
-            print_line(item, grade, counted, is_new=item.folder in outcome.new)
+            is_as_made = outcome.store.is_as_made(item.folder, grade)
+            print_line(item, grade, counted, item.folder in outcome.new, is_as_made)
 
 
 def finish(outcome: Outcome, order: Order, page: Path) -> None:
@@ -200,9 +217,10 @@ def finish(outcome: Outcome, order: Order, page: Path) -> None:
         if (grade := outcome.store.grade(item.folder)) is None:
             continue
         is_stale = item.folder in outcome.stale
-        table.add(item, grade, is_stale, outcome.counted.get(item.folder))
+        is_as_made = outcome.store.is_as_made(item.folder, grade)
+        table.add(item, grade, outcome.counted.get(item.folder), is_stale, is_as_made)
         graded, stale = graded + 1, stale + is_stale
-        needs_staff = needs_staff or grade.needs_staff
+        needs_staff = needs_staff or grade.needs_staff or not is_as_made
     if not order.as_json:
         table.print()
     elif order.is_best:

@@ -14,7 +14,7 @@ from lab3.errors import LabError
 from tools.grades import Exact, Progress, RubricFile, prepare, print_grade, print_walls
 from tools.shared.console import UserError, out, say
 from tools.shared.options import DataDir, Json
-from tools.staff.classwide import Order, grade_class, selection_of
+from tools.staff.classwide import Order, grade_class, selection_of, settle
 from tools.staff.diff import show_diff
 from tools.staff.overview import present, write_overview
 
@@ -168,11 +168,14 @@ def grade(
         return
     if test_set is not None and not test_set.exists():
         raise UserError(f"--test-set {test_set}: there is no such file or folder")
-    from autograder.course.folder import Course
+    from autograder.course.folder import Course, course_of
     from autograder.options import Options
+    from autograder.submissions.entries import visible
 
     selection = selection_of(only, exclude, rerun, shard)
-    course = Course.around(path or Path.cwd())
+    course = Course.here()
+    if course is None and path is not None and (unused := course_of(path)):
+        say(f"{visible(str(unused))} is not used: the course is the one in which you stand")
     if diff:
         compare(diff, folder, course, path, selection, as_json)
         return
@@ -181,6 +184,8 @@ def grade(
             "name a submission: lab3 grade submissions/ada.zip; or stand in a course folder, where "
             "the whole class is graded: lab3 course init DIR makes one"
         )
+    top = folder or (course.grades if course else Path("grades"))
+    require_own_grounds(course, data_dir, test_set, rubric_file)
     options = Options(tiers_of(walls), data_dir, exact, test_set)
     if course:
         options, rubric_file = with_course(course, options, data_dir, rubric_file)
@@ -208,10 +213,31 @@ def grade(
     if scheduler and jobs:
         raise UserError("--jobs is for this computer: a cluster has the threads of its workers")
     whose = course if is_course(course, path) else None
+    settle(task, top, None if whose else path)
     order = Order(
         items, top.absolute(), task, selection, jobs or cores(), scheduler, as_json, whose
     )
     grade_class(order)
+
+
+def require_own_grounds(
+    course: Course | None,
+    data_dir: Path,
+    test_set: Path | None,
+    rubric_file: Path | None,
+) -> None:
+    """Raise PlaceError for a path that counts from a folder in somebody's submission."""
+    from autograder.submissions.places import require_own_ground
+
+    its_data_dir = course.settings.data_dir if course else None
+    named = {
+        "--data-dir": its_data_dir or data_dir,
+        "--test-set": test_set,
+        "--rubric": rubric_file,
+    }
+    for option, path in named.items():
+        if path is not None:
+            require_own_ground(path, option)
 
 
 def compare(
@@ -225,10 +251,10 @@ def compare(
     """Show which grades of a class, or of one submission, differ from earlier ones."""
     from autograder.submissions.places import grade_name
 
+    top = folder or (course.grades if course else Path("grades"))
     items = class_of(course, path) if course or path else []
     if items is None and path is not None:
         selection = replace(selection, only=(grade_name(path),))
-    top = folder or (course.grades if course else Path("grades"))
     show_diff(old, top, items or [], selection, as_json)
 
 
