@@ -8,14 +8,17 @@ from typing import NoReturn
 import typer
 
 from lab3.errors import LabError
+from tools.course.calibrate import calibrate
 from tools.course.demo import demo
 from tools.course.folder import course
+from tools.course.reference import reference
 from tools.course.release import release
 from tools.running.loop import RunInterruptedError
 from tools.shared import remedies
 from tools.shared.console import IS_FIRST_PROCESS, err
 from tools.staff.collect import collect
 from tools.staff.explain import explain
+from tools.staff.export import export
 from tools.staff.grade import grade
 from tools.staff.integrity import integrity
 from tools.student.check import check
@@ -43,11 +46,12 @@ TRAINING = (train, ptq, qat, evaluate, sweep, hardware)
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "For students": (*TRAINING, check, report, review, runs, doctor),
     "For teaching assistants": (collect, grade, explain, integrity),
-    "For instructors": (release, demo),
+    "For instructors": (release, reference, calibrate, demo),
 }
 for audience, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=audience)(command)
+app.add_typer(export, name="export", rich_help_panel="For teaching assistants")
 app.add_typer(course, name="course", rich_help_panel="For teaching assistants")
 
 

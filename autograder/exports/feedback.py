@@ -31,14 +31,25 @@ class Row:
     after: Standing | None
 
 
-def feedback(grade: Grade, disclosure: Disclosure, version: Version | None = None) -> str:
-    """Return the page, with no more of hidden checks than ``disclosure`` allows."""
+def feedback(
+    grade: Grade, disclosure: Disclosure, version: Version | None = None, mark: str = ""
+) -> str:
+    """Return the page, with no more of hidden checks than ``disclosure`` allows.
+
+    ``mark`` says what is given out for the grade, where that is known.
+    """
     before = version and version.before
     rows = changed(before[1], grade, disclosure) if before else []
     reasons = differences(before[1], grade) if before else ()
     grade = messages.visible(grade, disclosure)
     return pages.template("feedback.html.j2").render(
-        grade=grade, style=pages.style(), version=version, rows=rows, reasons=reasons, **WORDING
+        grade=grade,
+        style=pages.style(),
+        version=version,
+        rows=rows,
+        reasons=reasons,
+        mark=mark,
+        **WORDING,
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,16 +23,23 @@ OPTIONS = (
 WIDTHS = (390, 1280)  # a phone, a desktop
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+@contextmanager
+def running() -> Iterator[Browser]:
+    """Run Chromium; skip the test where there is none, but in CI."""
     path = find_browser()
     if path is None and os.environ.get("CI") != "true":
         pytest.skip("there is no Chromium: apt-get install chromium")
     assert path, "CI needs Chromium: .ci/run installs it"
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=[*OPTIONS])
-        yield running
-        running.close()
+        browser = playwright.chromium.launch(executable_path=path, args=[*OPTIONS])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with running() as browser:
+        yield browser
 
 
 def opened(
