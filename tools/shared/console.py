@@ -41,6 +41,14 @@ IS_FIRST_PROCESS = os.environ.get("RANK", "0") == "0"  # torchrun starts several
 class UserError(LabError):
     """A mistake on the command line, or in what it names."""
 
+    exit_code = 1
+
+
+class NothingToDoError(UserError):
+    """What a command works on isn't there at all."""
+
+    exit_code = 2
+
 
 def say(text: str) -> None:
     """Print a line for people, on stderr, so that ``--json`` leaves stdout to the machine."""

@@ -34,12 +34,39 @@ CJK_FONTS = (
 )
 
 
-def cjk_font() -> str | None:
-    """Return the name of a font with Chinese characters, if this computer has one."""
+def cjk_font(is_needed: bool = True) -> str | None:
+    """Return the name of a font with Chinese characters, if this computer has one.
+
+    matplotlib keeps a list of fonts, which lacks those that were installed since: these are only
+    looked for where one ``is_needed``.
+    """
     from matplotlib import font_manager
 
-    installed = {entry.name for entry in font_manager.fontManager.ttflist}
-    return next((name for name in CJK_FONTS if name in installed), None)
+    listed = {entry.name for entry in font_manager.fontManager.ttflist}
+    known = next((name for name in CJK_FONTS if name in listed), None)
+    return known or (newly_installed_font() if is_needed else None)
+
+
+def newly_installed_font() -> str | None:
+    """Return a font with Chinese characters that matplotlib's list lacks, and add it there."""
+    from matplotlib import font_manager
+
+    names = {name.replace(" ", "").casefold(): name for name in CJK_FONTS}
+    for path in sorted(font_manager.findSystemFonts()):
+        stem = Path(path).stem.replace("-", "").replace("_", "").casefold()
+        if not any(mark in stem for mark in CJK_FILES):
+            continue
+        try:
+            font_manager.fontManager.addfont(path)
+        except (OSError, RuntimeError):  # no font after all
+            continue
+        name = font_manager.fontManager.ttflist[-1].name
+        if name.replace(" ", "").casefold() in names:
+            return name
+    return None
+
+
+CJK_FILES = "cjk notosanstc sourcehansanstc msjh jhenghei pingfang heiti wqy wenquan uming".split()
 
 
 @contextmanager
