@@ -66,9 +66,12 @@ ALLOWED: dict[str, set[str]] = {
     T + "hardware": LAB3,
     T + "running": LAB3 | below(A, "expected") | below(T, "hardware shared"),
     T + "grades": below(A, "grading messages options plain_text results") | below(T, "shared"),
+    T + "studying": LAB3
+    | below(A, "grading host options results rubric submissions")
+    | below(T, "grades shared"),
     T + "student": LAB3
-    | below(A, "exports grading host inside messages options plain_text results rubric")
-    | below(T, "grades report review running shared"),
+    | below(A, "exports host inside messages plain_text results")
+    | below(T, "grades report review running shared studying"),
     T + "staff": LAB3
     | below(A, "collecting")
     | below(

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
+from autograder.submissions import plainly
 from autograder.submissions.archives import archive_entries
 from autograder.submissions.budgets import Budget, StalledError, UnreadableError, read_within
 from autograder.submissions.choosing import REPORT_NAME, choose
@@ -175,6 +176,8 @@ def checkpoint_copy(copies: Path, number: int) -> Path:
 def read(path: Path, limits: Limits, private: Path) -> Submission:
     """Return a submission whose checkpoints lie in a private folder."""
     name = own_name(path)
+    if not plainly.has_handles():
+        return read_plainly(name, path, limits, private)
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
     try:
         mode = path.lstat().st_mode
@@ -201,6 +204,18 @@ def read(path: Path, limits: Limits, private: Path) -> Submission:
         if identity(handle) != before:
             raise SubmissionError("changed while it was read: try again when it is complete")
     return submission
+
+
+def read_plainly(name: str, path: Path, limits: Limits, private: Path) -> Submission:
+    """Do the same where folders can't be opened: on Windows, with a student's own files."""
+    if path.is_dir():
+        return collect(name, plainly.folder_entries(path, limits), limits, private)
+    try:
+        with path.open("rb") as file, tempfile.TemporaryFile(dir=private) as unpacked:
+            entries = archive_entries(path, file, unpacked, limits)
+            return collect(without_suffix(name), entries, limits, private)
+    except OSError as error:
+        raise SubmissionError(f"can't be read: {error.strerror}: check the path") from None
 
 
 def collect(name: str, listed: Iterable[Entry], limits: Limits, private: Path) -> Submission:
