@@ -79,7 +79,7 @@ ALLOWED: dict[str, set[str]] = {
         "batch changes course exports grades grading host marks messages options plain_text "
         "results submissions",
     )
-    | below(T, "grades shared"),
+    | below(T, "grades report shared"),
     T + "course": LAB3
     | below(A, "catalog course exports grading host messages options rubric")
     | below(T, "grades report running shared"),

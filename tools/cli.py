@@ -17,6 +17,7 @@ from tools.shared.console import IS_FIRST_PROCESS, UserError, err
 from tools.staff.collect import collect
 from tools.staff.explain import explain
 from tools.staff.grade import grade
+from tools.staff.read import read
 from tools.student.check import check
 from tools.student.doctor import doctor
 from tools.student.evaluate import evaluate
@@ -42,7 +43,7 @@ app = typer.Typer(
 TRAINING = (train, ptq, qat, evaluate, sweep, hardware)
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "For students": (*TRAINING, check, report, review, runs, doctor),
-    "For teaching assistants": (collect, grade, explain),
+    "For teaching assistants": (collect, grade, explain, read),
     "For instructors": (release, demo),
 }
 

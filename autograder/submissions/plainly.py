@@ -17,10 +17,8 @@ from autograder.submissions.entries import (
     too_many,
 )
 
-
-def has_handles() -> bool:
-    """Tell whether a folder can be opened, and a file be opened from there: not on Windows."""
-    return os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
+# Whether a folder can be opened, and a file be opened from there: not on Windows.
+HAS_HANDLES = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 
 
 def folder_entries(top: Path, limits: Limits) -> list[Entry]:
