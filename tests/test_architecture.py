@@ -68,9 +68,9 @@ ALLOWED: dict[str, set[str]] = {
     T + "grades": below(A, "grading messages options plain_text results") | below(T, "shared"),
     T + "studying": LAB3
     | below(A, "grading host options results rubric submissions")
-    | below(T, "grades shared"),
+    | below(T, "grades running shared"),
     T + "student": LAB3
-    | below(A, "exports host inside messages plain_text results")
+    | below(A, "exports host inside messages plain_text results submissions")
     | below(T, "grades report review running shared studying"),
     T + "staff": LAB3
     | below(A, "collecting")

@@ -26,6 +26,8 @@ from tools.student.quantization import ptq, qat
 from tools.student.report import report
 from tools.student.review import review
 from tools.student.runs import runs
+from tools.student.status import status
+from tools.student.submit import submit
 from tools.student.sweep import sweep
 from tools.student.train import train
 
@@ -42,7 +44,7 @@ app = typer.Typer(
 )
 TRAINING = (train, ptq, qat, evaluate, sweep, hardware)
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    "For students": (*TRAINING, check, report, review, runs, doctor),
+    "For students": (*TRAINING, check, status, report, review, submit, runs, doctor),
     "For teaching assistants": (collect, grade, explain, read),
     "For instructors": (release, demo),
 }

@@ -51,10 +51,13 @@ class Checker:
 
 
 @contextmanager
-def checker(folder: Path, wanted: Wanted, data_dir: Path) -> Iterator[Checker]:
+def checker(
+    folder: Path, wanted: Wanted, data_dir: Path, is_archive: bool = False
+) -> Iterator[Checker]:
     """Yield a warm Checker; raise UserError when no public check is wanted.
 
-    Runs are checked once one of them is complete: before, each could only say that it isn't.
+    Runs are checked once one of them is complete: before, each could only say that it isn't. Those
+    of an archive always are.
     """
     from autograder.host.alone import strongest_or_none
 
@@ -63,13 +66,14 @@ def checker(folder: Path, wanted: Wanted, data_dir: Path) -> Iterator[Checker]:
         from autograder.grading import Grader, load_rubric
         from autograder.options import Options
 
+        is_asked = is_archive or wanted.has_accuracy or has_complete_run(folder)
         run_groups = ("runs", "accuracy") if wanted.has_accuracy else ("runs",)
         options = Options(
             data_dir=data_dir,
             visibilities=("public",),
             keyword=wanted.keyword,
             groups=wanted.groups,
-            run_groups=run_groups if has_complete_run(folder) or wanted.has_accuracy else (),
+            run_groups=run_groups if is_asked else (),
             needs_runs=False,
         )
         rubric = load_rubric()
