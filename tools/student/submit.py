@@ -197,10 +197,14 @@ def review_of(archive: Path) -> list[str]:
         text = found.report.decode("utf-8", errors="replace")
         read = [log for log in logs.values() if isinstance(log, RunLog)]
         findings = review(text, Path(name), read)
+    lines: dict[tuple[str, str], list[int]] = {}
+    for finding in findings:
+        if finding.sure == "certain":
+            lines.setdefault((finding.rule, finding.why), []).append(finding.line)
     return [
-        f"report.md:{finding.line}: {finding.rule}: {finding.why} (lab3 review report.md)"
-        for finding in findings
-        if finding.sure == "certain"
+        f"report.md: {why}: line{'s' * (len(at) > 1)} {', '.join(map(str, at))} "
+        f"(lab3 review report.md -k {rule})"
+        for (rule, why), at in lines.items()
     ]
 
 
