@@ -69,6 +69,9 @@ ALLOWED: dict[str, set[str]] = {
     T + "studying": LAB3
     | below(A, "grading host options results rubric submissions")
     | below(T, "grades running shared"),
+    T + "notebook": LAB3
+    | below(A, "messages plain_text results")
+    | below(T, "grades report shared studying"),
     T + "student": LAB3
     | below(A, "exports host inside messages plain_text results submissions")
     | below(T, "grades report review running shared studying"),

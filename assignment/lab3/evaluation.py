@@ -68,34 +68,13 @@ def measure_latency(network: nn.Module, images: Tensor, engine: str, runs: int =
 
     A fifth of ``runs`` more passes come first and don't count: they allocate and warm caches.
     """
-    return latency_of(time_in_turn([(network, engine)], images, runs)[0], images, engine)
-
-
-@torch.inference_mode()
-def time_in_turn(
-    networks: Sequence[tuple[nn.Module, str]], images: Tensor, rounds: int = 50
-) -> list[list[float]]:
-    """Return the seconds of each network's passes of one batch, one pass of each in a round.
-
-    What else this computer does then slows all of them alike. Networks come with their engines;
-    ``float32`` needs none. A fifth more rounds come first and don't count.
-    """
-    before = torch.backends.quantized.engine
-    warmup_rounds = max(3, rounds // 5)
-    seconds: list[list[float]] = [[] for _ in networks]
-    try:
-        for number in range(warmup_rounds + rounds):
-            for (network, engine), own in zip(networks, seconds, strict=True):
-                if engine in torch.backends.quantized.supported_engines:
-                    torch.backends.quantized.engine = engine
-                network.eval()
-                begin = time.perf_counter()
-                network(images)
-                if number >= warmup_rounds:
-                    own.append(time.perf_counter() - begin)
-    finally:
-        torch.backends.quantized.engine = before
-    return seconds
+    network.eval()
+    seconds = []
+    for _ in range(max(3, runs // 5) + runs):
+        begin = time.perf_counter()
+        network(images)
+        seconds.append(time.perf_counter() - begin)
+    return latency_of(seconds[-runs:], images, engine)
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float]:

@@ -119,7 +119,8 @@ def baselines(sha: str, places: Iterable[Path]) -> list[Run]:
 
 def timed(family: list[Run], measured: dict[Path, Measured], data: ImageData) -> Results:
     """Return the results of a family's runs with times that were taken in turn."""
-    from lab3.evaluation import latency_of, median_interval, time_in_turn
+    from lab3.engines import time_in_turn
+    from lab3.evaluation import latency_of, median_interval
 
     image = data.normalise(data.test.images[:1])
     networks = [
@@ -164,8 +165,8 @@ def fastest(folder: Path, log: RunLog, image: Tensor) -> tuple[nn.Module, str]:
 
 def measure(folder: Path, log: RunLog, data: ImageData) -> Measured:
     """Return what a run's checkpoint achieves on the test images, on this CPU."""
-    from lab3.engines import engine, exact_engines
-    from lab3.evaluation import confusion_matrix, latency_of, loss_and_accuracy, time_in_turn
+    from lab3.engines import engine, exact_engines, time_in_turn
+    from lab3.evaluation import confusion_matrix, latency_of, loss_and_accuracy
     from lab3.quantize import scheme_of
 
     assert log.end is not None  # complete_run() has seen to it

@@ -110,7 +110,7 @@ def qat_run(
     if origin.start.hyperparameters is None:
         raise UserError(f"run {origin.start.name!r} is not an FP32 run: --baseline needs one")
     hyper: Hyperparameters = with_changes(origin.start.hyperparameters, changes)
-    with devices.joined(device) as (where, processes):
+    with devices.joined(devices.for_quantization(device)) as (where, processes):
         if processes > 1:
             raise UserError("lab3 qat runs in one process: start it without torchrun")
         start = quantized_start(

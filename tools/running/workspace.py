@@ -286,11 +286,14 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
     Raises UserError when another one is there, or, with ``wait``, waits for it. Of several
     processes of one command only the first keeps others out.
     """
-    if os.name == "nt" or not (IS_FIRST_PROCESS or wait):
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows
         yield
         return
-    import fcntl
-
+    if not (IS_FIRST_PROCESS or wait):
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -91,7 +91,8 @@ Workers = Annotated[
     Option("--workers", min=0, help="Loader processes; 0 without a GPU, up to 4 with one."),
 ]
 Device = Annotated[
-    Literal["auto", "cpu", "cuda"], Option("--device", help="Where to train; auto prefers a GPU.")
+    Literal["auto", "cpu", "cuda", "mps"],
+    Option("--device", help="Where to train; auto prefers a GPU. mps is that of Apple silicon."),
 ]
 
 
