@@ -43,11 +43,20 @@ def feedback(grade: Grade, disclosure: Disclosure, version: Version | None = Non
     rows = changed(before[1], grade, disclosure) if before else []
     reasons = differences(before[1], grade) if before else ()
     grade = messages.visible(grade, disclosure)
-    sheets = [TEMPLATES / name for name in ("palette.css", "style.css")]
-    style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     return page().render(
-        grade=grade, style=Markup(style), version=version, rows=rows, reasons=reasons
+        grade=grade,
+        style=Markup(style),
+        version=version,
+        made=version.at if version else datetime.now(UTC),
+        rows=rows,
+        reasons=reasons,
+        to_mend=[result for result in grade.results if is_to_mend(result)],
     )
+
+
+def is_to_mend(result: CheckResult) -> bool:
+    return result.outcome != "passed" or result.earned < result.points
 
 
 def changed(old: Grade, new: Grade, disclosure: Disclosure) -> list[Row]:
@@ -93,7 +102,7 @@ def page() -> Template:
             "day": lambda at: at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             "earned": lambda results: total(r.earned for r in results),
             "evidence": lambda result: messages.evidence(result, OBSERVATIONS),
-            "is_open": lambda result: result.outcome != "passed" or result.earned < result.points,
+            "is_open": is_to_mend,
             "of_points": messages.of_points,
             "points": lambda results: total(r.points for r in results),
             "printed": printed,

@@ -21,6 +21,7 @@ from markupsafe import Markup
 from lab3.errors import LabError
 from lab3.log.runlog import write_atomically
 from tools.report import prose
+from tools.report.structure import structured
 from tools.report.texts import LANGUAGES, TEMPLATES, load_texts
 from tools.report.writing import language_of, read_existing
 
@@ -98,8 +99,7 @@ class FormulaProcessor(InlineProcessor):
 def page(text: str, folder: Path, language: str) -> tuple[str, list[str]]:
     """Return a report as HTML, and what is wrong with its images, which lie below ``folder``."""
     body, problems = embed_images(safe_html(text), folder)
-    body = body.replace("<table>", '<div class="wide" tabindex="0"><table>')
-    body = body.replace("</table>", "</table></div>")
+    body = structured(body, language)
     for name in LANGUAGES:  # what is not answered yet stands out
         placeholder = load_texts(name)("prompts.placeholder").strip("*")
         body = body.replace(f"<p><em>{placeholder}</em>", f'<p class="open"><em>{placeholder}</em>')
@@ -108,8 +108,7 @@ def page(text: str, folder: Path, language: str) -> tuple[str, list[str]]:
 
 def framed(body: str, language: str) -> str:
     """Return a body as a whole page with the kit's style, which no other style can join."""
-    sheets = [TEMPLATES / name for name in ("palette.css", "report.css")]
-    style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     title = re.search(r"<h1>(.*?)</h1>", body, re.DOTALL)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
@@ -156,7 +155,8 @@ def embed_images(body: str, folder: Path) -> tuple[str, list[str]]:
         except (OSError, ValueError) as error:
             problems.append(f"image {source[:100]!r} was left out: {error}")
             return f'<span class="missing">{alt}</span>'
-        return f'<img src="{data}" alt="{alt}">'
+        drawn = ' class="drawn"' if data.startswith("data:image/svg") else ""
+        return f'<img src="{data}" alt="{alt}"{drawn}>'
 
     return IMAGE.sub(embed, body), problems
 
