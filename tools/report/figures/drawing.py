@@ -4,7 +4,7 @@ Colours are those of Okabe & Ito; markers and line styles say the same in grey p
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -32,6 +32,7 @@ CJK_FONTS = (
     "WenQuanYi Zen Hei",
     "AR PL UMing TW",
 )
+CJK_FILES = "cjk notosanstc sourcehansanstc msjh jhenghei pingfang heiti wqy wenquan uming".split()
 
 
 def cjk_font(is_needed: bool = True) -> str | None:
@@ -40,33 +41,28 @@ def cjk_font(is_needed: bool = True) -> str | None:
     matplotlib keeps a list of fonts, which lacks those that were installed since: these are only
     looked for where one ``is_needed``.
     """
+    return listed_font() or (newly_installed_font() if is_needed else None)
+
+
+def listed_font() -> str | None:
     from matplotlib import font_manager
 
     listed = {entry.name for entry in font_manager.fontManager.ttflist}
-    known = next((name for name in CJK_FONTS if name in listed), None)
-    return known or (newly_installed_font() if is_needed else None)
+    return next((name for name in CJK_FONTS if name in listed), None)
 
 
 def newly_installed_font() -> str | None:
     """Return a font with Chinese characters that matplotlib's list lacks, and add it there."""
     from matplotlib import font_manager
 
-    names = {name.replace(" ", "").casefold(): name for name in CJK_FONTS}
     for path in sorted(font_manager.findSystemFonts()):
         stem = Path(path).stem.replace("-", "").replace("_", "").casefold()
-        if not any(mark in stem for mark in CJK_FILES):
-            continue
-        try:
-            font_manager.fontManager.addfont(path)
-        except (OSError, RuntimeError):  # no font after all
-            continue
-        name = font_manager.fontManager.ttflist[-1].name
-        if name.replace(" ", "").casefold() in names:
-            return name
+        if any(mark in stem for mark in CJK_FILES):
+            with suppress(OSError, RuntimeError):  # no font after all
+                font_manager.fontManager.addfont(path)
+            if name := listed_font():
+                return name
     return None
-
-
-CJK_FILES = "cjk notosanstc sourcehansanstc msjh jhenghei pingfang heiti wqy wenquan uming".split()
 
 
 @contextmanager
