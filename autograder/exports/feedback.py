@@ -48,11 +48,15 @@ def feedback(grade: Grade, disclosure: Disclosure, version: Version | None = Non
         grade=grade,
         style=Markup(style),
         version=version,
-        made=version.at if version else datetime.now(UTC),
+        made=day(version.at) if version else f"{datetime.now(UTC):%Y-%m-%d}",
         rows=rows,
         reasons=reasons,
         to_mend=[result for result in grade.results if is_to_mend(result)],
     )
+
+
+def day(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def is_to_mend(result: CheckResult) -> bool:
@@ -99,7 +103,6 @@ def page() -> Template:
     environment.globals.update(
         {
             "again": messages.again,
-            "day": lambda at: at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             "earned": lambda results: total(r.earned for r in results),
             "evidence": lambda result: messages.evidence(result, OBSERVATIONS),
             "is_open": is_to_mend,

@@ -70,7 +70,8 @@ def _row(log: RunLog, networks: dict[str, Result]) -> Comparison:
         drop = 100 * (reference.accuracy - result.accuracy)
         places = [(r.latency.processor, r.latency.threads) for r in (reference, result)]
         if places[0] == places[1] and result.latency.median_s > 0:
-            interval, is_noisy = reliability(reference, result)
+            if start.baseline:
+                interval, is_noisy = reliability(reference, result)
             if not is_noisy and is_in_turn(reference, result):
                 speedup = reference.latency.median_s / result.latency.median_s
         if result.checkpoint_bytes > 0:
