@@ -9,7 +9,7 @@ CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 # Versions other than those of requirements.lock are tried in an environment of their own.
 OTHER := build/$(notdir $(PYTHON))$(TORCH:%=-torch-%)$(RICH:%=-rich-%)$(PSUTIL:%=-psutil-%)
 
-.PHONY: help setup demo test test-all test-slowest test-torch bench lint format lock
+.PHONY: help setup demo reference test test-all test-slowest test-torch bench lint format lock
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ endif
 demo: setup  ## The whole lab on real images, about three minutes
 	$(BIN)/lab3 demo
 
+reference: setup  ## The published results on the digits anew, some minutes; git diff shows what changed
+	$(BIN)/lab3 reference digits --publish
+
 test: setup  ## The test suite without what is marked slow
 	$(PYTEST) -m "not slow"
 
@@ -49,10 +52,12 @@ test-torch:  ## The test suite with TORCH=2.11.0 or the newest; RICH, PSUTIL and
 	  $(TORCH:%=torch==%) $(RICH:%=rich==%) $(PSUTIL:%=psutil==%) --editable '.[dev]'
 	$(subst $(BIN),$(OTHER)/bin,$(PYTEST)) -m "not slow"
 
-bench: setup  ## Speed of training, of grading one submission and a class, of integers and shifts
+bench: setup  ## Speed of training, of grading one submission and a class, of exports and overview, of integers
 	$(BIN)/python tests/benchmarks/train_loop.py
 	$(BIN)/python -m tests.benchmarks.grade_code
 	$(BIN)/python -W ignore -m tests.benchmarks.grade_class
+	$(BIN)/python -W ignore -m tests.benchmarks.publish
+	$(BIN)/python -W ignore -m tests.benchmarks.overview
 	$(BIN)/python tests/benchmarks/hardware.py
 
 lint: setup  ## Lint, format and types

@@ -8,15 +8,19 @@ from typing import Annotated, NoReturn
 import typer
 
 from lab3.errors import LabError
+from tools.course.calibrate import calibrate
 from tools.course.demo import demo
 from tools.course.folder import course
+from tools.course.reference import reference
 from tools.course.release import release
 from tools.running.loop import RunInterruptedError
 from tools.shared import remedies
 from tools.shared.console import IS_FIRST_PROCESS, UserError, err
 from tools.staff.collect import collect
 from tools.staff.explain import explain
+from tools.staff.export import export
 from tools.staff.grade import grade
+from tools.staff.integrity import integrity
 from tools.staff.read import read
 from tools.student.check import check
 from tools.student.doctor import doctor
@@ -45,8 +49,8 @@ app = typer.Typer(
 TRAINING = (train, ptq, qat, evaluate, sweep, hardware)
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "For students": (*TRAINING, check, status, report, review, submit, runs, doctor),
-    "For teaching assistants": (collect, grade, explain, read),
-    "For instructors": (release, demo),
+    "For teaching assistants": (collect, grade, explain, read, integrity),
+    "For instructors": (release, reference, calibrate, demo),
 }
 
 
@@ -76,6 +80,7 @@ def every_command(
 for audience, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=audience)(command)
+app.add_typer(export, name="export", rich_help_panel="For teaching assistants")
 app.add_typer(course, name="course", rich_help_panel="For teaching assistants")
 
 

@@ -24,7 +24,7 @@ from autograder.batch.orders import (
     Task,
     Vouch,
 )
-from autograder.batch.pool import NoGraderError, why_again
+from autograder.batch.pool import NoGraderError, differences, why_again
 from autograder.batch.server import Server, ServerError
 from autograder.grades.items import Facts, Graded, Item
 from autograder.grades.unjudged import unjudged
@@ -188,8 +188,16 @@ class LocalPool:
         return []
 
     def _note_ready(self, handle: Handle, facts: Facts) -> list[Message]:
-        """Note that a process can grade; the walls of the first are those of all."""
+        """Note that a process can grade; what grades rest on is for all what it is for the first.
+
+        Raises NoGraderError when that has changed: half of a class would be graded by each.
+        """
         self._facts = self._facts or facts
+        for name, *_ in differences(self._facts, facts):
+            raise NoGraderError(
+                f"the {name} was changed while the class was graded: what is graded is stored, and "
+                "the same command goes on, with the new one"
+            )
         if facts.tier != self._facts.tier:
             handle.last_words = f"found {facts.tier} where others have {self._facts.tier}"
             return self._lose(handle)

@@ -9,6 +9,8 @@ import signal
 import time
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ from autograder.submissions.budgets import IDLE
 if TYPE_CHECKING:
     import pytest
 
+CHANGED = "c" * 64  # the hash of the rubric that a process finds which was started as "changed"
 BOOTSTRAP = (
     "import sys; sys.path[:] = sys.argv[2:]; from tests.making import scripted; "
     "sys.modules['autograder.batch.process'] = scripted; "
@@ -56,6 +59,7 @@ def noted(folder: Path, what: str = "") -> list[str]:
     return [line for line in lines if line.startswith(what)]
 
 
+@cache
 def rubric() -> Rubric:
     checks = tomllib.loads(RUBRIC.read_text())["checks"]
     return load(RUBRIC, [f"{group}.{name}" for group, names in checks.items() for name in names])
@@ -95,9 +99,11 @@ class Script:
             time.sleep(1000)
         elif word.startswith("slow"):
             time.sleep(0.5)
-        tier = "landlock" if word == "weaker" else "namespaces"
+        found = facts("landlock" if word == "weaker" else "namespaces")
+        if word == "changed":
+            found = replace(found, rubric=replace(found.rubric, sha256=CHANGED))
         if word != "refuse":
-            self.send(Ready(facts(tier)))
+            self.send(Ready(found))
         return word != "refuse"
 
     def carry_out(self, order: Order) -> None:
@@ -159,7 +165,7 @@ def result(item: Item, accident: dict[str, Any] | None = None, **fields: Any) ->
     return Grade(
         submission=item.folder,
         submission_sha256="5" * 64,
-        rubric_sha256="7" * 64,
+        rubric_sha256=rubric().sha256,
         kit="0.1.0",
         torch="2.14.1",
         tier="namespaces",

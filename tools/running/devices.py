@@ -79,6 +79,19 @@ def name(where: torch.device) -> str:
     return torch.cuda.get_device_name(where) if where.type == "cuda" else where.type
 
 
-def loader_workers(where: torch.device) -> int:
-    """Return how many loader processes serve a device well: none take cores from a CPU."""
-    return min(4, os.cpu_count() or 1) if where.type == "cuda" else 0
+def loader_workers(where: torch.device) -> int | None:
+    """Return how many loader processes serve a device well; None where it makes its own batches.
+
+    A CPU would give them cores that it trains with.
+    """
+    return None if where.type == "cuda" else 0
+
+
+def mixed_precision(where: torch.device) -> torch.dtype | None:
+    """Return what a GPU multiplies fastest, as exactly as float32 is needed; None on a CPU."""
+    import torch
+
+    if where.type != "cuda":
+        return None
+    has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if has_bfloat16 else torch.float16

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from lab3.log.records import Analysis, Baseline, Hyperparameters, Quantized, Start
+from lab3.log.records import Analysis, Baseline, Hyperparameters, Quantized, Start, Variant
 from lab3.log.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, append, read_log
 from lab3.units import megabytes, percent
 from tools.running import devices, loop, networks, workspace
 from tools.running.datasets import data_record
 from tools.running.training import with_changes
+from tools.running.variants import prepare_default_qat, prepare_variant
 from tools.shared.console import Bar, UserError, say
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def ptq_run(
     calibration_images: int = 512,
     qconfig: str = "ptq",
     restart: bool = False,
+    variant: Variant | None = None,
 ) -> RunLog:
     """Do one PTQ run and return its log."""
     from lab3.qconfig import CustomQConfig
@@ -79,6 +81,7 @@ def ptq_run(
         hyperparameters=None,
         calibration_images=count,
         qconfig=qconfig,
+        variant=variant,
         environment=workspace.environment("cpu"),
     )
     with workspace.locked(folder), workspace.left_empty_unless_begun(folder):
@@ -86,10 +89,14 @@ def ptq_run(
             say(f"{folder} is complete already (--restart would do it again)")
             return read_log(folder)
         network = networks.load(baseline, origin.start)
-        prepare_ptq(network, CustomQConfig[qconfig.upper()])
+        if variant:
+            prepare_variant(network, variant)
+        else:
+            prepare_ptq(network, CustomQConfig[qconfig.upper()])
         with Bar("calibrating", count) as bar:
             calibrate(network, data, count, bar.advance)
-        return convert_and_finish(folder, origin, network, data, None, has_shifts=qconfig == "ptq")
+        is_of_the_lab = qconfig == "ptq" and variant is None
+        return convert_and_finish(folder, origin, network, data, None, is_of_the_lab)
 
 
 def qat_run(
@@ -101,6 +108,7 @@ def qat_run(
     device: str = "auto",
     workers: int | None = None,
     restart: bool = False,
+    qconfig: Literal["qat", "default"] = "qat",
 ) -> RunLog:
     """Do one QAT run from where it stands to its end, and return its log."""
     from lab3.quantize import begin_qat_epoch, prepare_qat
@@ -120,21 +128,24 @@ def qat_run(
             data,
             code,
             hyperparameters=hyper,
-            qconfig="qat",
+            qconfig=qconfig,
             environment=workspace.environment(devices.name(where)),
         )
         with workspace.locked(folder), workspace.left_empty_unless_begun(folder):
             if workspace.open_run(folder, start, restart, code) == "complete":
                 say(f"{folder} is complete already (--restart would do it again)")
                 return read_log(folder)
-            network = prepare_qat(networks.load(baseline, origin.start))
+            is_of_the_lab = qconfig == "qat"
+            prepare = prepare_qat if is_of_the_lab else prepare_default_qat
+            network = prepare(networks.load(baseline, origin.start))
             if workers is None:
                 workers = devices.loader_workers(where)
             trainer = Trainer(network, data, hyper, where, folder / STATE_NAME, workers)
             loop.drive(
                 trainer, folder, lambda net, epoch: begin_qat_epoch(net, epoch, hyper.epochs)
             )
-            return convert_and_finish(folder, origin, network, data, trainer.best_epoch)
+            best = trainer.best_epoch
+            return convert_and_finish(folder, origin, network, data, best, is_of_the_lab)
 
 
 def convert_and_finish(
@@ -143,9 +154,12 @@ def convert_and_finish(
     network: QuantizableResNet,
     data: ImageData,
     best_epoch: int | None,
-    has_shifts: bool = True,
+    is_of_the_lab: bool = True,
 ) -> RunLog:
-    """Convert a network, put its biases on the grid, log what that does, and end the run."""
+    """Convert a network, put its biases on the grid, log what that does, and end the run.
+
+    The tensors are analysed where the run is one that the lab asks for.
+    """
     import torch
 
     from lab3.analysis import float_copy
@@ -153,7 +167,7 @@ def convert_and_finish(
     from lab3.quantize import convert, put_biases_on_grid, scheme_of
 
     exact = exact_engines()[0]
-    original = float_copy(network) if has_shifts else None
+    original = float_copy(network) if is_of_the_lab else None
     with engine(exact):
         convert(network.to(memory_format=torch.contiguous_format))
         before = networks.validation_accuracy(network, data, "float biases")

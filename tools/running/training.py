@@ -93,9 +93,8 @@ def train_run(
             memory.advise(network, hyper, share, where, on_gpu, processes)
             if workers is None:
                 workers = devices.loader_workers(where)
-            trainer = Trainer(
-                network, data, hyper, where, folder / STATE_NAME, workers, mixed_precision=on_gpu
-            )
+            precision = devices.mixed_precision(where)
+            trainer = Trainer(network, data, hyper, where, folder / STATE_NAME, workers, precision)
             loop.drive(trainer, folder, save_every_s=save_every_s)
             if trainer.rank == 0:
                 network.cpu().to(memory_format=torch.contiguous_format)

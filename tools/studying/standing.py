@@ -170,7 +170,7 @@ def reason(log: RunLog, selection: Selection) -> str:
     if fp32 is None or not log.continues(fp32):
         return f"it doesn't continue {fp32.name if fp32 else 'an FP32 run'}"
     if not is_of_the_lab(log, fp32):
-        return "made with --qconfig default"
+        return "not made with the lab's own configuration"
     chosen = selection.ptq if log.start.kind == "ptq" else selection.qat
     if log is chosen:
         return accuracy

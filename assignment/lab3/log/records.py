@@ -82,6 +82,13 @@ class Baseline(Record):
     checkpoint_sha256: Sha256
 
 
+class Variant(Record):
+    """What a run that is only made for comparison does otherwise than the lab's PTQ and QAT."""
+
+    max_shift_amount: int = Field(8, ge=0, le=30)
+    is_fused: bool = True
+
+
 class Start(Record):
     """The first line of a log: everything needed to do the run again."""
 
@@ -98,6 +105,7 @@ class Start(Record):
     hyperparameters: Hyperparameters | None
     calibration_images: int | None = None
     qconfig: Literal["ptq", "qat", "default"] | None = None
+    variant: Variant | None = None
     baseline: Baseline | None = None
     code_sha256: Sha256  # of the files that a student writes
     given_sha256: Sha256  # of the others

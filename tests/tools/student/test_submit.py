@@ -95,7 +95,7 @@ def test_status_names_the_next_command(worked: Path, lab3: Command) -> None:
         "qat": True,
     }
     reasons = {run["name"]: run["why"] for run in now["runs"]}
-    assert reasons["per-channel"] == "made with --qconfig default"
+    assert reasons["per-channel"] == "not made with the lab's own configuration"
     assert now["next_command"] == "lab3 evaluate fp32 ptq qat"
     assert sum(points["earned"] for points in now["points"]) >= 54
     shown = lab3("status", cwd=worked).stdout
