@@ -72,9 +72,15 @@ ALLOWED: dict[str, set[str]] = {
     | below(A, "expected rubric thresholds")
     | below(T, "report running shared"),
     T + "grades": below(A, "grading messages options plain_text results") | below(T, "shared"),
+    T + "studying": LAB3
+    | below(A, "grading host options results rubric submissions")
+    | below(T, "grades running shared"),
+    T + "notebook": LAB3
+    | below(A, "messages plain_text results")
+    | below(T, "grades report shared studying"),
     T + "student": LAB3
-    | below(A, "exports grading host inside messages options plain_text results rubric")
-    | below(T, "grades report review running shared"),
+    | below(A, "exports host inside messages plain_text results submissions")
+    | below(T, "grades report review running shared studying"),
     T + "staff": LAB3
     | below(A, "collecting")
     | below(
@@ -82,7 +88,7 @@ ALLOWED: dict[str, set[str]] = {
         "batch changes course exports grades grading host marks messages options plain_text "
         "publishing results rubric submissions",
     )
-    | below(T, "grades integrity shared"),
+    | below(T, "grades integrity report shared"),
     T + "course": LAB3
     | below(A, "catalog course exports grading host messages options rubric")
     | below(T, "grades reference report running shared"),

@@ -46,11 +46,21 @@ def feedback(
         grade=grade,
         style=pages.style(),
         version=version,
+        made=day(version.at) if version else f"{datetime.now(UTC):%Y-%m-%d}",
         rows=rows,
         reasons=reasons,
+        to_mend=[result for result in grade.results if is_to_mend(result)],
         mark=mark,
         **WORDING,
     )
+
+
+def day(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def is_to_mend(result: CheckResult) -> bool:
+    return result.outcome != "passed" or result.earned < result.points
 
 
 def changed(old: Grade, new: Grade, disclosure: Disclosure) -> list[Row]:
@@ -86,10 +96,9 @@ def printed(result: CheckResult) -> str:
 
 WORDING = {
     "again": messages.again,
-    "day": lambda at: at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     "earned": lambda results: total(r.earned for r in results),
     "evidence": lambda result: messages.evidence(result, OBSERVATIONS),
-    "is_open": lambda result: result.outcome != "passed" or result.earned < result.points,
+    "is_open": is_to_mend,
     "of_points": messages.of_points,
     "points": lambda results: total(r.points for r in results),
     "printed": printed,

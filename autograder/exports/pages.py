@@ -16,7 +16,7 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "report_template"
 
 def style(*sheets: str) -> Markup:
     """Return style sheets as one."""
-    return Markup("\n".join(read(name) for name in ("palette.css", "style.css", *sheets)))
+    return Markup("\n".join(read(name) for name in ("style.css", *sheets)))
 
 
 def script(name: str) -> Markup:

@@ -466,6 +466,8 @@ def why_no_landlock() -> str | None:
 def why_not(tier: Tier) -> str | None:
     """Return why a tier doesn't work on this computer, with the remedy; None when it does."""
     if not hasattr(os, "fork"):
+        if tier == "none":
+            return None
         return "this system can't fork processes: use Linux, macOS or WSL"
     try:
         worker = WorkerProcess(tier, is_lean=True)
