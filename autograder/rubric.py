@@ -18,6 +18,7 @@ from lab3.errors import LabError
 RUBRIC = Path(__file__).with_name("rubric.toml")
 Disclosure = Literal["points", "claim", "everything"]
 Points = Annotated[float, Field(gt=0)]
+Section = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 HEX_DIGITS, CHARACTERS = 32, 22  # 128 random bits, at 4 and, as in Base64, at 6 a character
 DISTINCT = 8  # fewer different characters are in one of 26 million random keys of 32 hex digits
@@ -80,6 +81,17 @@ class Thresholds(Table):
         return fp32
 
 
+class Report(Table):
+    """What each section of the report is worth; people mark them."""
+
+    architecture: Section
+    curves: Section
+    tuning: Section
+    qconfig: Section
+    comparison: Section
+    discussion: Section
+
+
 class LimitsTable(Table):
     """Times in seconds, sizes in decimal megabytes and kilobytes, of one submission."""
 
@@ -102,6 +114,7 @@ class Document(Table):
     limits: LimitsTable
     thresholds: dict[str, Thresholds]
     checks: dict[str, dict[str, dict[Visibility, Points]]]
+    report: Report | None = None
 
     @field_validator("key")
     @classmethod
@@ -181,6 +194,12 @@ def load(path: Path, checks: list[str]) -> Rubric:
             f"all checks add up to {total:g}: change one of the two"
         )
     return rubric
+
+
+def names_in(path: Path) -> list[str]:
+    """Return the names of the checks in a rubric that is right."""
+    checks = tomllib.loads(path.read_text(encoding="utf-8"))["checks"]
+    return [f"{group}.{name}" for group, names in checks.items() for name in names]
 
 
 def check_names(rubric: Rubric, text: str, checks: list[str]) -> None:

@@ -60,26 +60,35 @@ ALLOWED: dict[str, set[str]] = {
         "changes course exports host options plain_text remarking results rubric submissions",
     ),
     A + "batch": LAB3 | below(A, "catalog grades grading host options results submissions"),
+    A + "publishing": LAB3
+    | below(A, "course exports grades marks messages plain_text results rubric submissions"),
     T + "shared": LAB3 | below(A, "plain_text"),
     T + "report": LAB3 | below(T, "shared"),
     T + "review": LAB3 | below(T, "report"),
     T + "hardware": LAB3,
     T + "running": LAB3 | below(A, "expected") | below(T, "hardware shared"),
+    T + "integrity": LAB3 | below(A, "course exports host inside plain_text submissions"),
     T + "reference": LAB3
     | below(A, "expected rubric thresholds")
     | below(T, "report running shared"),
     T + "grades": below(A, "grading messages options plain_text results") | below(T, "shared"),
+    T + "studying": LAB3
+    | below(A, "grading host options results rubric submissions")
+    | below(T, "grades running shared"),
+    T + "notebook": LAB3
+    | below(A, "messages plain_text results")
+    | below(T, "grades report shared studying"),
     T + "student": LAB3
-    | below(A, "exports grading host inside messages options plain_text results rubric")
-    | below(T, "grades report review running shared"),
+    | below(A, "exports host inside messages plain_text results submissions")
+    | below(T, "grades report review running shared studying"),
     T + "staff": LAB3
     | below(A, "collecting")
     | below(
         A,
         "batch changes course exports grades grading host marks messages options plain_text "
-        "results submissions",
+        "publishing results rubric submissions",
     )
-    | below(T, "grades shared"),
+    | below(T, "grades integrity report shared"),
     T + "course": LAB3
     | below(A, "catalog course exports grading host messages options rubric")
     | below(T, "grades reference report running shared"),

@@ -77,7 +77,8 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)
         self.state = state
         self.epoch, self.step, self.steps = 0, 0, 0
-        self.totals = torch.zeros(3, dtype=torch.float64, device=device)  # loss, correct, images
+        precise = torch.float32 if device.type == "mps" else torch.float64  # which MPS lacks
+        self.totals = torch.zeros(3, dtype=precise, device=device)  # loss, correct, images
         self.seconds = 0.0
         self.epochs: list[Epoch] = []
         self.best_epoch = 0
@@ -231,6 +232,6 @@ class Trainer:
         if content["scaler"]:  # empty when the run began without mixed precision
             self.scaler.load_state_dict(content["scaler"])
         self.epoch, self.step, self.seconds, totals = content["progress"]
-        self.totals.copy_(torch.tensor(totals, dtype=torch.float64))
+        self.totals.copy_(torch.tensor(totals, dtype=self.totals.dtype))
         self.epochs = [Epoch(**epoch) for epoch in content["epochs"]]
         self.best_epoch, self.best_network = content["best"]

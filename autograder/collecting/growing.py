@@ -90,6 +90,7 @@ class GrowingIndex:
             "content": stored.content,
             "fingerprint": hand_in.fingerprint,
             "handed_in_as": hand_in.label or hand_in.text,
+            "lms_name": hand_in.lms_name,
         }
         for attempt in self.of(hand_in, lms):
             was_elsewhere = attempt.is_elsewhere and attempt.received == hand_in.received

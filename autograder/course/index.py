@@ -57,7 +57,8 @@ class Attempt(Record):
     is our copy, below ``submissions/``, and None where there is nothing to grade: ``problem`` says
     why, to the student; without a problem, the LMS has files that its export has not. ``others``
     are copies of what doesn't count beside it. ``content`` identifies what was handed in, and
-    ``fingerprint`` tells a later ``lab3 collect`` so without reading it.
+    ``fingerprint`` tells a later ``lab3 collect`` so without reading it. ``lms_name`` is what the
+    LMS called a file of it, where only that tells how one goes back.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Attempt(Record):
     lms: str
     source: Source
     handed_in_as: str
+    lms_name: str = ""
     received: AwareDatetime | None = None
     collected: AwareDatetime
     again: AwareDatetime | None = None

@@ -62,7 +62,7 @@ def store_unread(counted: Counted, store: Store, facts: Facts, options: Options)
     """Store the grade of a student none of whose attempts can be graded."""
     item = item_of(counted)
     key, made = key_of(item, facts, options), store.made(item.folder)
-    if made is None or made.key != key:
+    if made is None or made.key != key or store.grade(item.folder) is None:
         grade = unread(item, facts, options, item.problem)
         store.write(Graded(item.folder, grade), key, facts.document.hidden)
 

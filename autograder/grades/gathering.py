@@ -21,14 +21,14 @@ class NothingToGradeError(LabError):
 
 
 def item_of(counted: Counted) -> Item:
-    """Return what counts of a student as an item."""
-    return Item(
-        folder=counted.folder,
-        title=title_of(counted.student),
-        content=content_of(counted.attempt),
-        path=counted.path,
-        problem=counted.problem or "",
-    )
+    """Return what counts of a student as an item.
+
+    The same attempt is another content while a rule refuses it: there is nothing to grade then.
+    """
+    content, problem = content_of(counted.attempt), counted.problem or ""
+    if problem:
+        content = hashlib.sha256(f"{content}\0{problem}".encode()).hexdigest()
+    return Item(counted.folder, title_of(counted.student), content, counted.path, problem)
 
 
 def attempts_of(course: Course) -> list[Item]:

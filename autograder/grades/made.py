@@ -5,8 +5,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt
 
+from autograder.grades.gathering import fingerprint
 from autograder.grades.items import Facts, Item
 from autograder.options import Options
+from autograder.results import Grade
 
 
 class Record(BaseModel):
@@ -16,7 +18,8 @@ class Record(BaseModel):
 class Key(Record):
     """All that a grade depends on: where all of it is the same, grading again changes nothing.
 
-    ``asked_sha256`` is of what a rubric, with the course's key, asks and looks at.
+    ``asked_sha256`` is of what a rubric, with the course's key, asks and looks at; ``test_set``
+    tells a private one from a later version of it.
     """
 
     content: str  # of what was handed in
@@ -49,6 +52,16 @@ class Made(Record):
     earned: float
     points: float
 
+    def is_of(self, grade: Grade) -> bool:
+        """Tell whether this is how a grade came about: no other has taken its place since."""
+        key = self.key
+        return (self.earned, self.points, key.rubric_sha256, key.is_exact) == (
+            grade.earned,
+            grade.points,
+            grade.rubric_sha256,
+            grade.is_exact,
+        )
+
 
 def key_of(item: Item, facts: Facts, options: Options) -> Key:
     return Key(
@@ -59,7 +72,7 @@ def key_of(item: Item, facts: Facts, options: Options) -> Key:
         torch=facts.torch,
         engine=facts.engine,
         is_exact=options.is_exact,
-        test_set=None if options.test_set is None else str(options.test_set),
+        test_set=None if options.test_set is None else fingerprint(options.test_set.resolve()),
     )
 
 

@@ -84,9 +84,12 @@ def plan(
     for item in items:
         made = store.made(item.folder)
         new = key_of(item, facts, options)
-        is_done = made is not None and made.key.content == new.content
-        is_stale = is_done and made is not None and made.key != new
-        if not is_done or is_rerun(item, selection, store, is_stale):
+        grade = store.grade(item.folder)
+        if made is None or grade is None or made.key.content != new.content:
+            todo.append(item)
+            continue
+        is_stale, is_open = made.key != new, grade.needs_staff or not made.is_of(grade)
+        if is_rerun(item, selection, is_stale, is_open):
             todo.append(item)
         else:
             kept.append(item)
@@ -94,9 +97,8 @@ def plan(
     return Plan(tuple(todo), tuple(kept), tuple(stale))
 
 
-def is_rerun(item: Item, selection: Selection, store: Store, is_stale: bool) -> bool:
+def is_rerun(item: Item, selection: Selection, is_stale: bool, is_open: bool) -> bool:
     """Tell whether a submission is graded again because of what its grade is like."""
-    if matches(item, selection.rerun) or ("changed" in selection.rerun and is_stale):
-        return True
-    grade = store.grade(item.folder) if "failed" in selection.rerun else None
-    return grade is not None and grade.needs_staff
+    words = selection.rerun
+    is_meant = ("changed" in words and is_stale) or ("failed" in words and is_open)
+    return is_meant or matches(item, words)

@@ -1,6 +1,8 @@
 """A course's grades on disk: one folder a student, each file written whole, nothing lost."""
 
+import fcntl
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +17,7 @@ from autograder.grades.made import Key, Made, user
 from autograder.results import Grade
 from autograder.rubric import Policy
 
-MADE_NAME = "made.json"
+MADE_NAME, LOCK_NAME = "made.json", ".lock"
 
 
 @dataclass
@@ -40,6 +42,11 @@ class Store:
         """Return a grade, None where there is none that can be read."""
         return history.read_grade(self.top / folder / GRADE_NAME)
 
+    def is_as_made(self, folder: str, grade: Grade) -> bool:
+        """Tell whether a grade is the one whose making is told beside it."""
+        made = self.made(folder)
+        return made is None or made.is_of(grade)
+
     def history(self, folder: str) -> list[Made]:
         """Return how a student's grades came about, oldest first."""
         return history.read_history(self.top / folder)
@@ -54,6 +61,19 @@ class Store:
 
         ``policy`` says what the pages tell of hidden checks.
         """
+        with self._alone():
+            self._write(graded, key, policy, is_recomputed)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait until nobody else writes here: files of two grades would be taken for one."""
+        self.top.mkdir(parents=True, exist_ok=True)
+        with (self.top / LOCK_NAME).open("a") as file:
+            with suppress(OSError):  # some network file systems have no locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _write(self, graded: Graded, key: Key, policy: Policy, is_recomputed: bool) -> None:
         folder, grade = self.top / graded.folder, graded.grade
         made = self._made(graded, key, is_recomputed)
         (folder / MADE_NAME).unlink(missing_ok=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lab3.resnet import QuantizableResNet
 
 
+MUCH = 0.05  # of accuracy lost by quantization: something is wrong then
 QAT_RECIPE = {"epochs": 5, "learning_rate": 0.005}  # the rest is the baseline's
 
 
@@ -48,6 +49,7 @@ def quantized_start(
         baseline=Baseline(name=origin.name, checkpoint_sha256=end.checkpoint_sha256),
         code_sha256=code.student_sha256,
         given_sha256=code.given_sha256,
+        functions=code.functions,
         **fields,
     )
 
@@ -67,6 +69,9 @@ def ptq_run(
     from lab3.quantize import calibrate, prepare_ptq
 
     origin = read_log(baseline)
+    count = min(calibration_images, len(data.train))
+    if count < calibration_images:
+        say(f"all {count:,} training images are shown: there are no {calibration_images:,}")
     start = quantized_start(
         "ptq",
         folder,
@@ -74,13 +79,13 @@ def ptq_run(
         data,
         code,
         hyperparameters=None,
-        calibration_images=calibration_images,
+        calibration_images=count,
         qconfig=qconfig,
         variant=variant,
         environment=workspace.environment("cpu"),
     )
-    with workspace.locked(folder):
-        if workspace.open_run(folder, start, restart) == "complete":
+    with workspace.locked(folder), workspace.left_empty_unless_begun(folder):
+        if workspace.open_run(folder, start, restart, code) == "complete":
             say(f"{folder} is complete already (--restart would do it again)")
             return read_log(folder)
         network = networks.load(baseline, origin.start)
@@ -88,11 +93,10 @@ def ptq_run(
             prepare_variant(network, variant)
         else:
             prepare_ptq(network, CustomQConfig[qconfig.upper()])
-        count = min(calibration_images, len(data.train))
         with Bar("calibrating", count) as bar:
             calibrate(network, data, count, bar.advance)
         is_of_the_lab = qconfig == "ptq" and variant is None
-        return convert_and_finish(folder, network, data, None, is_of_the_lab)
+        return convert_and_finish(folder, origin, network, data, None, is_of_the_lab)
 
 
 def qat_run(
@@ -114,7 +118,7 @@ def qat_run(
     if origin.start.hyperparameters is None:
         raise UserError(f"run {origin.start.name!r} is not an FP32 run: --baseline needs one")
     hyper: Hyperparameters = with_changes(origin.start.hyperparameters, changes)
-    with devices.joined(device) as (where, processes):
+    with devices.joined(devices.for_quantization(device)) as (where, processes):
         if processes > 1:
             raise UserError("lab3 qat runs in one process: start it without torchrun")
         start = quantized_start(
@@ -127,8 +131,8 @@ def qat_run(
             qconfig=qconfig,
             environment=workspace.environment(devices.name(where)),
         )
-        with workspace.locked(folder):
-            if workspace.open_run(folder, start, restart) == "complete":
+        with workspace.locked(folder), workspace.left_empty_unless_begun(folder):
+            if workspace.open_run(folder, start, restart, code) == "complete":
                 say(f"{folder} is complete already (--restart would do it again)")
                 return read_log(folder)
             is_of_the_lab = qconfig == "qat"
@@ -140,11 +144,13 @@ def qat_run(
             loop.drive(
                 trainer, folder, lambda net, epoch: begin_qat_epoch(net, epoch, hyper.epochs)
             )
-            return convert_and_finish(folder, network, data, trainer.best_epoch, is_of_the_lab)
+            best = trainer.best_epoch
+            return convert_and_finish(folder, origin, network, data, best, is_of_the_lab)
 
 
 def convert_and_finish(
     folder: Path,
+    origin: RunLog,
     network: QuantizableResNet,
     data: ImageData,
     best_epoch: int | None,
@@ -180,11 +186,28 @@ def convert_and_finish(
             append(folder, analysis(original, network, data))
     end = loop.finish(folder, network, best_epoch, after)
     say(
-        f"biases on the int32 grid: validation accuracy {percent(before)} before, {percent(after)} "
-        f"after (cost {100 * (before - after):+.2f} points)\n"
+        f"{cost(origin, before, after)}\n"
         f"{folder / CHECKPOINT_NAME}: {megabytes(end.checkpoint_bytes)}, {scheme_of(network)}"
     )
     return read_log(folder)
+
+
+def cost(origin: RunLog, float_biases: float, integer_biases: float) -> str:
+    """Say what INT8 and integer biases cost, on validation images; warn when that is much."""
+    assert origin.end is not None  # complete_run() has seen to it
+    fp32 = origin.end.validation_accuracy
+    lines = [
+        f"validation accuracy: FP32 {percent(fp32)}, INT8 {percent(float_biases)} with float "
+        f"biases, {percent(integer_biases)} with biases on the int32 grid "
+        f"({100 * (integer_biases - fp32):+.2f} points)"
+    ]
+    if fp32 - integer_biases > MUCH:
+        lines.append(
+            f"warning: {100 * (fp32 - integer_biases):.1f} points are lost, where one is usual: "
+            "lab3 check tells whether fusion and scales are right; then look at the noise of each "
+            "layer (lab3 report) and try more --calibration-images"
+        )
+    return "\n".join(lines)
 
 
 def analysis(original: nn.Module, network: nn.Module, data: ImageData) -> Analysis:

@@ -78,10 +78,11 @@ def train_run(
             hyperparameters=hyper,
             code_sha256=code.student_sha256,
             given_sha256=code.given_sha256,
+            functions=code.functions,
             environment=workspace.environment(devices.name(where), processes),
         )
-        with workspace.locked(folder):
-            status = devices.from_first(lambda: workspace.open_run(folder, start, restart))
+        with workspace.locked(folder), workspace.left_empty_unless_begun(folder):
+            status = devices.from_first(lambda: workspace.open_run(folder, start, restart, code))
             if status == "complete":
                 say(f"{folder} is complete already (--restart would do it again)")
                 return read_log(folder)

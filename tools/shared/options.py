@@ -95,7 +95,8 @@ Workers = Annotated[
     ),
 ]
 Device = Annotated[
-    Literal["auto", "cpu", "cuda"], Option("--device", help="Where to train; auto prefers a GPU.")
+    Literal["auto", "cpu", "cuda", "mps"],
+    Option("--device", help="Where to train; auto prefers a GPU. mps is that of Apple silicon."),
 ]
 
 

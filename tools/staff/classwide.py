@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tools.shared.console import UserError, say, spinner
 from tools.staff.board import Board, ClassTable, print_line
+from tools.staff.overview import write_overview
 
 if TYPE_CHECKING:
     from autograder.batch.orders import Task
@@ -60,6 +61,22 @@ class Outcome:
     counted: Mapping[str, Counted]
 
 
+def settle(task: Task, top: Path, folder: Path | None) -> None:
+    """Raise PlaceError where a submission, or one in a folder, decides what or where is graded."""
+    from autograder.submissions.places import require_own_ground, settled
+
+    require_own_ground(top, "--out")
+    paths = {
+        "--data-dir": task.options.data_dir,
+        "--test-set": task.options.test_set,
+        "--rubric": task.rubric,
+        "--out": top,
+    }
+    for option, path in paths.items():
+        if path is not None and folder is not None:
+            settled(path, folder, option, "the submissions in")
+
+
 def grade_class(order: Order) -> None:
     """Grade what is asked for; exit with 3 when staff has to look at something."""
     from autograder.grades.choosing import attempts_store
@@ -71,16 +88,26 @@ def grade_class(order: Order) -> None:
     left = {item.folder for item in asked if not is_stored(store, item)}
     try:
         with spinner("starting the workers behind their walls"):
-            pool = open_pool(order, asked)
+            pool = open_pool(order, asked, jobs_for(order, asked, left))
         with pool:
             outcome = grade_all(asked, store, pool, order, left)
-        finish(best_of(outcome, pool.facts, order) if order.is_best else outcome, order)
+        facts = pool.facts
+        final = best_of(outcome, facts, order) if order.is_best else outcome
+        by = facts.rubric.sha256, facts.sources_sha256
+        finish(final, order, write_overview(order.items, order.top, order.course, by))
     except KeyboardInterrupt:
         say(f"interrupted: {len(left)} of {len(asked)} are left; the same command goes on")
         sys.exit(INTERRUPTED)
 
 
-def open_pool(order: Order, asked: list[Item]) -> Pool:
+def jobs_for(order: Order, asked: list[Item], left: set[str]) -> int:
+    """Return how many processes grade; none where all that is asked for has a grade."""
+    if order.selection.rerun or order.is_best:  # which are graded shows later
+        return max(1, min(order.jobs, len(asked)))
+    return min(order.jobs, len(left))
+
+
+def open_pool(order: Order, asked: list[Item], jobs: int) -> Pool:
     """Return what grades: processes of this computer, or a cluster."""
     if order.scheduler:
         from autograder.batch.cluster import ClusterPool
@@ -88,7 +115,7 @@ def open_pool(order: Order, asked: list[Item]) -> Pool:
         return ClusterPool(order.task, order.scheduler, asked)
     from autograder.batch.local import LocalPool
 
-    return LocalPool(order.task, max(1, min(order.jobs, len(asked))))
+    return LocalPool(order.task, jobs)
 
 
 def is_stored(store: Store, item: Item) -> bool:
@@ -186,19 +213,21 @@ def print_lines(items: Sequence[Item], outcome: Outcome) -> None:
     for item in items:
         if grade := outcome.store.grade(item.folder):
             counted = outcome.counted.get(item.folder)
-            print_line(item, grade, counted, is_new=item.folder in outcome.new)
+            is_as_made = outcome.store.is_as_made(item.folder, grade)
+            print_line(item, grade, counted, item.folder in outcome.new, is_as_made)
 
 
-def finish(outcome: Outcome, order: Order) -> None:
+def finish(outcome: Outcome, order: Order, page: Path) -> None:
     """Show what everybody has, and tell by the exit code whether staff has to look."""
     table, graded, stale, needs_staff = ClassTable(bool(outcome.counted)), 0, 0, False
     for item in sorted(outcome.items, key=lambda item: item.folder):
         if (grade := outcome.store.grade(item.folder)) is None:
             continue
         is_stale = item.folder in outcome.stale
-        table.add(item, grade, is_stale, outcome.counted.get(item.folder))
+        is_as_made = outcome.store.is_as_made(item.folder, grade)
+        table.add(item, grade, outcome.counted.get(item.folder), is_stale, is_as_made)
         graded, stale = graded + 1, stale + is_stale
-        needs_staff = needs_staff or grade.needs_staff
+        needs_staff = needs_staff or grade.needs_staff or not is_as_made
     if not order.as_json:
         table.print()
     elif order.is_best:
@@ -206,6 +235,7 @@ def finish(outcome: Outcome, order: Order) -> None:
     if stale:
         count = f"{stale} of {graded} were graded"
         say(f"{count} by another rubric or kit: --rerun changed grades them again")
+    say(f"wrote {page}")
     if needs_staff:
         sys.exit(NEEDS_STAFF)
 

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{12}$")]
+Name = Annotated[str, Field(max_length=200)]
 Role = Literal["weight", "activation", "addition"]  # an addition: of a residual block
 Scheme = Literal["fp32", "int8-per-tensor", "int8-per-channel"]
 RunKind = Literal["train", "ptq", "qat"]
@@ -107,6 +109,7 @@ class Start(Record):
     baseline: Baseline | None = None
     code_sha256: Sha256  # of the files that a student writes
     given_sha256: Sha256  # of the others
+    functions: dict[Name, Digest] = Field({}, max_length=500)  # of the files that a student writes
     environment: Environment
 
 
@@ -212,6 +215,20 @@ class Latency(Record):
     upper_quartile_s: float
 
 
+class Speedup(Record):
+    """How much faster than its baseline a network is, of passes that were taken in turn.
+
+    ``low`` and ``high`` are the 95 % interval of the median of the rounds' ratios, FP32's time
+    divided by this network's (Conover, "Practical Nonparametric Statistics", section 3.2).
+    """
+
+    baseline_sha256: Sha256
+    baseline_median_s: float
+    rounds: int
+    low: float
+    high: float
+
+
 class Result(Record):
     """An evaluation on the test images; the last one counts.
 
@@ -229,3 +246,4 @@ class Result(Record):
     class_accuracy: dict[str, Fraction | None]
     confusion: list[list[int]]
     latency: Latency
+    speedup: Speedup | None = None  # of a quantized network, timed in turn with its baseline

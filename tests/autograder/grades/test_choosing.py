@@ -87,6 +87,15 @@ def test_another_policy_chooses_anew_without_grading(course: Course) -> None:
     assert [made.number for made in store.history("ada")] == [1, 2]
 
 
+def test_a_last_day_takes_the_grade_of_what_does_not_count_any_more(course: Course) -> None:
+    collected(course, LATER)
+    assert earned(graded(course, b=90), "ada") == 90
+    last = LATE.replace("percent = 50", "last_day = 0")
+    store = graded(write_course(course.folder, last), b=90)
+    assert earned(store, "ada") == 0
+    assert earned(graded(write_course(course.folder, LATE), b=90), "ada") == 90
+
+
 def test_who_has_nothing_that_can_be_graded_is_told_why(course: Course) -> None:
     collected(course, attempt("x", "eve", late_h=-1, file=None, problem="is empty"))
     store = graded(course)

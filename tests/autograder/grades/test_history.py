@@ -1,6 +1,8 @@
 """Earlier grades are kept: a line for each, and the newest as they were."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from autograder.grades.items import Graded
 from autograder.grades.storing import Store
 from autograder.results import CheckResult, Grade
 from tests.making.grades import grade, result
+from tests.making.grading import RUBRIC
 from tests.making.stores import POLICY, facts_of, key, put
 
 FACTS = facts_of()
@@ -55,6 +58,29 @@ def test_grading_again_to_the_same_result_adds_nothing(store: Store) -> None:
     assert not (store.top / "ada" / "versions").exists()
     put(store, "ada", grade(FAILED), facts_of(torch="2.15.0"))
     assert numbers(store) == [1, 2]  # by something else
+
+
+def test_two_who_write_at_once_write_one_after_the_other(store: Store) -> None:
+    """Files of one grade beside those of another would be taken for a grade."""
+    by_rubric = {"one": FACTS, "two": facts_of(replace(RUBRIC, sha256="b" * 64))}
+
+    def write_some(name: str) -> None:
+        facts = by_rubric[name]
+        for number in range(20):
+            result = FAILED if number % 2 else PASSED
+            put(store, "ada", grade(result, rubric_sha256=facts.rubric.sha256), facts)
+
+    with ThreadPoolExecutor() as threads:
+        assert [*threads.map(write_some, by_rubric)] == [None, None]
+    made, there = store.made("ada"), store.grade("ada")
+    assert made is not None
+    assert there is not None
+    assert made.is_of(there)
+    assert made.number == len(set(numbers(store)))
+    for number in history.kept_versions(store.top / "ada"):
+        kept = earlier(store, number)
+        assert kept is not None
+        assert store.history("ada")[number - 1].is_of(kept)
 
 
 def killed_after(store: Store, files: int, new: CheckResult) -> None:
