@@ -36,6 +36,7 @@ class Session(Checks):
         self._trial = self._open.enter_context(
             trial_of(self._submission, self._rubric, self._sandbox, counting=counting)
         )
+        self._sandbox.wait_until_ready()  # pytest tells first of all which walls stand
 
     def pytest_report_header(self) -> list[str]:
         walls = ", ".join(self._sandbox.walls)

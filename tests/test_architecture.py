@@ -67,10 +67,10 @@ ALLOWED: dict[str, set[str]] = {
     T + "review": LAB3 | below(T, "report"),
     T + "hardware": LAB3,
     T + "running": LAB3 | below(A, "expected") | below(T, "hardware shared"),
+    T + "integrity": LAB3 | below(A, "course exports host inside plain_text submissions"),
     T + "reference": LAB3
     | below(A, "expected rubric thresholds")
     | below(T, "report running shared"),
-    T + "integrity": LAB3 | below(A, "course exports host inside plain_text submissions"),
     T + "grades": below(A, "grading messages options plain_text results") | below(T, "shared"),
     T + "studying": LAB3
     | below(A, "grading host options results rubric submissions")

@@ -17,10 +17,10 @@ class Handle:
     """A grading process: ``order`` is what it does at the moment.
 
     ``pending`` are the items that it was given and whose grades have not come. ``folder`` is its
-    own for temporary files.
+    own for temporary files. One that ``grades`` nothing only tells what a grade rests on.
     """
 
-    def __init__(self, server: Server, task: Task, folder: Path) -> None:
+    def __init__(self, server: Server, task: Task, folder: Path, grades: bool = True) -> None:
         self._server, self._folder = server, folder
         folder.mkdir()
         self._pid, self.connection = server.fork()
@@ -29,7 +29,7 @@ class Handle:
         self.pending: dict[str, Item] = {}
         self._pending_since = self._heard_at = time.monotonic()
         self.last_words = ""
-        self._send((task, str(folder)))
+        self._send((task, str(folder), grades))
 
     @property
     def is_free(self) -> bool:
@@ -65,6 +65,9 @@ class Handle:
         """Return what it says; None when it is gone."""
         try:
             answer: Answer = self.connection.recv()
+        except BlockingIOError:
+            self.last_words = "it stopped in the middle of what it said"
+            return None
         except (EOFError, OSError):
             return None
         self._heard_at = time.monotonic()

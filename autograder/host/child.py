@@ -26,6 +26,10 @@ class SandboxError(LabError):
     """The walls don't stand, or the warm process is gone: never the student's fault."""
 
 
+class SilentError(SandboxError):
+    """The warm process has gone without a word: something killed it, no wall kept it out."""
+
+
 class WorkerError(Exception):
     """A child gave no answer; ``death`` tells how it died, when it did."""
 

@@ -207,6 +207,7 @@ def preload() -> None:
     """Import what every child needs, so that the children share it."""
     import warnings
 
+    gc.disable()  # what is imported stays: it would be looked through many times
     warnings.simplefilter("ignore")  # PyTorch announces the end of eager quantization
     import torch
 
@@ -221,8 +222,8 @@ def preload() -> None:
     torch.use_deterministic_algorithms = ignore_determinism  # no INT8 network could be made
     torch.backends.nnpack.set_flags(False)  # it complains about each convolution in here
     warming.warm_up()
-    gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 20)  # a child lives for a second or two
 
 

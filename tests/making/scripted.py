@@ -6,6 +6,7 @@ each start of a process. ``Item.title`` says what happens to the process that gr
 
 import os
 import signal
+import struct
 import time
 import tomllib
 from collections.abc import Callable
@@ -31,7 +32,8 @@ CHANGED = "c" * 64  # the hash of the rubric that a process finds which was star
 BOOTSTRAP = (
     "import sys; sys.path[:] = sys.argv[2:]; from tests.making import scripted; "
     "sys.modules['autograder.batch.process'] = scripted; "
-    "from autograder.batch.server import main; main(int(sys.argv[1]))"
+    "from autograder.batch import server; server.started = lambda *_: []; "
+    "server.main(sys.argv[1])"
 )
 
 
@@ -192,6 +194,11 @@ def stop(_: Script) -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
+def stop_in_the_middle(script: Script) -> None:
+    os.write(script.connection.fileno(), struct.pack("!i", 1000) + b"half of it")
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def kill(_: Script) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -219,6 +226,7 @@ def take_time(_: Script) -> None:
 FATES: dict[str, Callable[[Script], None]] = {
     "hangs": hang,
     "is stopped": stop,
+    "is stopped in the middle": stop_in_the_middle,
     "kills": kill,
     "kills the server": kill_server,
     "kills the caller": kill_caller,
@@ -227,9 +235,16 @@ FATES: dict[str, Callable[[Script], None]] = {
 }
 
 
-def serve(connection: Connection) -> None:
+def get_ready() -> None:
+    """There is nothing to be done before."""
+
+
+def serve(connection: Connection, _sandbox: None) -> None:
     """Carry out orders, as the real one does."""
-    task, folder = connection.recv()
+    task, folder, grades = connection.recv()
+    if not grades:
+        connection.send(Ready(facts("namespaces")))
+        return
     (Path(folder) / "rubbish").write_text("left behind")
     script = Script(connection, task)
     try:

@@ -88,7 +88,7 @@ def grade_class(order: Order) -> None:
     left = {item.folder for item in asked if not is_stored(store, item)}
     try:
         with spinner("starting the workers behind their walls"):
-            pool = open_pool(order, asked)
+            pool = open_pool(order, asked, jobs_for(order, asked, left))
         with pool:
             outcome = grade_all(asked, store, pool, order, left)
         facts = pool.facts
@@ -100,7 +100,14 @@ def grade_class(order: Order) -> None:
         sys.exit(INTERRUPTED)
 
 
-def open_pool(order: Order, asked: list[Item]) -> Pool:
+def jobs_for(order: Order, asked: list[Item], left: set[str]) -> int:
+    """Return how many processes grade; none where all that is asked for has a grade."""
+    if order.selection.rerun or order.is_best:  # which are graded shows later
+        return max(1, min(order.jobs, len(asked)))
+    return min(order.jobs, len(left))
+
+
+def open_pool(order: Order, asked: list[Item], jobs: int) -> Pool:
     """Return what grades: processes of this computer, or a cluster."""
     if order.scheduler:
         from autograder.batch.cluster import ClusterPool
@@ -108,7 +115,7 @@ def open_pool(order: Order, asked: list[Item]) -> Pool:
         return ClusterPool(order.task, order.scheduler, asked)
     from autograder.batch.local import LocalPool
 
-    return LocalPool(order.task, max(1, min(order.jobs, len(asked))))
+    return LocalPool(order.task, jobs)
 
 
 def is_stored(store: Store, item: Item) -> bool:

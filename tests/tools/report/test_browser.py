@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from autograder.exports.feedback import feedback
 from tests.conftest import Command
-from tests.making.browsers import WIDTHS, barriers, is_scrolled_sideways, opened
+from tests.making.browser import WIDTHS, barriers, is_scrolled_sideways, opened
 from tests.making.grades import grade, result, whole
 from tests.making.logs.certificates import certify
 from tests.making.logs.folders import write_runs

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.making.browsers import barriers, is_scrolled_sideways, opened
+from tests.making.browser import barriers, is_scrolled_sideways, opened
 from tests.making.overviews import overview_of
 from tests.making.prints import compared
 from tools.integrity.decisions import Decision

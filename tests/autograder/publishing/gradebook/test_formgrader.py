@@ -13,7 +13,7 @@ from autograder.course.naming import folder_name
 from autograder.publishing.exporting import to_nbgrader
 from autograder.publishing.gradebook.reading import by_hand
 from tests.autograder.publishing.gradebook.conftest import Make, exported
-from tests.making import browsers, jupyter, published
+from tests.making import browser, jupyter, published
 from tests.making.classes import DUE
 from tests.making.published import LATE, Pupil
 
@@ -42,7 +42,7 @@ def test_nbgrader_exports_the_same_marks(course_of: Make, tmp_path: Path) -> Non
 
 @pytest.fixture(scope="module")
 def pages() -> Browser:
-    with browsers.running() as running:
+    with browser.running() as running:
         yield running
 
 
