@@ -1,14 +1,16 @@
 """The pages in a real browser: the report in both languages, and a student's feedback."""
 
+import re
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser
 
 from autograder.exports.feedback import feedback
 from tests.conftest import Command
-from tests.making.browser import WIDTHS, is_scrolled_sideways, opened
+from tests.making.browser import WIDTHS, barriers, is_scrolled_sideways, opened
 from tests.making.grades import grade, result, whole
 from tests.making.logs.certificates import certify
 from tests.making.logs.folders import write_runs
@@ -99,4 +101,29 @@ def test_the_feedback_opens_without_complaints_and_fits(
     page, complaints = opened(chromium, path, width)
     assert complaints == []
     assert not is_scrolled_sideways(page)
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_keeps_people_from_reading_the_report(
+    chromium: Browser, report: Path, scheme: Literal["light", "dark"]
+) -> None:
+    page = chromium.new_context(bypass_csp=True, color_scheme=scheme).new_page()
+    page.goto(report.as_uri())
+    assert barriers(page) == []
+    inner = "[...document.querySelectorAll('a[href^=\"#\"]')]"
+    links = page.evaluate(f"{inner}.map(a => !!document.querySelector(a.hash))")
+    assert links
+    assert all(links)
+    captions = page.locator("figcaption strong").all_inner_texts()
+    assert [re.sub(r"\D", "", text) for text in captions] == [str(n + 1) for n in range(7)]
+    page.close()
+
+
+def test_figures_fit_a_phone_and_tables_that_do_not_say_so(chromium: Browser, report: Path) -> None:
+    page, _ = opened(chromium, report, 390)
+    widths = page.evaluate("[...document.images].map(image => image.getBoundingClientRect().right)")
+    assert max(widths) <= 390
+    shadow = "getComputedStyle(document.querySelector('.wide')).backgroundAttachment"
+    assert page.evaluate(shadow) == "local, local, scroll, scroll"
     page.close()
