@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from autograder.claims import About
 from autograder.results import Visibility
 
 CHECKS = Path(__file__).with_name("checks")
-GROUPS = ("observer", "forward", "fusion", "ptq", "qat", "runs", "accuracy")
+GROUPS = ("forward", "fusion", "observer", "ptq", "qat", "runs", "accuracy")  # as worked on
 CODE_GROUPS = GROUPS[:5]
 VISIBILITIES: tuple[Visibility, ...] = ("public", "hidden")
 
@@ -40,9 +41,16 @@ def claim_of(check: Check) -> str:
     return " ".join(paragraph.replace("``", "").split())
 
 
-def about(check: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """Return what ``claims.about`` says of a check: function, needs and follows."""
+def about(check: str) -> About:
+    """Return what a check is marked with."""
     marks = getattr(all_checks()[check], "pytestmark", [])
-    mark: tuple[str, tuple[str, ...], tuple[str, ...]]
-    mark = next(m.args for m in marks if m.name == "about")
+    mark: About = next(m.args[0] for m in marks if m.name == "about")
     return mark
+
+
+@cache
+def builds_on(check: str) -> frozenset[str]:
+    """Return all checks whose verdicts that of a check may depend on."""
+    mark = about(check)
+    direct = {*mark.needs, *mark.follows, *mark.excused_by}
+    return frozenset(direct.union(*map(builds_on, direct)))

@@ -1,6 +1,7 @@
 """How a check says what it saw: observations, and whether its claim holds."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import pytest
@@ -63,18 +64,32 @@ class Evidence:
             raise ClaimFailedError(said, diagnosis, share, place=place)
 
 
-def about(
-    function: str, needs: tuple[str, ...] = (), follows: tuple[str, ...] = ()
-) -> Callable[[F], F]:
-    """Mark a check with the student's function that it is about, and the checks it builds on.
+@dataclass(frozen=True)
+class About:
+    """The student's function that a check is about, and the checks that it builds on.
 
     Before those that it ``needs`` have passed, it is not judged. Of those that it ``follows`` the
     first that didn't pass is named as what has to hold first, but only when the check fails: what
-    holds all the same gets its points.
+    holds all the same gets its points. What is charged to those in ``excused_by`` isn't charged to
+    it, too.
     """
 
+    function: str
+    needs: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
+    excused_by: tuple[str, ...] = ()
+
+
+def about(
+    function: str,
+    needs: tuple[str, ...] = (),
+    follows: tuple[str, ...] = (),
+    excused_by: tuple[str, ...] = (),
+) -> Callable[[F], F]:
+    """Mark a check with what it is about; see ``About``."""
+
     def mark(check: F) -> F:
-        marked: F = pytest.mark.about(function, needs, follows)(check)
+        marked: F = pytest.mark.about(About(function, needs, follows, excused_by))(check)
         return marked
 
     return mark

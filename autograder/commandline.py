@@ -24,6 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     path = config.getoption("--submission")
     if path is None:
         return
+    require_own_settings(config)
     from autograder.session import Session
 
     try:
@@ -31,6 +32,20 @@ def pytest_configure(config: pytest.Config) -> None:
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
     config.pluginmanager.register(session, "lab3-submission")
+
+
+def require_own_settings(config: pytest.Config) -> None:
+    """Raise UsageError when pytest took its settings from a place that may be the submission's.
+
+    pytest looks for them before it knows of ``--submission``, in all folders that are named.
+    """
+    file, is_named = config.inipath, bool(config.getoption("inifilename"))
+    if is_named or file is None or file.parent in (CHECKS, *CHECKS.parents):
+        return
+    raise pytest.UsageError(
+        f"pytest took settings from {str(file)!r}: if that is the submission's, its code has"
+        " run without walls; name the checks first: pytest autograder/checks --submission PATH"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

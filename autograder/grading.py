@@ -13,8 +13,9 @@ from typing import Literal
 
 import torch
 
-from autograder import catalog, judging
+from autograder import catalog
 from autograder import rubric as rubrics
+from autograder.asking import judging, plugin
 from autograder.host.sandbox import Sandbox
 from autograder.measuring import Counting
 from autograder.options import Event, OnEvent, Options, ignore
@@ -129,6 +130,11 @@ def fit_process() -> None:
     gc.freeze()  # what is imported stays: looking through it again and again takes long
     # Small networks gain nothing from more threads, and lose much where cores are shared.
     torch.set_num_threads(1)
+
+
+def collect_checks() -> None:
+    """Have pytest collect the checks: the processes that are forked from this one need not."""
+    plugin.collected()
 
 
 def load_rubric(path: Path | None = None, key: str | None = None) -> Rubric:

@@ -10,5 +10,9 @@ HUNDREDTH = Decimal("0.01")
 
 def final_mark(grade: Grade, counted: Counted) -> Decimal:
     """Return the mark of what counts, derived anew each time and rounded once."""
-    mark = exact(grade.earned) * (1 - counted.lost)
+    return rounded(exact(grade.earned) * (1 - counted.lost))
+
+
+def rounded(mark: Decimal) -> Decimal:
+    """Return a mark in hundredths."""
     return mark.quantize(HUNDREDTH, rounding=ROUND_HALF_UP)

@@ -20,7 +20,7 @@ class Options:
     ``tiers`` are tried in their order. ``data_dir`` is made absolute at once: it stays where it is
     when the current folder changes. By default it is the system's. ``run_groups`` are the groups
     of checks that need runs; without ``needs_runs`` they are left out for a submission that has
-    none.
+    none. ``groups`` are the only ones that are asked, where there are any.
     """
 
     tiers: tuple[Tier, ...] = WALLED
@@ -29,6 +29,7 @@ class Options:
     test_set: Path | None = None
     visibilities: tuple[Visibility, ...] = ("public", "hidden")
     keyword: str = ""
+    groups: tuple[str, ...] = ()
     run_groups: tuple[str, ...] = RUN_GROUPS
     needs_runs: bool = True
 
@@ -41,6 +42,7 @@ class Options:
         return (
             entry.visibility in self.visibilities
             and self.keyword in entry.check
+            and (not self.groups or group in self.groups)
             and (group not in RUN_GROUPS or group in self.run_groups)
             and (group not in RUN_GROUPS or has_runs or self.needs_runs)
         )

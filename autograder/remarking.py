@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from autograder.asking.verdicts import Verdict, following, waiting
 from autograder.checks.runs import DROP_FOLLOWS
 from autograder.results import CheckResult, Grade, with_held_up
 from autograder.rubric import Rubric
 from autograder.thresholds import Judgement, is_complete, judge
-from autograder.verdicts import Verdict, following, waiting
 
 
 def remark(grade: Grade, rubric: Rubric) -> Grade | None:

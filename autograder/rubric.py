@@ -18,6 +18,7 @@ from lab3.errors import LabError
 RUBRIC = Path(__file__).with_name("rubric.toml")
 Disclosure = Literal["points", "claim", "everything"]
 Points = Annotated[float, Field(gt=0)]
+Section = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 HEX_DIGITS, CHARACTERS = 32, 22  # 128 random bits, at 4 and, as in Base64, at 6 a character
 DISTINCT = 8  # fewer different characters are in one of 26 million random keys of 32 hex digits
@@ -35,9 +36,9 @@ class RubricError(LabError):
 
 
 def is_random(key: str) -> bool:
-    """Tell whether a key can hold 128 random bits."""
+    """Tell whether a key can hold 128 random bits; a file of several lines is something else."""
     least = HEX_DIGITS if re.fullmatch("[0-9a-fA-F]*", key) else CHARACTERS
-    return len(key) >= least and len(set(key)) >= DISTINCT
+    return len(key) >= least and len(set(key)) >= DISTINCT and key.isprintable()
 
 
 class Table(BaseModel):
@@ -71,6 +72,25 @@ class Thresholds(Table):
     drop: tuple[Tier, ...] = Field(min_length=1)
     largest_bytes: int = Field(gt=0)
 
+    @field_validator("fp32")
+    @classmethod
+    def accuracy_is_counted(cls, fp32: tuple[Tier, ...]) -> tuple[Tier, ...]:
+        """Refuse what every network reaches, since then no image would be looked at."""
+        if any(tier.at == 0 for tier in fp32):
+            raise ValueError("an accuracy of 0 is reached by every network: leave that tier out")
+        return fp32
+
+
+class Report(Table):
+    """What each section of the report is worth; people mark them."""
+
+    architecture: Section
+    curves: Section
+    tuning: Section
+    qconfig: Section
+    comparison: Section
+    discussion: Section
+
 
 class LimitsTable(Table):
     """Times in seconds, sizes in decimal megabytes and kilobytes, of one submission."""
@@ -94,6 +114,7 @@ class Document(Table):
     limits: LimitsTable
     thresholds: dict[str, Thresholds]
     checks: dict[str, dict[str, dict[Visibility, Points]]]
+    report: Report | None = None
 
     @field_validator("key")
     @classmethod
@@ -173,6 +194,12 @@ def load(path: Path, checks: list[str]) -> Rubric:
             f"all checks add up to {total:g}: change one of the two"
         )
     return rubric
+
+
+def names_in(path: Path) -> list[str]:
+    """Return the names of the checks in a rubric that is right."""
+    checks = tomllib.loads(path.read_text(encoding="utf-8"))["checks"]
+    return [f"{group}.{name}" for group, names in checks.items() for name in names]
 
 
 def check_names(rubric: Rubric, text: str, checks: list[str]) -> None:

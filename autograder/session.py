@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from autograder.asking.judging import trial_of, with_needs
+from autograder.asking.plugin import Checks, key_of
 from autograder.grading import fit_process, load_rubric
 from autograder.host.sandbox import Sandbox
-from autograder.judging import trial_of, with_needs
 from autograder.measuring import Counting
 from autograder.messages import describe, number
 from autograder.options import SYSTEM_DATA
-from autograder.plugin import Checks, key_of
 from autograder.results import CheckResult
 from autograder.rubric import Entry
 from autograder.submissions.reading import open_submission
@@ -36,6 +36,7 @@ class Session(Checks):
         self._trial = self._open.enter_context(
             trial_of(self._submission, self._rubric, self._sandbox, counting=counting)
         )
+        self._sandbox.wait_until_ready()  # pytest tells first of all which walls stand
 
     def pytest_report_header(self) -> list[str]:
         walls = ", ".join(self._sandbox.walls)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from autograder import judging
+from autograder.asking import judging
 from autograder.catalog import CODE_GROUPS
 from autograder.host.child import SandboxError
 from autograder.host.sandbox import Sandbox

@@ -37,56 +37,61 @@ ALLOWED: dict[str, set[str]] = {
     A + "course": LAB3 | below(A, "plain_text rubric submissions"),
     A + "marks": below(A, "course results"),
     A + "expected": LAB3 | below(A, "host inside results"),
-    A + "verdicts": below(A, "results"),
     A + "thresholds": LAB3 | below(A, "expected results rubric"),
     A + "measuring": LAB3 | below(A, "expected host rubric submissions"),
     A + "checks": LAB3
     | below(A, "claims expected host inside measuring results submissions thresholds"),
-    A + "remarking": below(A, "checks results rubric thresholds verdicts"),
-    A + "catalog": below(A, "results"),
-    A + "trial": below(
-        A, "catalog claims expected host inside measuring results rubric submissions verdicts"
-    ),
-    A + "plugin": below(
-        A, "catalog claims expected host measuring results rubric submissions trial"
-    ),
-    A + "judging": LAB3
-    | below(A, "catalog host inside measuring plugin results rubric submissions trial"),
-    A + "workers": below(A, "catalog host judging messages rubric submissions"),
+    A + "catalog": below(A, "claims results"),
+    A + "asking": LAB3
+    | below(A, "catalog claims expected host inside measuring results rubric submissions"),
+    A + "remarking": below(A, "asking checks results rubric thresholds"),
+    A + "workers": below(A, "asking catalog host messages rubric submissions"),
     A + "options": below(A, "host results rubric"),
     A + "collecting": LAB3 | below(A, "course submissions"),
     A + "grading": LAB3
-    | below(A, "catalog host judging measuring options results rubric submissions workers"),
+    | below(A, "asking catalog host measuring options results rubric submissions workers"),
     A + "session": below(
-        A, "grading host judging measuring messages options plugin results rubric submissions"
+        A, "asking grading host measuring messages options results rubric submissions"
     ),
     A + "commandline": LAB3 | below(A, "session"),
-    A + "batch": LAB3
+    A + "grades": LAB3
     | below(
         A,
-        "catalog changes course exports grading host options plain_text remarking results rubric "
-        "submissions",
+        "changes course exports host options plain_text remarking results rubric submissions",
     ),
+    A + "batch": LAB3 | below(A, "catalog grades grading host options results submissions"),
+    A + "publishing": LAB3
+    | below(A, "course exports grades marks messages plain_text results rubric submissions"),
     T + "shared": LAB3 | below(A, "plain_text"),
     T + "report": LAB3 | below(T, "shared"),
     T + "review": LAB3 | below(T, "report"),
     T + "hardware": LAB3,
     T + "running": LAB3 | below(A, "expected") | below(T, "hardware shared"),
+    T + "integrity": LAB3 | below(A, "course exports host inside plain_text submissions"),
+    T + "reference": LAB3
+    | below(A, "expected rubric thresholds")
+    | below(T, "report running shared"),
     T + "grades": below(A, "grading messages options plain_text results") | below(T, "shared"),
+    T + "studying": LAB3
+    | below(A, "grading host options results rubric submissions")
+    | below(T, "grades running shared"),
+    T + "notebook": LAB3
+    | below(A, "messages plain_text results")
+    | below(T, "grades report shared studying"),
     T + "student": LAB3
-    | below(A, "exports grading host inside messages options plain_text results rubric")
-    | below(T, "grades report review running shared"),
+    | below(A, "exports host inside messages plain_text results submissions")
+    | below(T, "grades report review running shared studying"),
     T + "staff": LAB3
     | below(A, "collecting")
     | below(
         A,
-        "batch changes course exports grading host marks messages options plain_text results "
-        "submissions",
+        "batch changes course exports grades grading host marks messages options plain_text "
+        "publishing results rubric submissions",
     )
-    | below(T, "grades shared"),
+    | below(T, "grades integrity report shared"),
     T + "course": LAB3
     | below(A, "catalog course exports grading host messages options rubric")
-    | below(T, "grades report running shared"),
+    | below(T, "grades reference report running shared"),
     T + "cli": LAB3 | below(T, "course running shared staff student"),
     T + "__main__": below(T, "cli"),
 }
@@ -239,7 +244,9 @@ def test_texts_need_no_torch(room: str) -> None:
 
 
 def test_results_and_their_renderers_are_light() -> None:
-    light = "results rubric messages changes exports submissions course marks verdicts remarking"
+    light = (
+        "results rubric messages changes exports submissions course marks asking.verdicts remarking"
+    )
     for room in light.split():
         assert not offenders(A + room, "torch")
 

@@ -41,11 +41,19 @@ class EpochBatches(Dataset[tuple[Tensor, Tensor]]):
         return max(1, len(self.split) // self.batch_size)
 
     def __getitem__(self, k: int) -> tuple[Tensor, Tensor]:
-        chosen = self.order[k * self.batch_size : (k + 1) * self.batch_size]
-        mine = self.split.take(chosen[self.rank :: self.world_size])
+        mine = self.split.take(self.chosen(k))
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed + k * self.world_size + self.rank + 1)
+            torch.manual_seed(self.seed_of(k))
             return augment(mine.images, self.augmentation), mine.labels
+
+    def chosen(self, k: int) -> Tensor:
+        """Return which images this process gets of the k-th batch."""
+        whole = self.order[k * self.batch_size : (k + 1) * self.batch_size]
+        return whole[self.rank :: self.world_size]
+
+    def seed_of(self, k: int) -> int:
+        """Return what the k-th batch draws its changes from."""
+        return self.seed + k * self.world_size + self.rank + 1
 
     def loader(
         self, first: int, workers: int, pin_memory: bool
@@ -77,15 +85,18 @@ def augment(images: Tensor, augmentation: str) -> Tensor:
     return images
 
 
-def random_crop(images: Tensor) -> Tensor:
+def random_crop(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Return each image moved by up to PADDING pixels in each direction, zeros moving in."""
     count, channels, height, width = images.shape
+    device = images.device
     padded = F.pad(images, [PADDING] * 4)
-    top, left = torch.randint(0, 2 * PADDING + 1, (2, count, 1))
-    rows, columns = top + torch.arange(height), left + torch.arange(width)
+    moves = torch.randint(0, 2 * PADDING + 1, (2, count, 1), generator=generator)
+    top, left = moves.to(device)
+    rows = top + torch.arange(height, device=device)
+    columns = left + torch.arange(width, device=device)
     return padded[
-        torch.arange(count)[:, None, None, None],
-        torch.arange(channels)[None, :, None, None],
+        torch.arange(count, device=device)[:, None, None, None],
+        torch.arange(channels, device=device)[None, :, None, None],
         rows[:, None, :, None],
         columns[:, None, None, :],
     ]

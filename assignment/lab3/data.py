@@ -42,6 +42,9 @@ class Split:
     def take(self, indices: Tensor) -> "Split":
         return Split(self.images[indices].contiguous(), self.labels[indices])
 
+    def to(self, device: torch.device) -> "Split":
+        return Split(self.images.to(device), self.labels.to(device))
+
 
 @dataclass(frozen=True)
 class ImageData:

@@ -21,7 +21,9 @@ from torch.ao.quantization import (
     QConfig,
     QuantStub,
     convert,
+    default_fake_quant,
     default_per_channel_qconfig,
+    default_per_channel_weight_fake_quant,
     disable_fake_quant,
     disable_observer,
     fuse_modules,
@@ -47,6 +49,7 @@ __all__ = [
     "QuantizedFunctional",
     "QuantizedLinear",
     "convert",
+    "default_per_channel_qat_qconfig",
     "default_per_channel_qconfig",
     "disable_fake_quant",
     "disable_observer",
@@ -64,5 +67,8 @@ quantize_per_tensor = torch.quantize_per_tensor
 _observer = partial(MinMaxObserver, qscheme=PER_TENSOR_SYMMETRIC)
 per_tensor_qconfig = QConfig(  # PyTorch's own observers, with one scale a tensor
     activation=partial(_observer, dtype=QUINT8), weight=partial(_observer, dtype=QINT8)
+)
+default_per_channel_qat_qconfig = QConfig(  # PyTorch's own, which it has names for one by one
+    activation=default_fake_quant, weight=default_per_channel_weight_fake_quant
 )
 tensor_of_integers = torch._make_per_tensor_quantized_tensor  # of int8 or uint8, with its scale

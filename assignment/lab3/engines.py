@@ -1,6 +1,7 @@
 """The INT8 engines of this CPU: which are exact, and which is the fastest."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -94,3 +95,30 @@ def use_fastest_engine(build: Callable[[], nn.Module], images: Tensor) -> tuple[
     assert best is not None  # exact_engines() names one at least
     torch.backends.quantized.engine = best[1]
     return best[2], best[1]
+
+
+@torch.inference_mode()
+def time_in_turn(
+    networks: Sequence[tuple[nn.Module, str]], images: Tensor, rounds: int = 50
+) -> list[list[float]]:
+    """Return the seconds of each network's passes of one batch, one pass of each in a round.
+
+    What else this computer does then slows all of them alike. Networks come with their engines;
+    ``float32`` needs none. A fifth more rounds come first and don't count.
+    """
+    before = torch.backends.quantized.engine
+    warmup_rounds = max(3, rounds // 5)
+    seconds: list[list[float]] = [[] for _ in networks]
+    try:
+        for number in range(warmup_rounds + rounds):
+            for (network, name), own in zip(networks, seconds, strict=True):
+                if name in torch.backends.quantized.supported_engines:
+                    torch.backends.quantized.engine = name
+                network.eval()
+                begin = time.perf_counter()
+                network(images)
+                if number >= warmup_rounds:
+                    own.append(time.perf_counter() - begin)
+    finally:
+        torch.backends.quantized.engine = before
+    return seconds

@@ -1,9 +1,10 @@
 """Accuracy, confusion and latency of a network."""
 
+import math
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -68,19 +69,35 @@ def measure_latency(network: nn.Module, images: Tensor, engine: str, runs: int =
     A fifth of ``runs`` more passes come first and don't count: they allocate and warm caches.
     """
     network.eval()
-    warmup_runs = max(3, runs // 5)
     seconds = []
-    for _ in range(warmup_runs + runs):
+    for _ in range(max(3, runs // 5) + runs):
         begin = time.perf_counter()
         network(images)
         seconds.append(time.perf_counter() - begin)
-    low, median, high = statistics.quantiles(seconds[warmup_runs:], n=4)
+    return latency_of(seconds[-runs:], images, engine)
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the 95 % interval of the median, whatever the values' distribution.
+
+    Its ends are order statistics, of ranks ``(n -+ 1.96 * sqrt(n)) / 2`` (Conover, "Practical
+    Nonparametric Statistics", section 3.2).
+    """
+    ordered = sorted(values)
+    rank = max(0, math.floor((len(ordered) - 1.96 * math.sqrt(len(ordered))) / 2) - 1)
+    return ordered[rank], ordered[-1 - rank]
+
+
+def latency_of(seconds: Sequence[float], images: Tensor, engine: str) -> Latency:
+    """Return the median and quartiles of the times of passes."""
+    low, median, high = statistics.quantiles(seconds, n=4)
+    runs = len(seconds)
     return Latency(
         batch_size=len(images),
         threads=torch.get_num_threads(),
         engine=engine,
         processor=processor_name(),
-        warmup_runs=warmup_runs,
+        warmup_runs=max(3, runs // 5),
         runs=runs,
         median_s=median,
         lower_quartile_s=low,

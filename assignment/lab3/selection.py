@@ -61,7 +61,8 @@ def best(kind: str, fp32: RunLog, logs: Sequence[RunLog]) -> RunLog | None:
 
 def is_of_the_lab(log: RunLog, fp32: RunLog) -> bool:
     """Tell whether a run continues an FP32 run with the lab's configuration."""
-    return log.continues(fp32) and log.start.qconfig != "default"
+    is_for_comparison = log.start.qconfig == "default" or log.start.variant is not None
+    return log.continues(fp32) and not is_for_comparison
 
 
 def validation_accuracy(log: RunLog) -> float:

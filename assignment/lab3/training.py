@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from lab3.batches import EpochBatches
 from lab3.data import ImageData, Split
+from lab3.device_batches import device_batches
 from lab3.eager import disable_observer
 from lab3.errors import LabError
 from lab3.evaluation import predict
@@ -50,6 +51,9 @@ class Trainer:
     ``network`` is moved to ``device``. ``state`` is the file that holds everything needed to go
     on; when it exists, the trainer continues from it. With torch.distributed initialised, every
     process trains on its share of each batch and the gradients are averaged.
+
+    ``workers`` processes load and augment the images; None keeps them on the device and augments
+    them there, as suits a GPU. ``precision`` is that of the forward pass, if not float32.
     """
 
     def __init__(
@@ -59,18 +63,22 @@ class Trainer:
         hyper: Hyperparameters,
         device: torch.device,
         state: Path,
-        workers: int = 0,
-        mixed_precision: bool = False,
+        workers: int | None = 0,
+        precision: torch.dtype | None = None,
     ) -> None:
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.world_size = dist.get_world_size() if dist.is_initialized() else 1
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.data, self.hyper, self.device, self.workers = data, hyper, device, workers
+        self.kept = data.train.to(device) if workers is None else None
         self.optimizer = build_optimizer(self.network, hyper)
-        self.scaler = torch.amp.GradScaler(device.type, enabled=mixed_precision)
+        self.precision = precision
+        # Gradients in float16 would vanish; bfloat16 reaches as far as float32.
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)
         self.state = state
         self.epoch, self.step, self.steps = 0, 0, 0
-        self.totals = torch.zeros(3, dtype=torch.float64, device=device)  # loss, correct, images
+        precise = torch.float32 if device.type == "mps" else torch.float64  # which MPS lacks
+        self.totals = torch.zeros(3, dtype=precise, device=device)  # loss, correct, images
         self.seconds = 0.0
         self.epochs: list[Epoch] = []
         self.best_epoch = 0
@@ -118,7 +126,12 @@ class Trainer:
         on_gpu = self.device.type == "cuda"
         look_every = 20 if on_gpu else 1  # looking at a number makes a GPU wait
         begin = time.perf_counter()
-        for images, labels in batches.loader(self.step, self.workers, pin_memory=on_gpu):
+        made: Iterable[tuple[Tensor, Tensor]]
+        if self.kept is None:
+            made = batches.loader(self.step, self.workers or 0, pin_memory=on_gpu)
+        else:
+            made = device_batches(batches, self.kept, self.step)
+        for images, labels in made:
             self._train_step(forward, images, labels)
             self.step += 1
             self.seconds, begin = self.seconds + time.perf_counter() - begin, time.perf_counter()
@@ -129,7 +142,7 @@ class Trainer:
     def _train_step(self, forward: nn.Module, images: Tensor, labels: Tensor) -> None:
         images = self.data.normalise(images.to(self.device, non_blocking=True))
         labels = labels.to(self.device, non_blocking=True)
-        with torch.autocast(self.device.type, torch.float16, enabled=self.scaler.is_enabled()):
+        with torch.autocast(self.device.type, self.precision, enabled=self.precision is not None):
             logits = forward(images)
             loss = F.cross_entropy(logits, labels, label_smoothing=self.hyper.label_smoothing)
         self.optimizer.zero_grad()
@@ -219,6 +232,6 @@ class Trainer:
         if content["scaler"]:  # empty when the run began without mixed precision
             self.scaler.load_state_dict(content["scaler"])
         self.epoch, self.step, self.seconds, totals = content["progress"]
-        self.totals.copy_(torch.tensor(totals, dtype=torch.float64))
+        self.totals.copy_(torch.tensor(totals, dtype=self.totals.dtype))
         self.epochs = [Epoch(**epoch) for epoch in content["epochs"]]
         self.best_epoch, self.best_network = content["best"]

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import replace
@@ -17,11 +17,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from autograder.batch import remote
-from autograder.batch.items import Facts, Graded, Item, Message, Postponed, Task
-from autograder.batch.made import key_of
-from autograder.batch.pool import NoGraderError, why_again
+from autograder.batch.orders import Message, Postponed, Task
+from autograder.batch.pool import NoGraderError, differences, why_again
 from autograder.batch.remote import Refusal, Reply
-from autograder.batch.unjudged import unjudged
+from autograder.grades.items import Facts, Graded, Item
+from autograder.grades.made import key_of
+from autograder.grades.unjudged import unjudged
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -117,7 +118,8 @@ class ClusterPool:
         where = item.path and item.path.absolute()
         key = key_of(item, self.facts, self._task.options).model_dump_json()
         again = item.folder in self._retried
-        name = hashlib.sha256(f"{key}{item.folder}{where}{again}".encode()).hexdigest()
+        work = f"{key}{item.folder}{where}{again}{self._task.options}"
+        name = hashlib.sha256(work.encode()).hexdigest()
         sizes = {path: size for path, size in self._sizes.items() if path == where}
         sent = replace(item, path=where)
         return self._client.submit(
@@ -213,17 +215,3 @@ def require_same(first: tuple[str, Facts], other: tuple[str, Facts]) -> None:
             f"{other[0]} has another {name} than {first[0]}, {two} instead of {one}: all workers "
             "need the same kit, PyTorch and INT8 engine, or grades would depend on who graded"
         )
-
-
-def differences(first: Facts, other: Facts) -> Iterator[tuple[str, str, str]]:
-    """Yield what two workers' grades would rest on and what differs."""
-    facts: Mapping[str, tuple[str, str]] = {
-        "version of the kit": (first.kit, other.kit),
-        "content of the kit": (first.sources_sha256, other.sources_sha256),
-        "rubric": (first.rubric.sha256, other.rubric.sha256),
-        "PyTorch": (first.torch, other.torch),
-        "INT8 engine": (first.engine, other.engine),
-    }
-    for name, (one, two) in facts.items():
-        if one != two:
-            yield name, one, two

@@ -6,8 +6,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from autograder.batch.items import Answer, Item, Judged, Message, Order, Task
+from autograder.batch.orders import Answer, Judged, Message, Order, Task
 from autograder.batch.server import Server, ServerError
+from autograder.grades.items import Item
 
 STUCK_S = 1800.0  # without a word: more than the longest question may take on a loaded computer
 
@@ -16,10 +17,10 @@ class Handle:
     """A grading process: ``order`` is what it does at the moment.
 
     ``pending`` are the items that it was given and whose grades have not come. ``folder`` is its
-    own for temporary files.
+    own for temporary files. One that ``grades`` nothing only tells what a grade rests on.
     """
 
-    def __init__(self, server: Server, task: Task, folder: Path) -> None:
+    def __init__(self, server: Server, task: Task, folder: Path, grades: bool = True) -> None:
         self._server, self._folder = server, folder
         folder.mkdir()
         self._pid, self.connection = server.fork()
@@ -28,7 +29,7 @@ class Handle:
         self.pending: dict[str, Item] = {}
         self._pending_since = self._heard_at = time.monotonic()
         self.last_words = ""
-        self._send((task, str(folder)))
+        self._send((task, str(folder), grades))
 
     @property
     def is_free(self) -> bool:
@@ -64,6 +65,9 @@ class Handle:
         """Return what it says; None when it is gone."""
         try:
             answer: Answer = self.connection.recv()
+        except BlockingIOError:
+            self.last_words = "it stopped in the middle of what it said"
+            return None
         except (EOFError, OSError):
             return None
         self._heard_at = time.monotonic()

@@ -11,13 +11,10 @@ from types import TracebackType
 from typing import Self
 
 from autograder.batch.handle import Handle
-from autograder.batch.items import (
+from autograder.batch.orders import (
     Answer,
     Done,
-    Facts,
     Failed,
-    Graded,
-    Item,
     Message,
     Postponed,
     Progress,
@@ -27,12 +24,13 @@ from autograder.batch.items import (
     Task,
     Vouch,
 )
-from autograder.batch.pool import NoGraderError, why_again
+from autograder.batch.pool import NoGraderError, differences, why_again
 from autograder.batch.server import Server, ServerError
-from autograder.batch.unjudged import unjudged
+from autograder.grades.items import Facts, Graded, Item
+from autograder.grades.unjudged import unjudged
 from autograder.host.processes import temporary_folder
 
-VOUCH_S = 10.0  # of grading at most are lost when a process or the caller is killed
+VOUCH_S = 20.0  # of grading at most are lost when a process or the caller is killed
 LISTEN_S = 1.0
 END_S = 10.0
 STARTS = 2  # that fail, one after the other, and no further process is tried
@@ -43,7 +41,8 @@ class LocalPool:
 
     A grade counts when the reference was graded on the same worker after it, and found well: every
     few seconds, since what is not vouched for is lost with its process. Each has so many
-    ``threads``, by default its share of the cores.
+    ``threads``, by default its share of the cores. Without any ``jobs`` nothing is graded, and no
+    worker starts: there are ``facts`` alone.
     """
 
     def __init__(self, task: Task, jobs: int, threads: int | None = None) -> None:
@@ -56,12 +55,14 @@ class LocalPool:
         self._again: deque[Item] = deque()
         with ExitStack() as stack:  # it may be interrupted
             self._temporary = Path(stack.enter_context(temporary_folder("lab3-class")))
-            self._server = Server(self._threads)
+            self._server = self._new_server()
             stack.callback(lambda: self._server.close())  # whichever is the present one
             while self._facts is None:
-                self._start_more(1)
+                self._start_more(1, grades=jobs > 0)
                 for handle, answer in self._heard():
                     self._take(handle, answer)
+            if not jobs:
+                self._bury(self._all[0])
             self._open: ExitStack = stack.pop_all()
 
     @property
@@ -101,7 +102,7 @@ class LocalPool:
     def grade(self, items: Sequence[Item]) -> Iterator[Message]:
         """Grade items, and yield what happens as it comes."""
         self._retried.clear()
-        yield from self._run(deque(items), self._jobs)
+        yield from self._run(deque(items), max(1, self._jobs))
         while self._again:
             self._end_those_that_start()
             yield from self._run(deque([self._again.popleft()]), 1)
@@ -126,16 +127,19 @@ class LocalPool:
     def _busy(self) -> int:
         return sum(isinstance(handle.order, Item) for handle in self._all)
 
-    def _start_more(self, wanted: int) -> list[Message]:
+    def _new_server(self) -> Server:
+        return Server(self._threads, self._temporary, self._task.options.tiers, self._jobs)
+
+    def _start_more(self, wanted: int, grades: bool = True) -> list[Message]:
         """Start processes until there are so many, unless the last ones failed."""
         while len(self._all) < wanted and self._failed_starts < STARTS:
             if self._server.has_died:
                 self._server.close()
-                self._server = Server(self._threads)
+                self._server = self._new_server()
             self._started += 1
             folder = self._temporary / str(self._started)
             try:
-                self._all.append(Handle(self._server, self._task, folder))
+                self._all.append(Handle(self._server, self._task, folder, grades))
             except ServerError as error:
                 self._server.close()
                 return self._note_failed_start(f"no grading process starts: the server {error}")
@@ -190,8 +194,16 @@ class LocalPool:
         return []
 
     def _note_ready(self, handle: Handle, facts: Facts) -> list[Message]:
-        """Note that a process can grade; the walls of the first are those of all."""
+        """Note that a process can grade; what grades rest on is for all what it is for the first.
+
+        Raises NoGraderError when that has changed: half of a class would be graded by each.
+        """
         self._facts = self._facts or facts
+        for name, *_ in differences(self._facts, facts):
+            raise NoGraderError(
+                f"the {name} was changed while the class was graded: what is graded is stored, and "
+                "the same command goes on, with the new one"
+            )
         if facts.tier != self._facts.tier:
             handle.last_words = f"found {facts.tier} where others have {self._facts.tier}"
             return self._lose(handle)
@@ -239,5 +251,5 @@ def cores() -> int:
 def threads_for(jobs: int) -> int:
     """Return how many threads each of some processes may have: those that count accuracies do."""
     most = os.environ.get("OMP_NUM_THREADS", "")
-    share = max(1, cores() // jobs)
+    share = max(1, cores() // max(1, jobs))
     return min(share, int(most)) if most.isdecimal() and int(most) else share

@@ -1,10 +1,11 @@
 """What grades many submissions, wherever it does: on this computer or on others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from autograder.batch.items import Facts, Graded, Item, Message
+from autograder.batch.orders import Message
+from autograder.grades.items import Facts, Graded, Item
 from autograder.host.child import KILLED
 from autograder.submissions.budgets import IDLE
 from lab3.errors import LabError
@@ -37,6 +38,21 @@ class Pool(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+def differences(first: Facts, other: Facts) -> Iterator[tuple[str, str, str]]:
+    """Yield what the grades of two would rest on and what differs."""
+    facts: Mapping[str, tuple[str, str]] = {
+        "version of the kit": (first.kit, other.kit),
+        "content of the kit": (first.sources_sha256, other.sources_sha256),
+        "rubric": (first.rubric.sha256, other.rubric.sha256),
+        "key": (first.rubric.asked_sha256, other.rubric.asked_sha256),
+        "PyTorch": (first.torch, other.torch),
+        "INT8 engine": (first.engine, other.engine),
+    }
+    for name, (one, two) in facts.items():
+        if one != two:
+            yield name, one, two
 
 
 def why_again(graded: Graded) -> str:

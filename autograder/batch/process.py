@@ -4,26 +4,16 @@ import os
 import tempfile
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from autograder.batch.items import (
-    Answer,
-    Done,
-    Facts,
-    Failed,
-    Graded,
-    Item,
-    Order,
-    Progress,
-    Ready,
-    Refused,
-    Task,
-)
-from autograder.batch.unjudged import unread
+from autograder.batch.orders import Answer, Done, Failed, Order, Progress, Ready, Refused, Task
 from autograder.catalog import all_checks, claim_of
-from autograder.grading import Grader, fit_process, load_rubric, reference
+from autograder.grades.items import Facts, Graded, Item
+from autograder.grades.unjudged import unread
+from autograder.grading import Grader, collect_checks, fit_process, load_rubric, reference
 from autograder.host import contents
 from autograder.host.sandbox import Sandbox
 from autograder.options import Event
@@ -40,28 +30,21 @@ class Bench:
     """Grades items one after the other; a context manager. ``send`` hears what happens.
 
     A grade is sent when the reference has been graded on the same worker: at the order to do so,
-    or when the worker goes before.
+    or when the worker goes before. A ``sandbox`` that was started before is used up.
     """
 
-    def __init__(self, task: Task, send: Callable[[Answer], None]) -> None:
+    def __init__(
+        self, task: Task, send: Callable[[Answer], None], sandbox: Sandbox | None = None
+    ) -> None:
         self._task, self._send = task, send
-        self._sandbox = Sandbox(task.options.tiers)  # it imports PyTorch meanwhile
+        self._sandbox = sandbox or Sandbox(task.options.tiers)  # it imports PyTorch meanwhile
         fit_process()
-        self._rubric = load_rubric(task.rubric, task.key)
+        facts = facts_of(task)
         self._sandbox.wait_until_ready()
-        self._grader = Grader(self._rubric, task.options, canary=reference(), sandbox=self._sandbox)
+        self.facts = replace(facts, tier=self._sandbox.tier, walls=self._sandbox.walls)
+        self._grader = Grader(facts.rubric, task.options, canary=reference(), sandbox=self._sandbox)
         self._waiting: dict[str, Grade] = {}  # for their worker's canary, by folder
         self._heard = 0  # verdicts on workers
-        self.facts = Facts(
-            rubric=self._rubric,
-            claims={name: claim_of(check) for name, check in all_checks().items()},
-            sources_sha256=contents.sources_sha256(),
-            kit=version("lab3-kit"),
-            torch=version("torch"),
-            engine=exact_engines()[0],
-            tier=self._sandbox.tier,
-            walls=self._sandbox.walls,
-        )
 
     def __enter__(self) -> "Bench":
         return self
@@ -119,11 +102,30 @@ class Bench:
         self._send(Graded(folder, grade))
 
 
+def facts_of(task: Task) -> Facts:
+    """Return what a grade rests on in this process, but for the walls, which are not yet known."""
+    return Facts(
+        rubric=load_rubric(task.rubric, task.key),
+        claims={name: claim_of(check) for name, check in all_checks().items()},
+        sources_sha256=contents.sources_sha256(),
+        kit=version("lab3-kit"),
+        torch=version("torch"),
+        engine=exact_engines()[0],
+        tier=task.options.tiers[0],
+        walls=(),
+    )
+
+
 def progress(item: Item, event: Event) -> Progress:
     return Progress(item.folder, event.done, event.total, event.text or event.kind)
 
 
-def serve(connection: Connection) -> None:
+def get_ready() -> None:
+    """Do what all grading processes need, before they are forked."""
+    collect_checks()
+
+
+def serve(connection: Connection, sandbox: Sandbox | None = None) -> None:
     """Carry out orders until there is none, or nobody listens any more."""
 
     def send(answer: Answer) -> None:
@@ -133,9 +135,12 @@ def serve(connection: Connection) -> None:
             os._exit(1)
 
     try:
-        task, folder = connection.recv()
+        task, folder, grades = connection.recv()
         tempfile.tempdir = folder  # whatever happens, whoever started this can remove all of it
-        with Bench(task, send) as bench:
+        if not grades:
+            send(Ready(facts_of(task)))
+            return
+        with Bench(task, send, sandbox) as bench:
             send(Ready(bench.facts))
             while (order := connection.recv()) is not None:
                 bench.carry_out(order)

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.batch.items import Facts, Graded, Item, Task
 from autograder.batch.local import LocalPool
+from autograder.batch.orders import Task
 from autograder.batch.pool import NoGraderError
+from autograder.grades.items import Facts, Graded, Item
 
 IDLE_S = 600.0  # after which nobody is going to ask for a process again
 Sizes = Mapping[Path, int | None]  # of files that a worker has to see; None for a folder
@@ -40,16 +41,17 @@ class Benches:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._task: Task | None = None
+        self._round = 0  # of those who came with a class: files may have changed since the last
         self._free: list[LocalPool] = []
         self._timer = threading.Timer(IDLE_S, self.dismiss)
 
     @contextmanager
     def lent(self, task: Task) -> Iterator[LocalPool]:
-        """Lend a process; one that failed its user is not lent again."""
+        """Lend a process; one that failed its user, or is for something else, is not lent again."""
         with self._lock:
             old = self._free if task != self._task else []
             self._free = [] if task != self._task else self._free
-            self._task = task
+            self._task, round_ = task, self._round
             pool = self._free.pop() if self._free else None
         for other in old:
             other.close()
@@ -60,11 +62,20 @@ class Benches:
             pool.close()
             raise
         with self._lock:
-            self._free.append(pool)
+            is_of_use = (task, round_) == (self._task, self._round)
+            self._free += [pool] if is_of_use else []
             self._timer.cancel()
             self._timer = threading.Timer(IDLE_S, self.dismiss)
             self._timer.daemon = True
             self._timer.start()
+        if not is_of_use:
+            pool.close()
+
+    def begin(self) -> None:
+        """End those that are left of an earlier class: they have read its rubric."""
+        with self._lock:
+            self._round += 1
+        self.dismiss()
 
     def dismiss(self) -> None:
         """End those that are free."""
@@ -109,6 +120,7 @@ def prepare_here(task: Task, sizes: Sizes) -> Reply | Refusal:
     """Tell what a grade rests on here, or why there can be none."""
     if said := unseen(sizes):
         return Refusal(said)
+    BENCHES.begin()
     try:
         with BENCHES.lent(task) as pool:
             return Reply(pool.facts)

@@ -1,7 +1,8 @@
 """What checks share: how they ask, what they compare, and what of other claims they build on."""
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from autograder.expected.converted import consistent_layers, logits_of
 from autograder.expected.examination import TOLERANCE
 from autograder.expected.inputs import SMALL, SMALLEST, WIDTH, Inputs
 from autograder.expected.origins import shifts
+from autograder.expected.reference import AVERAGES
 from autograder.host.answers import NoAnswerError, place_of, raise_for
 from autograder.inside import experiments
 from autograder.inside.questions import (
@@ -128,11 +130,17 @@ def compare_cases(
 
 
 def compare_int8(
-    evidence: Evidence, what: str, expected: Tensor, run: Int8Run, steps: int = 0
+    evidence: Evidence,
+    what: str,
+    expected: Tensor,
+    run: Int8Run,
+    steps: int = 0,
+    others: Iterable[Tensor] = (),
 ) -> Place | None:
     """Observe whether a converted module computes what the reference computes at the same scales.
 
-    To the bit, or within a number of steps of the output's grid. Returns where it raised.
+    To the bit, or within a number of steps of the output's grid; or one of ``others`` that are as
+    right. Returns where it raised.
     """
     if run.error:
         if run.error.is_stub:
@@ -140,7 +148,8 @@ def compare_int8(
         evidence.add(what, "computes", str(run.error), holds=False)
         return place_of(run.error)
     got, allowed = run.output, allowed_between(expected, steps)
-    evidence.add(what, *both(expected, got, allowed), agree(got, expected, steps))
+    holds = any(agree(got, right, steps) for right in itertools.chain((expected,), others))
+    evidence.add(what, *both(expected, got, allowed), holds)
     return None
 
 
@@ -225,18 +234,27 @@ def observe_output(
         and not error
         and not is_excused(charged, FUSION if isinstance(question, Ptq) else QAT_FUSION)
     ):
-        shape = question.layers, question.num_classes, question.width, question.seed
-        # An addition that is charged elsewhere may have lost its ReLU in INT8.
-        additions = (True, False) if charged("forward.functional_addition") else (True,)
-        computed = [logits_of(converted, *shape, adds_relu) for adds_relu in additions]
-        known = [expected for expected in computed if expected is not None]
+        computed = right_logits(question, converted, charged)
+        known = next(computed, None)
         right, got = "those that its integers and scales give", "others"
-        if known:
-            allowed = allowed_between(known[0], STEPS)
-            right, got = both(known[0], converted.output, allowed)
-        holds = any(agree(converted.output, expected, STEPS) for expected in known)
+        holds = False
+        if known is not None:
+            right, got = both(known, converted.output, allowed_between(known, STEPS))
+            every = itertools.chain((known,), computed)
+            holds = any(agree(converted.output, expected, STEPS) for expected in every)
         evidence.add("logits of the INT8 network", right, got, holds)
     return place_of(error) if error else None
+
+
+def right_logits(question: Ptq | Qat, converted: Converted, charged: Charged) -> Iterator[Tensor]:
+    """Yield what a converted network's own numbers give, in each way that is right."""
+    shape = question.layers, question.num_classes, question.width, question.seed
+    # An addition that is charged elsewhere may have lost its ReLU in INT8.
+    additions = (True, False) if charged("forward.functional_addition") else (True,)
+    for adds_relu, first in itertools.product(additions, AVERAGES):
+        logits = logits_of(converted, *shape, adds_relu, first)
+        if logits is not None:
+            yield logits
 
 
 def is_excused(charged: Charged, fusion_claims: Sequence[str]) -> bool:

@@ -1,6 +1,7 @@
 """Part 1: ``forward`` and ``add_relu``."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from autograder.expected.diagnoses import (
 )
 from autograder.expected.examination import TOLERANCE
 from autograder.expected.inputs import WIDTH, Inputs
+from autograder.expected.reference import AVERAGES
 from autograder.host.answers import place_of
 from autograder.host.client import Client
 from autograder.inside import experiments
@@ -37,8 +39,8 @@ from autograder.inside.questions import (
     Int8Network,
     Network,
     NetworkGradients,
-    RaisedError,
 )
+from autograder.inside.values import RaisedError
 
 BLOCK = "QuantizableBottleneck.forward"
 NETWORK = "QuantizableResNet.forward"
@@ -276,7 +278,8 @@ def test_stub_order(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     run = client.ask(Int8Network(*shape, batch, grids.plain_grids(*shape)))
     what = "the INT8 network, its stages replaced by plain convolutions"
     quants, dequants, quant, dequant = run.stubs
-    place = compare_int8(evidence, what, grids.plain_logits(*shape, batch), run, STEPS)
+    right, *others = (partial(grids.plain_logits, *shape, batch, first) for first in AVERAGES)
+    place = compare_int8(evidence, what, right(), run, STEPS, (other() for other in others))
     evidence.add("quant in forward", "first", quant, quant == "first")
     evidence.add("dequant in forward", "last", dequant, dequant == "last")
     counts, are_right = f"quant {quants}, dequant {dequants}", quants == dequants == 1

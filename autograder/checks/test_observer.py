@@ -11,7 +11,8 @@ from autograder.expected.diagnoses import Call, diagnose_observers, diagnose_sca
 from autograder.expected.inputs import PUBLIC_CALLS, Inputs, Pairs
 from autograder.host.answers import NoAnswerError, place_of, raise_for
 from autograder.host.client import Client
-from autograder.inside.questions import Dtype, Ranges, ScaleResult, Scales
+from autograder.inside.questions import Ranges, ScaleResult, Scales
+from autograder.inside.values import Dtype
 
 APPROXIMATE = "CusQuantObserver.scale_approximate"
 TOO_FAR = 0.5 + 1e-6  # a power of two further from the exact exponent than this is not the nearest

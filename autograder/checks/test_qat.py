@@ -48,7 +48,7 @@ RANGES = (*FORWARD, *FUNCTION_CLAIMS, *OBSERVER_CLAIMS, *CONVERTED)
 RUNS = (*FP32_FORWARD, *SCALES, *QAT_FUSION)  # without these no step of training is as it should be
 
 
-@about(FUSE, follows=(*RUNS, "forward.network_gradients"))
+@about(FUSE, follows=(*RUNS, "forward.network_gradients"), excused_by=RANGES)
 def test_fake_quantize(
     client: Client, inputs: Inputs, evidence: Evidence, charged: Charged
 ) -> None:

@@ -146,6 +146,7 @@ class Collecting:
     def read(self, path: Path, facts: Sequence[Fact]) -> FromSource:
         """Take everything from a source that is not there yet."""
         seen = self.seen(path)
+        self.index.begin()
         with open_listing(path, is_hashed=seen is None) as listing:
             kind, parsed = self.parsed(path, listing, facts)
             result = FromSource(listing.name, kind, left=parsed.left, notes=parsed.notes)

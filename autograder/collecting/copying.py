@@ -11,6 +11,7 @@ from pathlib import Path
 from autograder.collecting.assembling import NOTHING, assemble
 from autograder.collecting.parts import Part, part_of
 from autograder.collecting.storing import MOST_BYTES, Piece, Store, copy, pack
+from autograder.course.counting import ASK
 from autograder.submissions.archives import span
 from autograder.submissions.clutter import without_clutter
 from autograder.submissions.entries import (
@@ -41,7 +42,7 @@ CONVERTED = 4  # archives of other kinds, each of which may take minutes and a g
 SAID = 3  # sentences
 HAND_IN = "hand in an archive of lab3/, runs/ and report.md"
 NOT_HERE = "can't be opened here"
-FAULT = "can't be read here, which is no fault of yours: ask your instructor"
+FAULT = f"can't be read here, which is no fault of yours: {ASK}"
 SENTENCES: dict[FileKind, str] = {
     "empty": "is empty (0 bytes): hand it in again, and look at its size",
     "page": "is a web page, not an archive: hand in the archive itself",

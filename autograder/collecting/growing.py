@@ -21,6 +21,7 @@ class GrowingIndex:
         self.students = {student.id: student for student in index.students}
         self.attempts = {attempt.id: attempt for attempt in index.attempts}
         self.sources = list(index.sources)
+        self._met: list[str] = []  # attempts that were there already, of the source that is read
         self._of: dict[tuple[str, ...], list[str]] = {}  # attempts by whose they are
         for attempt in index.attempts:
             self._of.setdefault(attempt.students, []).append(attempt.id)
@@ -50,6 +51,10 @@ class GrowingIndex:
                 }
             )
 
+    def begin(self) -> None:
+        """Note that another source is read."""
+        self._met = []
+
     def known(self, hand_in: HandIn, lms: str) -> bool:
         """Tell whether an attempt is there, without reading it; take in what is new about it."""
         fingerprint = hand_in.fingerprint
@@ -71,6 +76,7 @@ class GrowingIndex:
         if hand_in.late is not None:
             changes["lms_lateness"] = lateness(hand_in)
         self.attempts[attempt.id] = attempt.model_copy(update=changes)
+        self._met.append(attempt.id)
 
     def add(self, hand_in: HandIn, lms: str, source: Source, stored: Stored) -> bool:
         """Take in an attempt of which there is a copy, or a reason for none; tell if it is new."""
@@ -84,6 +90,7 @@ class GrowingIndex:
             "content": stored.content,
             "fingerprint": hand_in.fingerprint,
             "handed_in_as": hand_in.label or hand_in.text,
+            "lms_name": hand_in.lms_name,
         }
         for attempt in self.of(hand_in, lms):
             was_elsewhere = attempt.is_elsewhere and attempt.received == hand_in.received
@@ -115,7 +122,17 @@ class GrowingIndex:
         return name
 
     def finish(self, seen: SeenSource) -> None:
-        """Note that an archive was read to its end."""
+        """Note that an archive was read to its end.
+
+        In one that is new, an attempt that is not the newest may have been handed in once more; an
+        archive that was read before is only an older one.
+        """
+        if all(source.sha256 != seen.sha256 for source in self.sources):
+            for name in self._met:
+                attempt = self.attempts[name]
+                of_them = [self.attempts[other] for other in self._of[attempt.students]]
+                if any(other.newest_at > attempt.newest_at for other in of_them):
+                    self.attempts[name] = attempt.model_copy(update={"again": self.now})
         self.sources = [s for s in self.sources if (s.name, s.sha256) != (seen.name, seen.sha256)]
         self.sources.append(seen)
         for attempt in list(self.attempts.values()):

@@ -3,7 +3,6 @@
 They are copies, not hard links: a linked file would be the same file, and change with the original.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -76,6 +75,8 @@ def open_store(submissions: Path) -> Iterator[Store]:
 
     What a killed one left half written is removed.
     """
+    import fcntl  # only here: Windows has none
+
     attempts = submissions / ATTEMPTS
     try:
         for folder in (submissions, attempts):

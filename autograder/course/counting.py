@@ -16,7 +16,8 @@ from autograder.course.settings import Choice, Settings
 
 Points = Callable[[Attempt], Decimal | None]
 T = TypeVar("T")
-ELSEWHERE = "is in the LMS, but not in what was collected from it: ask your instructor"
+ASK = "ask your instructor"  # ends a problem that is no fault of the student's
+ELSEWHERE = f"is in the LMS, but not in what was collected from it: {ASK}"
 ON_TIME, DAY = timedelta(), timedelta(days=1)
 
 
@@ -46,6 +47,11 @@ class Counted:
     def folder(self) -> str:
         """The name of the folder for the student's grade."""
         return folder_name(self.student.id)
+
+    @property
+    def is_for_staff(self) -> bool:
+        """Whether nothing can be graded by no fault of the student's."""
+        return self.problem is not None and self.problem.endswith(ASK)
 
 
 @dataclass(frozen=True)
@@ -225,7 +231,8 @@ def one_of_equals(pool: list[Timing], why: str, asks_staff: str) -> Pick:
     twins = [
         t.attempt.id
         for t in pool[:-1]
-        if not is_newer(newest, t) and not (t.attempt.received and newest.attempt.received)
+        if (not is_newer(newest, t) and not (t.attempt.received and newest.attempt.received))
+        or (t.attempt.again is not None and t.attempt.again > newest.attempt.newest_at)
     ]
     if not twins:
         return Pick(newest, why, asks_staff=asks_staff)
@@ -233,7 +240,7 @@ def one_of_equals(pool: list[Timing], why: str, asks_staff: str) -> Pick:
     return Pick(
         newest,
         why,
-        "was handed in several times, and nothing tells which is the newest: ask your instructor",
+        f"was handed in several times, and nothing tells which is the newest: {ASK}",
         f"nothing tells which of the attempts {ids} is newer: name one below [choices]",
     )
 

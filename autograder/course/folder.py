@@ -47,14 +47,15 @@ class Course:
         )
 
     @classmethod
-    def around(cls, path: Path) -> "Course | None":
-        """Return the course that a path lies in, or in which one stands; None without one."""
-        for start in (path, Path.cwd()):
-            try:
-                return cls.find(start)
-            except NoCourseError:
-                continue
-        return None
+    def here(cls) -> "Course | None":
+        """Return the course in which one stands, None without one.
+
+        One that a path of a submission lies in may be the submission's own.
+        """
+        try:
+            return cls.find()
+        except NoCourseError:
+            return None
 
     @property
     def submissions(self) -> Path:
@@ -151,6 +152,13 @@ class Course:
                 there = f"there are {', '.join(own)}" if own else "there is none"
                 text = f"this student has no attempt {choice.attempt!r}: {there}"
                 raise self._file.error(("choices", student), text)
+
+
+def course_of(path: Path) -> Path | None:
+    """Return the ``course.toml`` that a path lies beside or below; it may be a submission's own."""
+    here = Path(os.path.realpath(path))
+    files = (folder / COURSE_NAME for folder in (here, *here.parents))
+    return next((file for file in files if file.is_file()), None)
 
 
 def proposal(name: str, known: Iterable[str]) -> str:

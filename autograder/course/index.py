@@ -52,11 +52,13 @@ class Source(Record):
 class Attempt(Record):
     """Something that was handed in at once, by one student or by several.
 
-    ``received`` is None where nothing tells when; ``collected`` is when we first had it. ``file``
+    ``received`` is None where nothing tells when; ``collected`` is when we first had it, and
+    ``again`` when a later export had it once more, although there was a newer one by then. ``file``
     is our copy, below ``submissions/``, and None where there is nothing to grade: ``problem`` says
     why, to the student; without a problem, the LMS has files that its export has not. ``others``
     are copies of what doesn't count beside it. ``content`` identifies what was handed in, and
-    ``fingerprint`` tells a later ``lab3 collect`` so without reading it.
+    ``fingerprint`` tells a later ``lab3 collect`` so without reading it. ``lms_name`` is what the
+    LMS called a file of it, where only that tells how one goes back.
     """
 
     id: str
@@ -64,8 +66,10 @@ class Attempt(Record):
     lms: str
     source: Source
     handed_in_as: str
+    lms_name: str = ""
     received: AwareDatetime | None = None
     collected: AwareDatetime
+    again: AwareDatetime | None = None
     lms_lateness: LmsLateness | None = None
     file: str | None = None
     sha256: Sha256 | None = None

@@ -114,6 +114,7 @@ class Settings(Table):
     staff: tuple[Text, ...] = ()
     rubric: Path | None = None
     key: Path | None = None
+    gradebook: Text | None = None
     language: Annotated[str, BeforeValidator(read_language)] = "en"
     data_dir: Path | None = None
     test_set: Path | None = None

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from autograder.expected.agreement import is_on_grid
 from autograder.expected.checkpoints import Int8Numbers, Numbers, from_numbers, require_usable
-from autograder.expected.reference import filled
+from autograder.expected.reference import averaging, filled
 from autograder.expected.trials import Source, added, layer_of
 from autograder.host.answers import NoAnswerError
 from autograder.inside import experiments
@@ -24,11 +24,12 @@ def logits_of(
     width: int,
     seed: int,
     adds_relu: bool = True,
+    first: int | None = None,
 ) -> Tensor | None:
     """Return what the reference computes with the scales and integers of an INT8 network.
 
-    Perhaps without the ReLU of its additions. None when these are no network, or no completely
-    fused one.
+    Perhaps without the ReLU of its additions; ``first`` is how it averages, see ``AVERAGES``. None
+    when these are no network, or no completely fused one.
     """
     try:
         network = from_numbers(layers, num_classes, width, numbers_of(answer))
@@ -38,6 +39,7 @@ def logits_of(
         for functional in network.modules():
             if isinstance(functional, eager.QuantizedFunctional):
                 functional.add_relu = functional.add  # type: ignore[method-assign]
+    averaging(network, first)
     with torch.inference_mode():
         logits: Tensor = network(experiments.input_of(seed, 2, 3, 32, 32))
     return logits

@@ -13,7 +13,7 @@ from autograder.expected.agreement import same
 from autograder.expected.contract import LONGEST_SHIFT, approximated
 from autograder.expected.fusing import FusionState
 from autograder.inside.experiments import ConvLayer
-from autograder.inside.questions import RaisedError
+from autograder.inside.values import RaisedError
 from lab3 import pytorch_errors
 
 

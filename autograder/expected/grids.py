@@ -125,11 +125,16 @@ def plain_grids(num_classes: int, width: int, seed: int) -> Grids:
     return drawn_for(network, experiments.input_of(seed, 2, 3, 32, 32), seed)
 
 
-@lru_cache(maxsize=8)
-def plain_logits(num_classes: int, width: int, seed: int, batch: int) -> Tensor:
-    """Return the INT8 logits of the network with plain stages, (B, num_classes)."""
+@lru_cache(maxsize=16)
+def plain_logits(
+    num_classes: int, width: int, seed: int, batch: int, first: int | None = None
+) -> Tensor:
+    """Return the INT8 logits of the network with plain stages, (B, num_classes).
+
+    ``first`` is how it averages; see ``reference.AVERAGES``.
+    """
     inputs = experiments.input_of(seed, batch, 3, 32, 32)
-    network = reference.plain(num_classes, width, seed)
+    network = reference.averaging(reference.plain(num_classes, width, seed), first)
     return compute(network, inputs, plain_grids(num_classes, width, seed))
 
 
@@ -166,12 +171,21 @@ def fused_and_prepared(
     return eager.prepare(network, inplace=True)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def network_logits(
-    layers: tuple[int, ...], num_classes: int, width: int, seed: int, batch: int
+    layers: tuple[int, ...],
+    num_classes: int,
+    width: int,
+    seed: int,
+    batch: int,
+    first: int | None = None,
 ) -> Tensor:
-    """Return the INT8 logits of the fused network, (B, num_classes)."""
+    """Return the INT8 logits of the fused network, (B, num_classes).
+
+    ``first`` is how it averages; see ``reference.AVERAGES``.
+    """
     grids = network_grids(layers, num_classes, width, seed)
     network = reference.copied(reference.filled(layers, num_classes, width, seed))
     network.fuse_model()
+    reference.averaging(network, first)
     return compute(network, experiments.input_of(seed, batch, 3, 32, 32), grids)

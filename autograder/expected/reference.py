@@ -85,6 +85,28 @@ def plain(num_classes: int, width: int, seed: int) -> Any:
     return network.eval()
 
 
+class AveragedTwice(nn.Module):
+    """Averages over one dimension of images after the other, which rounds twice in INT8."""
+
+    def __init__(self, first: int) -> None:
+        super().__init__()
+        self.first, self.second = first, 5 - first
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> (B, C, 1, 1)
+        return x.mean(self.first, keepdim=True).mean(self.second, keepdim=True)
+
+
+# How a right network may average: at once, or over this dimension first.
+AVERAGES = (None, 2, 3)
+
+
+def averaging(network: Any, first: int | None) -> Any:
+    """Return a network that averages in one of these ways; it is changed in place."""
+    if first is not None:
+        network.avgpool = AveragedTwice(first)
+    return network
+
+
 def block(in_channels: int, channels: int, stride: int, seed: int) -> Any:
     """Return one reference bottleneck with the weights of an experiment, in eval mode."""
     out_channels = 4 * channels

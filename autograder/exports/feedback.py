@@ -2,19 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
 
 from autograder import messages
 from autograder.changes import Standing, changes, differences
-from autograder.plain_text import harmless
+from autograder.exports import pages
 from autograder.results import CheckResult, Grade, total
 from autograder.rubric import Disclosure
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "report_template"
 OBSERVATIONS = 20
 OUTPUT_LINES = 100
 
@@ -37,17 +31,36 @@ class Row:
     after: Standing | None
 
 
-def feedback(grade: Grade, disclosure: Disclosure, version: Version | None = None) -> str:
-    """Return the page, with no more of hidden checks than ``disclosure`` allows."""
+def feedback(
+    grade: Grade, disclosure: Disclosure, version: Version | None = None, mark: str = ""
+) -> str:
+    """Return the page, with no more of hidden checks than ``disclosure`` allows.
+
+    ``mark`` says what is given out for the grade, where that is known.
+    """
     before = version and version.before
     rows = changed(before[1], grade, disclosure) if before else []
     reasons = differences(before[1], grade) if before else ()
     grade = messages.visible(grade, disclosure)
-    sheets = [TEMPLATES / name for name in ("palette.css", "style.css")]
-    style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
-    return page().render(
-        grade=grade, style=Markup(style), version=version, rows=rows, reasons=reasons
+    return pages.template("feedback.html.j2").render(
+        grade=grade,
+        style=pages.style(),
+        version=version,
+        made=day(version.at) if version else f"{datetime.now(UTC):%Y-%m-%d}",
+        rows=rows,
+        reasons=reasons,
+        to_mend=[result for result in grade.results if is_to_mend(result)],
+        mark=mark,
+        **WORDING,
     )
+
+
+def day(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def is_to_mend(result: CheckResult) -> bool:
+    return result.outcome != "passed" or result.earned < result.points
 
 
 def changed(old: Grade, new: Grade, disclosure: Disclosure) -> list[Row]:
@@ -77,42 +90,21 @@ def hidden_of(grade: Grade, group: str) -> Standing:
     return Standing(total(r.earned for r in hidden), total(r.points for r in hidden))
 
 
-@cache
-def page() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
-        {
-            "again": messages.again,
-            "day": lambda at: at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            "earned": lambda results: total(r.earned for r in results),
-            "evidence": lambda result: messages.evidence(result, OBSERVATIONS),
-            "is_open": lambda result: result.outcome != "passed" or result.earned < result.points,
-            "of_points": messages.of_points,
-            "points": lambda results: total(r.points for r in results),
-            "printed": printed,
-            "sentences": messages.sentences,
-            "summary": messages.summary,
-            "title": messages.title,
-            "where": messages.where,
-            "words": messages.WORDS,
-        }
-    )
-    return environment.get_template("feedback.html.j2")
-
-
-def shown(value: object) -> object:
-    """Make every string of the page harmless; Jinja2 escapes it for HTML afterwards."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return harmless(value)
-    return messages.number(value) if isinstance(value, float) else value
-
-
 def printed(result: CheckResult) -> str:
     return "\n".join(messages.clip(result.output, OUTPUT_LINES)) if result.output else ""
+
+
+WORDING = {
+    "again": messages.again,
+    "earned": lambda results: total(r.earned for r in results),
+    "evidence": lambda result: messages.evidence(result, OBSERVATIONS),
+    "is_open": is_to_mend,
+    "of_points": messages.of_points,
+    "points": lambda results: total(r.points for r in results),
+    "printed": printed,
+    "sentences": messages.sentences,
+    "summary": messages.summary,
+    "title": messages.title,
+    "where": messages.where,
+    "words": messages.WORDS,
+}

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import load
 from torch import Tensor
 
-from autograder.inside.questions import Answer, Name, Question, RaisedError
+from autograder.inside.values import Answer, Name, Question, RaisedError
 from autograder.results import Outcome, Place
 
 A = TypeVar("A", bound=Answer)

@@ -3,7 +3,6 @@
 import contextlib
 import math
 import os
-import signal
 import socket
 import time
 from dataclasses import dataclass
@@ -17,13 +16,18 @@ COMPUTES = 0.05  # of the clock's time is what a child that computes gets, also 
 WORTH_WAITING_S = 0.2
 UNCOUNTED_S = 0.05  # of the clock's time may pass before a child's own is counted again
 LONGEST = 20  # times its limit is what a question may take by the clock
+# In numbers, for which Windows has no names: SIGKILL, and SIGXCPU.
 # Nothing of ours ends a child so before it has answered: on a computer without memory, the kernel.
-KILLED = f"was ended by signal {signal.SIGKILL.value}"
-OUT_OF_TIME = f"was ended by signal {signal.SIGXCPU.value}"  # its limit on CPU time
+KILLED = "was ended by signal 9"
+OUT_OF_TIME = "was ended by signal 24"  # its limit on CPU time
 
 
 class SandboxError(LabError):
     """The walls don't stand, or the warm process is gone: never the student's fault."""
+
+
+class SilentError(SandboxError):
+    """The warm process has gone without a word: something killed it, no wall kept it out."""
 
 
 class WorkerError(Exception):

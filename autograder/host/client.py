@@ -14,7 +14,8 @@ from autograder.host.child import (
     WorkerTimedOutError,
 )
 from autograder.host.sandbox import Sandbox
-from autograder.inside.questions import Answer, Checkpoint, CheckpointFile, Question, pack
+from autograder.inside.questions import Checkpoint, CheckpointFile, pack
+from autograder.inside.values import Answer, Question
 from autograder.results import Resources
 
 A = TypeVar("A", bound=Answer)

@@ -2,9 +2,7 @@
 
 import contextlib
 import ctypes
-import grp
 import os
-import pwd
 import random
 import shutil
 import signal
@@ -98,6 +96,8 @@ def id_set_aside(folder: Path = Path("/etc")) -> int | None:
 
 def range_set_aside(file: Path) -> range:
     """Return this user's first range in a file as subuid(5) describes it; empty without one."""
+    import pwd  # only here: Windows has none
+
     with contextlib.suppress(OSError, ValueError, KeyError):
         own = {str(os.geteuid()), pwd.getpwuid(os.geteuid()).pw_name}
         for line in file.read_text().splitlines():
@@ -109,6 +109,9 @@ def range_set_aside(file: Path) -> range:
 
 def is_known(number: int) -> bool:
     """Tell whether a user or group of this number exists."""
+    import grp
+    import pwd
+
     for find in (pwd.getpwuid, grp.getgrgid):
         with contextlib.suppress(KeyError):
             find(number)

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from autograder.host import processes
-from autograder.host.child import Child, SandboxError, WorkerError
+from autograder.host.child import KILLED, Child, SandboxError, SilentError, WorkerError
 from autograder.inside.attempts import Baits
 
 PROOF_S = 20
@@ -59,6 +59,8 @@ def prove(child: Child) -> None:
             header, _ = child.converse({"baits": laid}, b"", 0, PROOF_S)
     except WorkerError as error:
         output = child.take_output().decode(errors="replace").strip()
+        if error.death and KILLED in error.death and not output:
+            raise SilentError(f"the walls' proof {error.death}") from None
         raise SandboxError(output or f"the walls' proof {error.death or error}") from None
     except OSError as error:
         raise SandboxError(f"the walls' proof can't be laid out: {error}") from None

@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autograder.host import bubblewrap, cgroups, contents, processes, proof
-from autograder.host.child import Child, Ending, Limits, SandboxError, WorkerError
+from autograder.host.child import (
+    Child,
+    Ending,
+    Limits,
+    SandboxError,
+    SilentError,
+    WorkerError,
+)
 from autograder.host.remedies import remedy
 from autograder.inside import landlock, wire
 
@@ -34,7 +41,7 @@ ENVIRONMENT = {
     "PATH": "",  # no program is looked for
     "TORCHINDUCTOR_CACHE_DIR": "/",  # it makes sure of one as it is imported
     # A network's weights come and go several times: keep their pages instead of returning them.
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296"
+    "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=4294967296"
     ":glibc.malloc.trim_threshold=8589934592:glibc.malloc.top_pad=268435456",
 }
 SCM_CREDENTIALS, CREDENTIALS_BYTES = 2, 28  # struct ucred behind its header
@@ -55,7 +62,7 @@ class WorkerProcess:
         self._first: int | None = None  # of the container: ours to reap when bubblewrap has gone
         self._children: set[int] = set()
         self._pending = b""
-        self._maker = os.getpid()
+        self._maker = self._parent = os.getpid()
         self._is_closed = False
         try:
             self._log = tempfile.TemporaryFile()  # noqa: SIM115
@@ -76,11 +83,6 @@ class WorkerProcess:
             raise
         finally:
             theirs.close()
-        try:
-            self._receive(START_S)  # the outer walls let it in
-        except BaseException:
-            self.close()
-            raise
 
     def _start(self, theirs: socket.socket, is_lean: bool) -> "subprocess.Popen[bytes]":
         """Start the process; its group, its user and what it may read are known then."""
@@ -165,6 +167,7 @@ class WorkerProcess:
             raise SandboxError("the worker process has been ended")
         if self.is_proved:
             return
+        self._receive(START_S)  # the outer walls let it in
         self._receive(START_S)
         self.is_proved = True  # for the fork below
         if self.tier == "none":
@@ -194,7 +197,7 @@ class WorkerProcess:
             ours.close()
             os.close(read)
             if isinstance(error, OSError):
-                raise SandboxError(self._obituary()) from error
+                raise self._gone() from error
             raise
         finally:
             theirs.close()
@@ -208,7 +211,7 @@ class WorkerProcess:
         try:
             self._control.sendall(line)
         except OSError as error:
-            raise SandboxError(self._obituary()) from error
+            raise self._gone() from error
         ending = self._receive(START_S)
         self._children.discard(pid)
         if "exit" in ending:
@@ -223,9 +226,32 @@ class WorkerProcess:
         try:
             self._control.sendall(line)
         except OSError as error:
-            raise SandboxError(self._obituary()) from error
+            raise self._gone() from error
         seconds = self._receive(START_S)["cpu_s"]
         return None if seconds is None else float(seconds)
+
+    def adopt(self) -> None:
+        """Take over what the process that this one was forked from has started."""
+        self._maker = os.getpid()
+
+    def let_go(self) -> None:
+        """Leave it to a process that was forked, and has adopted it, to end it."""
+        self._maker = 0
+        self._control.close()
+        self._log.close()
+
+    def kill(self) -> None:
+        """End the warm process after the process that has adopted it, which may have left it."""
+        processes.kill([self.pid, *processes.below(self.pid)])
+        self._process.wait()
+        self._folder.cleanup()
+        if self._group:
+            self._group.remove()
+
+    @property
+    def pid(self) -> int:
+        """The process that was started: ours to reap, or that of who let it go."""
+        return self._process.pid
 
     def close(self) -> None:
         """End the warm process and with it every child, and leave nothing of them behind.
@@ -235,17 +261,31 @@ class WorkerProcess:
         if self._is_closed or os.getpid() != self._maker:
             return
         self._is_closed = True
-        self._control.close()  # it kills and reaps its children then, and goes
-        try:
-            self._process.wait(END_S if self.is_proved else 0)  # one that imports hears nothing
-        except subprocess.TimeoutExpired:
-            processes.kill([self._process.pid, *processes.below(self._process.pid)])
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_WR)  # it kills and reaps its children, and goes
+        if not self._has_gone(END_S if self.is_proved else 0):  # one that imports hears nothing
+            processes.kill([self.pid, *processes.below(self.pid)])
+        self._control.close()
+        if self._parent == self._maker:
             self._process.wait()
         if self._first is not None:
             processes.reap([self._first])
         if self.tier != "namespaces":  # there, the numbers are those of another namespace
             processes.reap(self._children)
         self._release()
+
+    def _has_gone(self, timeout_s: float) -> bool:
+        """Tell whether the warm process and all that it has started go in time."""
+        deadline = time.monotonic() + timeout_s
+        try:
+            while True:
+                wire.wait([self._control.fileno()], [], deadline)
+                if not self._control.recv(65536):
+                    return True
+        except wire.FrameTimeoutError:
+            return False
+        except OSError:
+            return True
 
     def _release(self) -> None:
         self._log.close()
@@ -259,10 +299,12 @@ class WorkerProcess:
             try:
                 wire.wait([self._control.fileno()], [], deadline)
                 data, more, _, _ = self._control.recvmsg(65536, CREDENTIALS_BYTES)
-            except (wire.FrameTimeoutError, OSError) as error:
+            except wire.FrameTimeoutError as error:
                 raise SandboxError(self._obituary()) from error
+            except OSError as error:
+                raise self._gone() from error
             if not data:
-                raise SandboxError(self._obituary())
+                raise self._gone()
             for _level, kind, credentials in more:
                 if kind == SCM_CREDENTIALS:  # written by the kernel, in our own ids
                     _, self._peer_uid, _ = struct.unpack("iII", credentials)
@@ -273,12 +315,21 @@ class WorkerProcess:
             raise SandboxError(answer["fault"])
         return answer
 
+    def _gone(self) -> SandboxError:
+        """Return the error that tells of a warm process that has gone."""
+        kind = SandboxError if self._log.closed or self._last_words() else SilentError
+        return kind(self._obituary())
+
     def _obituary(self) -> str:
         if self._log.closed:
             return "the worker process has been ended"
+        said = self._last_words()
+        return f"the worker process does not answer{f': {said}' if said else ''}"
+
+    def _last_words(self) -> str:
         self._log.seek(0)
         lines = self._log.read()[-2000:].decode(errors="replace").strip().splitlines()
-        return f"the worker process does not answer{f': {lines[-1]}' if lines else ''}"
+        return lines[-1] if lines else ""
 
 
 class Sandbox:
@@ -287,6 +338,7 @@ class Sandbox:
     ``tiers`` are tried in their order. The worker starts at once and imports torch meanwhile;
     ``fork`` waits for it. A Sandbox serves the thread that made it: use one for each process.
     ``anomalies`` counts children that died, hung or sent nonsense; ``renew`` starts a new worker.
+    A worker that is killed as it starts is started once more, and no weaker tier taken for it.
     Raises SandboxError, with the remedy, when no tier can be had.
     """
 
@@ -295,6 +347,7 @@ class Sandbox:
         self._tiers, self._is_lean = list(tiers), is_lean
         self.refusals: dict[Tier, str] = {}
         self.anomalies = 0
+        self._was_killed = False
         self._worker = self._first_that_starts()
 
     @property
@@ -336,6 +389,24 @@ class Sandbox:
         """End the worker and with it every child."""
         self._worker.close()
 
+    def adopt(self) -> None:
+        """Serve this process from now on, which was forked from the one that made this."""
+        self._owner = os.getpid(), threading.get_ident()
+        self._worker.adopt()
+
+    def let_go(self) -> None:
+        """Serve a process that was forked from this one from now on."""
+        self._worker.let_go()
+
+    def kill(self) -> None:
+        """End the worker of a sandbox that was let go, unless its ``pid`` was reaped."""
+        self._worker.kill()
+
+    @property
+    def pid(self) -> int:
+        """The process that was started for the worker."""
+        return self._worker.pid
+
     def renew(self) -> None:
         """Replace the worker by a new one behind the same walls."""
         self._check_owner()
@@ -350,7 +421,15 @@ class Sandbox:
         while True:
             try:
                 self._worker.wait_until_ready()
+                self._was_killed = False
                 return
+            except SilentError as error:
+                self._worker.close()
+                if self._was_killed:
+                    self._tiers = []
+                    raise SandboxError(f"{error}: it was killed twice as it started") from None
+                self._was_killed = True
+                self._worker = self._first_that_starts()
             except SandboxError as error:
                 if not self._tiers:
                     raise
@@ -387,6 +466,8 @@ def why_no_landlock() -> str | None:
 def why_not(tier: Tier) -> str | None:
     """Return why a tier doesn't work on this computer, with the remedy; None when it does."""
     if not hasattr(os, "fork"):
+        if tier == "none":
+            return None
         return "this system can't fork processes: use Linux, macOS or WSL"
     try:
         worker = WorkerProcess(tier, is_lean=True)

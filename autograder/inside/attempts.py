@@ -9,7 +9,6 @@ import ctypes
 import encodings.idna  # noqa: F401  # what connecting to an address looks up
 import mmap
 import os
-import resource
 import socket
 import threading
 from collections.abc import Callable
@@ -176,6 +175,8 @@ def make_a_namespace(_: Baits) -> bool:
 
 @against("limits")
 def take_more_memory(_: Baits) -> bool:
+    import resource  # only here: Windows has none
+
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit == resource.RLIM_INFINITY:
         return True
@@ -186,6 +187,8 @@ def take_more_memory(_: Baits) -> bool:
 
 @against("limits")
 def raise_a_limit(_: Baits) -> bool:
+    import resource  # only here: Windows has none
+
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
     if hard != resource.RLIM_INFINITY:
         resource.setrlimit(resource.RLIMIT_CORE, (hard, hard + 1))

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from autograder.inside import experiments
-from autograder.inside.questions import Converted, Int8Run, Qparams, RaisedError, Weights
+from autograder.inside.questions import Converted, Int8Run, Qparams, Weights
 from autograder.inside.telling import describe_error, stage, submodule, tensor_from
+from autograder.inside.values import RaisedError
 from autograder.inside.watching import Crossings, StubCalls
 from lab3 import eager
 

@@ -4,10 +4,11 @@ The worker fills the student's network with them and the trusted side the refere
 weights cross the wall. Nothing here is secret, and nothing here knows an answer.
 """
 
+import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 
 import numpy
@@ -133,7 +134,18 @@ def uniform(drawn: numpy.random.Generator, *shape: int) -> Tensor:
 
 def images(seed: int, *shape: int) -> Tensor:
     """Return normally distributed float32 values of this shape that belong to a seed."""
-    return normal(generator(seed), *shape)
+    if math.prod(shape) > KEPT_IMAGES:
+        return normal(generator(seed), *shape)
+    return torch.from_numpy(drawn_images(seed, shape).copy())
+
+
+# Several experiments begin with the same numbers. What is kept is copied for each of them.
+KEPT_IMAGES, KEPT_WEIGHTS = 1 << 16, 1 << 19  # numbers of one experiment: no more are kept
+
+
+@lru_cache(maxsize=256)
+def drawn_images(seed: int, shape: tuple[int, ...]) -> "numpy.typing.NDArray[numpy.float32]":
+    return generator(seed).standard_normal(shape, dtype=numpy.float32)
 
 
 @torch.no_grad()
@@ -144,22 +156,42 @@ def fill(network: nn.Module, seed: int) -> None:
     weight and variance lie in [0.5, 1.5), its bias and mean vary around 0. The last BatchNorm of a
     block is damped, so that activations keep their size over many blocks.
     """
+    tensors = {
+        name: tensor
+        for name, tensor in sorted(network.state_dict(keep_vars=True).items())
+        if tensor.is_floating_point()
+    }
+    shapes = tuple((name, tuple(tensor.shape)) for name, tensor in tensors.items())
+    is_kept = sum(tensor.numel() for tensor in tensors.values()) <= KEPT_WEIGHTS
+    drawn = drawn_weights(seed, shapes) if is_kept else draw_weights(seed, shapes)
+    for tensor, values in zip(tensors.values(), drawn, strict=True):
+        tensor.copy_(values)
+
+
+Shapes = tuple[tuple[str, tuple[int, ...]], ...]  # of tensors, by name
+
+
+@lru_cache(maxsize=32)
+def drawn_weights(seed: int, shapes: Shapes) -> list[Tensor]:
+    """Return the values of all tensors of a network; they are to be copied, and never changed."""
+    with torch.inference_mode(False):
+        return list(draw_weights(seed, shapes))
+
+
+def draw_weights(seed: int, shapes: Shapes) -> Iterator[Tensor]:
+    """Yield the values of each tensor of a network in turn."""
     drawn = generator(seed)
-    for name, tensor in sorted(network.state_dict(keep_vars=True).items()):
-        if not tensor.is_floating_point():
-            continue
-        if tensor.dim() > 1:
-            values = normal(drawn, *tensor.shape)
-            values *= (2 / tensor[0].numel()) ** 0.5  # He et al., arXiv:1502.01852
-            tensor.copy_(values)
-            continue
-        if name.endswith(("running_var", "weight")):
-            values = 0.5 + uniform(drawn, *tensor.shape)
+    for name, shape in shapes:
+        if len(shape) > 1:
+            values = normal(drawn, *shape)
+            values *= (2 / math.prod(shape[1:])) ** 0.5  # He et al., arXiv:1502.01852
+        elif name.endswith(("running_var", "weight")):
+            values = 0.5 + uniform(drawn, *shape)
             if name.endswith("bn3.weight"):
                 values *= 0.4
         else:
-            values = normal(drawn, *tensor.shape) / 4
-        tensor.copy_(values.view(tensor.shape))
+            values = normal(drawn, *shape) / 4
+        yield values.view(shape)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from autograder.inside.telling import (
     submodule,
     tensor_from,
 )
+from autograder.inside.values import Answer, Question
 from autograder.inside.watching import FunctionalCalls
 from lab3 import eager
 
@@ -323,7 +324,7 @@ def try_trained(convolution: Any, name: str, seed: int) -> questions.TrainedLaye
     )
 
 
-PROBES: dict[type[questions.Question[Any]], Callable[[Any], questions.Answer]] = {
+PROBES: dict[type[Question[Any]], Callable[[Any], Answer]] = {
     questions.Places: places,
     questions.Scales: scales,
     questions.Ranges: ranges,

@@ -10,12 +10,13 @@ import errno
 import importlib
 import importlib.abc
 import importlib.util
+import mmap
 import os
 import sys
 from collections.abc import Sequence
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from types import CodeType, ModuleType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 # Test suites, programs with windows, and what other packages bring along to build themselves.
 LEFT_OUT = set(
@@ -30,20 +31,34 @@ COMPILED_PARTS = ("numpy.ctypeslib", "numpy.fft", "numpy.linalg", "numpy.random"
 
 
 class Source(NamedTuple):
+    """Where a module's source was, and where it is in the memory of its finder."""
+
     path: str
-    content: bytes
+    begin: int
+    size: int
     is_package: bool
 
 
 class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Finds modules among sources that were read before."""
+    """Finds modules among sources that were read before.
+
+    They lie in a file that has no name, seen read-only: a process that is forked need not be given
+    a map of all their pages.
+    """
 
     def __init__(self, folders: Sequence[str]) -> None:
         self._sources: dict[str, Source] = {}
-        for folder in folders:
-            self._read(folder, "")
+        self._memory: bytes | mmap.mmap = b""
+        if folders:
+            with open(os.memfd_create("sources"), "w+b") as file:
+                for folder in folders:
+                    self._read(folder, "", file)
+                file.flush()
+                self._memory = mmap.mmap(
+                    file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ
+                )
 
-    def _read(self, folder: str, prefix: str) -> None:
+    def _read(self, folder: str, prefix: str, memory: BinaryIO) -> None:
         """Read a folder's modules, and those of the packages in it; a name counts once."""
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -55,16 +70,20 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
                 name = prefix[:-1] if is_package else prefix + entry.name[:-3]
                 if name not in self._sources:
                     with open(entry.path, "rb") as file:
-                        self._sources[name] = Source(entry.path, file.read(), is_package)
+                        begin, size = memory.tell(), memory.write(file.read())
+                    self._sources[name] = Source(entry.path, begin, size, is_package)
             elif entry.name.isidentifier() and entry.name not in LEFT_OUT and entry.is_dir():
-                self._read(entry.path, f"{prefix}{entry.name}.")
+                self._read(entry.path, f"{prefix}{entry.name}.", memory)
 
     def get_data(self, path: str) -> bytes:
         """Return a file's content; raise FileNotFoundError when it was not read before."""
         for source in self._sources.values():
             if source.path == path:
-                return source.content
+                return self._content(source)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+    def _content(self, source: Source) -> bytes:
+        return self._memory[source.begin : source.begin + source.size]
 
     def find_spec(self, fullname: str, _path: Any, _target: Any = None) -> ModuleSpec | None:
         if fullname.partition(".")[0] in SCREENS:
@@ -79,11 +98,11 @@ class SourceFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         return spec
 
     def get_source(self, fullname: str) -> str:
-        return importlib.util.decode_source(self._sources[fullname].content)
+        return importlib.util.decode_source(self._content(self._sources[fullname]))
 
     def get_code(self, fullname: str) -> CodeType:
         source = self._sources[fullname]
-        return compile(source.content, source.path, "exec", dont_inherit=True)
+        return compile(self._content(source), source.path, "exec", dont_inherit=True)
 
     def exec_module(self, module: ModuleType) -> None:
         exec(self.get_code(module.__name__), module.__dict__)

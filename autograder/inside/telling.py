@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from autograder.inside.experiments import same_engine
-from autograder.inside.questions import FILES, RaisedError
+from autograder.inside.values import FILES, RaisedError
 
 TEXT_LENGTH = 2000
 DECORATORS = 10  # of one function, as far as they are looked behind

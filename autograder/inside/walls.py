@@ -6,7 +6,6 @@ has. A child calls ``raise_walls`` on itself, before any student code runs.
 
 import ctypes
 import os
-import resource
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -77,6 +76,8 @@ def raise_walls(limits: dict[str, int], has_landlock: bool) -> None:
 
 def set_limits(limits: dict[str, int]) -> None:
     """Set the limits, or lower ones where somebody has set these already."""
+    import resource  # only here: Windows has none
+
     for name, value in (
         (resource.RLIMIT_AS, limits["address_space_bytes"]),
         (resource.RLIMIT_DATA, limits["data_bytes"]),
@@ -109,6 +110,7 @@ def in_use(limit: int) -> int:
     The smallest limit under which one more page can be had is found by halving, to the megabyte.
     """
     import mmap
+    import resource
 
     soft, hard = resource.getrlimit(limit)
     low, high = 0, 1 << 47 if hard == resource.RLIM_INFINITY else hard

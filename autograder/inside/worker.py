@@ -17,7 +17,6 @@ import io
 import json
 import os
 import platform
-import resource
 import signal
 import socket
 import sys
@@ -72,6 +71,8 @@ class Worker:
         if not self.plan.is_lean:
             preload()
         if self.plan.has_walls:
+            import resource  # only here: Windows has none
+
             if not self.plan.is_lean:
                 self.modules = preload_modules()
             if self.plan.uid is not None:
@@ -206,6 +207,7 @@ def preload() -> None:
     """Import what every child needs, so that the children share it."""
     import warnings
 
+    gc.disable()  # what is imported stays: it would be looked through many times
     warnings.simplefilter("ignore")  # PyTorch announces the end of eager quantization
     import torch
 
@@ -220,8 +222,8 @@ def preload() -> None:
     torch.use_deterministic_algorithms = ignore_determinism  # no INT8 network could be made
     torch.backends.nnpack.set_flags(False)  # it complains about each convolution in here
     warming.warm_up()
-    gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 20)  # a child lives for a second or two
 
 
@@ -280,11 +282,15 @@ def ignore_determinism(mode: bool, *, warn_only: bool = False) -> None:
     """Stand for ``torch.use_deterministic_algorithms``: on CPUs all that is graded is."""
 
 
-def serve(channel: int) -> None:
-    """Answer frames until the other side closes: first the student's files, then probes."""
+def serve(channel: int, output: int | None = None) -> None:
+    """Answer frames until the other side closes: first the student's files, then probes.
+
+    Answers go to ``output``, where that is another descriptor.
+    """
+    back = channel if output is None else output
     first, _ = wire.read_frame(channel, REQUEST_BYTES)
     if "baits" in first:
-        wire.write_frame(channel, {"broken": attempts.broken_promises(first["baits"])})
+        wire.write_frame(back, {"broken": attempts.broken_promises(first["baits"])})
         return
     from autograder.inside import experiments, probes
 
@@ -295,7 +301,7 @@ def serve(channel: int) -> None:
             header, answer = probes.answer(request["question"], body)
             sys.stdout.flush()
             sys.stderr.flush()
-            wire.write_frame(channel, {"id": request["id"], **header}, answer)
+            wire.write_frame(back, {"id": request["id"], **header}, answer)
 
 
 class StudentFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):

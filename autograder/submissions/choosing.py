@@ -24,6 +24,8 @@ from lab3 import STUDENT_FILES
 from lab3.log.runlog import CHECKPOINT_NAME, LOG_NAME
 
 LAB, RUNS, REPORT_NAME = "lab3", "runs", "report.md"
+PAGE_NAME, FIGURES = "report.html", "figures"
+FIGURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 FIXED = {*(f"{LAB}/{name}" for name in STUDENT_FILES), REPORT_NAME}
 RUN_NAME = re.compile(r"\w[\w .,=+@-]{0,79}")
 
@@ -81,6 +83,28 @@ def choose(
             if not (slot.startswith(f"{RUNS}/") and slot.split("/")[1] in late)
         }
     return slots, ignored
+
+
+def choose_for_readers(listed: Iterable[Entry], limits: Limits) -> dict[str, Entry]:
+    """Return the report's figures and its page, which people read and nobody grades.
+
+    They lie beside ``lab3/``; of too many figures, the first by name.
+    """
+    entries = sorted((e for e in listed if e.parts), key=lambda entry: entry.parts)
+    root = find_root([e for e in entries if not CLUTTER & set(e.parts)])
+    chosen: dict[str, Entry] = {}
+    for entry in entries:
+        rest = entry.parts[len(root) :] if entry.parts[: len(root)] == root else ()
+        is_figure = (
+            len(rest) == 2
+            and rest[0] == FIGURES
+            and rest[1].lower().endswith(FIGURE_SUFFIXES)
+            and is_plain(rest[1])
+        )
+        if entry.kind == FILE and (rest == (PAGE_NAME,) or is_figure):
+            chosen.setdefault("/".join(rest), entry)
+    figures = [slot for slot in chosen if slot != PAGE_NAME][limits.figures :]
+    return {slot: entry for slot, entry in chosen.items() if slot not in figures}
 
 
 def is_plain(run: str) -> bool:

@@ -49,10 +49,13 @@ class Limits:
     log: int = 16_000_000
     logs: int = 64_000_000
     report: int = 4_000_000
+    figure: int = 10_000_000
+    page: int = 40_000_000
     checkpoint: int = 256_000_000
     total: int = 1_000_000_000
     entries: int = 10_000
     runs: int = 32
+    figures: int = 64
 
 
 @dataclass(frozen=True)

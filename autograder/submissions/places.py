@@ -11,6 +11,7 @@ from autograder.submissions.entries import visible
 from lab3 import STUDENT_FILES
 from lab3.errors import LabError
 
+REMEDY = "stand in another folder, or name an absolute one with {}"
 LINKS = 40  # on one way, as the kernel follows them
 ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.gz)$", re.IGNORECASE)
 PLAIN = re.compile(r"\w([\w .,=+@()-]{0,78}[\w)])?")
@@ -20,29 +21,32 @@ class PlaceError(LabError):
     """A folder or file of the grader lies where a submission could have laid it."""
 
 
-def settled(path: Path, submission: Path, option: str) -> Path:
+def settled(path: Path, submission: Path, option: str, what: str = "the submission") -> Path:
     """Return where a path of the grader leads, all links followed.
 
     Raises PlaceError when the submission has a part in it: when the path leads into it or through
     a link that lies in it, or when it counts from a folder that is somebody's submission.
     """
-    remedy = f"stand in another folder, or name an absolute one with {option}"
-    if not path.is_absolute():
-        here = Path.cwd()
-        for folder in (here, *here.parents):
-            if is_submission(folder):
-                raise PlaceError(
-                    f"{visible(str(path))} counts from the current folder, and "
-                    f"{visible(str(folder))} is a submission: {remedy}"
-                )
+    require_own_ground(path, option)
     real = Path(os.path.realpath(submission))
     *_, place = steps = list(way(path.absolute()))
     if any(step == real or real in step.parents for step in steps):
         raise PlaceError(
-            f"{visible(str(path))} leads into or through the submission "
-            f"{visible(str(submission))}: {remedy}"
+            f"{visible(str(path))} leads into or through {what} "
+            f"{visible(str(submission))}: {REMEDY.format(option)}"
         )
     return place
+
+
+def require_own_ground(path: Path, option: str) -> None:
+    """Raise PlaceError for a path that counts from a folder in somebody's submission."""
+    here = Path.cwd()
+    for folder in () if path.is_absolute() else (here, *here.parents):
+        if is_submission(folder):
+            raise PlaceError(
+                f"{visible(str(path))} counts from the current folder, and "
+                f"{visible(str(folder))} is a submission: {REMEDY.format(option)}"
+            )
 
 
 def is_submission(folder: Path) -> bool:

@@ -6,15 +6,22 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
+from autograder.submissions import plainly
 from autograder.submissions.archives import archive_entries
 from autograder.submissions.budgets import Budget, StalledError, UnreadableError, read_within
-from autograder.submissions.choosing import REPORT_NAME, choose
+from autograder.submissions.choosing import (
+    FIGURES,
+    PAGE_NAME,
+    REPORT_NAME,
+    choose,
+    choose_for_readers,
+)
 from autograder.submissions.entries import (
     FILE,
     NAME_LENGTH,
@@ -57,7 +64,8 @@ class Submission:
     """What counts of a submission.
 
     ``sha256`` identifies the names and bytes of all that was read, however it was packed.
-    ``ignored`` and ``problems`` are bounded and safe to print on one line.
+    ``page`` and ``figures`` are for people to read: they are bounded, not looked into, and nothing
+    that is graded. ``ignored`` and ``problems`` are bounded and safe to print on one line.
     """
 
     name: str
@@ -67,6 +75,8 @@ class Submission:
     report: bytes | None
     ignored: tuple[str, ...]
     problems: tuple[str, ...]
+    page: bytes | None = None
+    figures: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class PackedRun(BaseModel):
@@ -89,6 +99,8 @@ class Packed(BaseModel):
     file_bytes: dict[str, NonNegativeInt]
     runs: dict[str, PackedRun]
     report_bytes: NonNegativeInt | None
+    page_bytes: NonNegativeInt | None
+    figure_bytes: dict[str, NonNegativeInt]
     ignored: tuple[str, ...]
     problems: tuple[str, ...]
 
@@ -115,7 +127,9 @@ def open_submission(
 def packed(submission: Submission) -> bytes:
     """Return a submission as one line of JSON with the contents behind it."""
     runs = submission.runs
+    figures = submission.figures
     contents = [*submission.files.values(), *(run.log for run in runs.values()), submission.report]
+    contents += [submission.page, *figures.values()]
     head = Packed(
         name=submission.name,
         sha256=submission.sha256,
@@ -129,6 +143,8 @@ def packed(submission: Submission) -> bytes:
             for name, run in runs.items()
         },
         report_bytes=None if submission.report is None else len(submission.report),
+        page_bytes=None if submission.page is None else len(submission.page),
+        figure_bytes={name: len(content) for name, content in figures.items()},
         ignored=submission.ignored,
         problems=submission.problems,
     )
@@ -162,6 +178,8 @@ def unpacked(answer: bytes, copies: Path) -> Submission:
         files=MappingProxyType(files),
         runs=MappingProxyType(runs),
         report=take(head.report_bytes),
+        page=take(head.page_bytes),
+        figures={name: take(size) or b"" for name, size in head.figure_bytes.items()},
         ignored=head.ignored,
         problems=head.problems,
     )
@@ -175,6 +193,8 @@ def checkpoint_copy(copies: Path, number: int) -> Path:
 def read(path: Path, limits: Limits, private: Path) -> Submission:
     """Return a submission whose checkpoints lie in a private folder."""
     name = own_name(path)
+    if not plainly.HAS_HANDLES:
+        return read_plainly(name, path, limits, private)
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
     try:
         mode = path.lstat().st_mode
@@ -203,10 +223,26 @@ def read(path: Path, limits: Limits, private: Path) -> Submission:
     return submission
 
 
+def read_plainly(name: str, path: Path, limits: Limits, private: Path) -> Submission:
+    """Do the same where folders can't be opened: on Windows, with a student's own files."""
+    if path.is_dir():
+        return collect(name, plainly.folder_entries(path, limits), limits, private)
+    try:
+        with path.open("rb") as file, tempfile.TemporaryFile(dir=private) as unpacked:
+            entries = archive_entries(path, file, unpacked, limits)
+            return collect(without_suffix(name), entries, limits, private)
+    except OSError as error:
+        raise SubmissionError(f"can't be read: {error.strerror}: check the path") from None
+
+
 def collect(name: str, listed: Iterable[Entry], limits: Limits, private: Path) -> Submission:
     """Find what counts among the entries and read it."""
     problems: list[str] = []
+    listed = list(listed)
     slots, ignored = choose(listed, limits, problems)
+    shown = choose_for_readers(listed, limits)
+    ignored -= {visible("/".join(entry.parts)) for entry in shown.values()}
+    slots |= shown
     left, logs_left = limits.total, limits.logs
 
     def pieces(entry: Entry, limit: int) -> Iterator[bytes]:
@@ -227,9 +263,11 @@ def collect(name: str, listed: Iterable[Entry], limits: Limits, private: Path) -
     copies: dict[str, Path] = {}
     digests: dict[str, str] = {}
     sizes = {LOG_NAME: limits.log, CHECKPOINT_NAME: limits.checkpoint, REPORT_NAME: limits.report}
+    sizes |= {PAGE_NAME: limits.page}
     for slot, entry in sorted(slots.items()):
         last = slot.split("/")[-1]
-        source = pieces(entry, sizes.get(last, limits.source))
+        usual = limits.figure if slot.startswith(f"{FIGURES}/") else limits.source
+        source = pieces(entry, sizes.get(last, usual))
         try:
             if last == CHECKPOINT_NAME:
                 copy = checkpoint_copy(private, len(copies))
@@ -260,6 +298,8 @@ def collect(name: str, listed: Iterable[Entry], limits: Limits, private: Path) -
         files=MappingProxyType(files),
         runs=MappingProxyType(runs),
         report=contents.get(REPORT_NAME),
+        page=contents.get(PAGE_NAME),
+        figures={s: content for s, content in contents.items() if s.startswith(f"{FIGURES}/")},
         ignored=bounded(sorted(ignored), LISTED),
         problems=bounded(problems, SAID),
     )

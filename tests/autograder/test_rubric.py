@@ -52,6 +52,7 @@ def test_the_rubric_of_the_kit_gives_each_check_points_that_add_up() -> None:
             "'claim'",
         ),
         ("unverified = 0.0", "unverified = 2", "unverified = 0.0", "less than or equal to 1"),
+        ("{ at = 0.88, share = 0.5 }", "{ at = 0, share = 0.5 }", "fp32 = [{ at = 0.93", "of 0 is"),
         ("total = 100", "total = 100\ntotals = 3", None, "Extra inputs are not permitted"),
     ],
 )

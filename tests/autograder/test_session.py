@@ -1,19 +1,32 @@
 """The checks as pytest's own: ``pytest autograder/checks --submission PATH``."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from autograder.commandline import CHECKS
 from tests.conftest import ROOT, SOLVED
 
+PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
 
-def run_pytest(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "autograder/checks"]
+
+def run_pytest(
+    *arguments: object, first: tuple[object, ...] = (), installed: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the checks of this checkout, or of an autograder that is installed in a folder."""
+    checks = installed / "autograder" / "checks" if installed else CHECKS
     return subprocess.run(
-        [*command, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False
+        [*map(str, [*PYTEST, *first, checks, *arguments])],
+        cwd=installed or ROOT,
+        env={**os.environ, "PYTHONPATH": str(installed or "")},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -37,6 +50,40 @@ def test_pytest_tells_what_passes_what_fails_and_what_waits(half_done: Path) -> 
     assert "it waits for fusion.stem" in done.stdout
     assert re.search(r"^[1-9]\d* of \d+ points$", done.stdout, re.MULTILINE)
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.fixture
+def with_settings(half_done: Path, tmp_path: Path) -> Path:
+    """A submission with settings of pytest, which run its code where they are obeyed."""
+    folder = Path(shutil.copytree(half_done, tmp_path / "ada"))
+    (folder / "pytest.ini").write_text("[pytest]\npythonpath = .\naddopts = -p evil\n")
+    for name in ("evil.py", "conftest.py"):
+        (folder / name).write_text(
+            f"import pathlib\npathlib.Path({str(tmp_path)!r}, 'ran').touch()"
+        )
+    return folder
+
+
+def test_no_settings_of_a_submission_are_obeyed(with_settings: Path, tmp_path: Path) -> None:
+    """Also where the kit is installed, with nothing of pytest's above it."""
+    site = tmp_path / "site-packages"
+    shutil.copytree(ROOT / "autograder", site / "autograder")
+    named = ("--submission", with_settings, "-k", "symmetric_range")
+    done = run_pytest(*named, installed=site)
+    assert "2 of 2 points" in done.stdout
+    assert not (tmp_path / "ran").exists()
+
+
+def test_settings_that_may_be_a_submissions_are_told(with_settings: Path, tmp_path: Path) -> None:
+    """pytest looks where its command line begins, before anybody can say what that is."""
+    named = ("--submission", with_settings)
+    done = run_pytest(first=named)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"pytest took settings from '{with_settings}/pytest.ini'" in done.stderr
+    (tmp_path / "ran").unlink()
+    done = run_pytest("-k", "symmetric_range", first=(f"--submission={with_settings}",))
+    assert "2 of 2 points" in done.stdout
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder import judging
+from autograder.asking import judging
 from autograder.grading import grade_path
 from autograder.host.sandbox import Sandbox
 from autograder.options import Event, Options

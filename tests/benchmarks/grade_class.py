@@ -15,11 +15,12 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import psutil
 
-from autograder.batch.gathering import items_in
-from autograder.batch.items import Graded, Task
 from autograder.batch.local import LocalPool
-from autograder.batch.made import key_of
-from autograder.batch.storing import Store
+from autograder.batch.orders import Task
+from autograder.grades.gathering import items_in
+from autograder.grades.items import Graded
+from autograder.grades.made import key_of
+from autograder.grades.storing import Store
 from autograder.options import Options
 from tests.conftest import SOLVED
 from tests.making.killing import family
@@ -61,11 +62,11 @@ def warm_up(pool: LocalPool, jobs: int, folder: Path, grades: Path) -> None:
         grade_all(pool, folder, grades)
 
 
-def grade_all(pool: LocalPool, folder: Path, grades: Path) -> tuple[float, list[int]]:
-    """Grade and store a class; return the seconds, and bytes of memory of processes by then."""
+def grade_all(pool: LocalPool, folder: Path, grades: Path) -> tuple[float, int]:
+    """Grade and store a class; return the seconds, and the bytes of memory of a job by then."""
     items = items_in(folder)
     by_folder = {item.folder: item for item in items}
-    store, options, memory = Store(grades), Options(), list[int]()
+    store, options, memory = Store(grades), Options(), 0
     began = time.perf_counter()
     for message in pool.grade(items):
         if isinstance(message, Graded):
@@ -76,13 +77,16 @@ def grade_all(pool: LocalPool, folder: Path, grades: Path) -> tuple[float, list[
     return time.perf_counter() - began, memory
 
 
-def pss() -> list[int]:
-    """Return the memory of each grading process with its worker; what is shared counts in part."""
-    sizes = []
-    for process in family(psutil.Process())["grading process"]:
-        members = [process, *process.children(recursive=True)]
-        sizes.append(sum(member.memory_full_info().pss for member in members))
-    return sizes
+def pss() -> int:
+    """Return the memory of a job, on average: of all processes but the caller and the server.
+
+    What is shared counts in part.
+    """
+    kinds = dict(family(psutil.Process()))
+    for kind in ("caller", "fork server", "whole tree"):
+        del kinds[kind]
+    members = [member for processes in kinds.values() for member in processes]
+    return sum(m.memory_full_info().pss for m in members) // len(kinds["grading process"])
 
 
 def main() -> None:
@@ -97,8 +101,8 @@ def main() -> None:
                 took[jobs], memory = grade_all(pool, folder, top / f"grades-{jobs}")
             print(
                 f"{jobs} job{'s' * (jobs > 1)}: {CLASS * 60 / took[jobs]:.0f} submissions a minute"
-                f" ({CLASS} in {took[jobs]:.1f} s, start {start_s:.1f} s), memory (PSS) "
-                + ", ".join(f"{size / MB:.0f} MB" for size in memory)
+                f" ({CLASS} in {took[jobs]:.1f} s, start {start_s:.1f} s), memory (PSS) of each "
+                f"{memory / MB:.0f} MB"
             )
         print(f"two jobs are {took[1] / took[2]:.2f} times one")
         with opened(1) as (pool, _):

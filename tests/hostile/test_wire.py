@@ -16,12 +16,13 @@ from autograder.host.answers import NoAnswerError
 from autograder.host.child import Child, Ending, Limits
 from autograder.host.client import Client
 from autograder.inside import questions, wire
+from autograder.inside.values import Question, RaisedError
 from tests.making import switches
 from tests.making.alarms import no_longer_than
 
 SHAPE = ((1, 1, 1, 1), 10, 8, 1)
 CASES = (questions.Case(2, 8, False),)
-ASKED: dict[str, questions.Question[Any]] = {
+ASKED: dict[str, Question[Any]] = {
     type(question).__name__: question
     for question in (
         questions.Places(),
@@ -105,7 +106,7 @@ SCALARS = (
 KEYS = st.sampled_from(
     ["id", "answer", "x", *{
         name for kind in questions.KINDS.values() for name in kind.model().model_fields
-    }, *questions.RaisedError.model_fields, *questions.Qparams.model_fields]
+    }, *RaisedError.model_fields, *questions.Qparams.model_fields]
 )  # fmt: skip
 VALUES = st.recursive(
     SCALARS,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from autograder.submissions.reading import Run
 from autograder.submissions.runs import Runs
 from lab3.data import NORMALISATION
-from lab3.log.records import Baseline, Record
+from lab3.log.records import Baseline, Record, Variant
 from lab3.log.runlog import LOG_NAME, RunLog
 from lab3.selection import DATA_SETS, DataName, Selection, select
 from lab3.training import RECIPES
@@ -54,6 +54,17 @@ def sha_of(name: str) -> str:
 def names(selection: Selection) -> tuple[str | None, ...]:
     runs = (selection.fp32, selection.ptq, selection.qat)
     return tuple(log.name if log else None for log in runs)
+
+
+def test_a_run_that_is_made_for_comparison_does_not_count() -> None:
+    runs = [
+        trained("fp32", 0.90),
+        quantized("ptq", "ptq", "fp32", 0.89),
+        quantized("ptq", "ptq-shift-10", "fp32", 0.95, variant=Variant(max_shift_amount=10)),
+        quantized("qat", "qat", "fp32", 0.91),
+        quantized("qat", "qat-per-channel", "fp32", 0.95, qconfig="default"),
+    ]
+    assert names(select(runs)) == ("fp32", "ptq", "qat")
 
 
 FAMILY = [

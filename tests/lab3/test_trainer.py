@@ -30,16 +30,25 @@ def data() -> ImageData:
     return ImageData("digits", whole.classes, some, whole.validation, whole.test, "0" * 64)
 
 
-def make_trainer(data: ImageData, state: Path, hyper: Hyperparameters, is_qat: bool) -> Trainer:
+def make_trainer(
+    data: ImageData, state: Path, hyper: Hyperparameters, is_qat: bool, as_on_gpu: bool = False
+) -> Trainer:
     torch.manual_seed(hyper.seed)
     network = build_network("resnet14", width=4)
     if is_qat:
         network = prepare_qat(network.eval())
+    if as_on_gpu:
+        return Trainer(network, data, hyper, CPU, state, workers=None, precision=torch.bfloat16)
     return Trainer(network, data, hyper, CPU, state)
 
 
 def train(
-    data: ImageData, state: Path, hyper: Hyperparameters, is_qat: bool, stop_after: int | None
+    data: ImageData,
+    state: Path,
+    hyper: Hyperparameters,
+    is_qat: bool,
+    stop_after: int | None,
+    as_on_gpu: bool = False,
 ) -> Trainer:
     """Train to the end; with ``stop_after``, stop after that many steps of each attempt."""
     steps = 0
@@ -52,7 +61,7 @@ def train(
             raise StoppedError
 
     while True:
-        steps, trainer = 0, make_trainer(data, state, hyper, is_qat)
+        steps, trainer = 0, make_trainer(data, state, hyper, is_qat, as_on_gpu)
         torch.manual_seed(123)  # a new process would not find the old random state either
         try:
             trainer.run(
@@ -77,6 +86,22 @@ def test_a_stopped_run_ends_like_an_unbroken_one(
 ) -> None:
     unbroken = train(data, tmp_path / "a.pt", HYPER, is_qat, stop_after=None)
     stopped = train(data, tmp_path / "b.pt", HYPER, is_qat, stop_after=stop_after)
+    require_equal(unbroken, stopped)
+
+
+def test_so_does_one_in_mixed_precision_that_keeps_its_images_on_the_device(
+    tmp_path: Path, data: ImageData
+) -> None:
+    unbroken = train(data, tmp_path / "a.pt", HYPER, False, stop_after=None, as_on_gpu=True)
+    stopped = train(data, tmp_path / "b.pt", HYPER, False, stop_after=7, as_on_gpu=True)
+    require_equal(unbroken, stopped)
+    usual = train(data, tmp_path / "c.pt", HYPER, False, stop_after=None)
+    assert stopped.epochs[-1].train_loss != usual.epochs[-1].train_loss
+    assert abs(stopped.epochs[-1].train_loss - usual.epochs[-1].train_loss) < 0.5
+
+
+def require_equal(unbroken: Trainer, stopped: Trainer) -> None:
+    """Fail unless two runs have ended alike, times aside."""
     measured = {"duration_s", "images_per_s"}
     assert [e.model_dump(exclude=measured) for e in stopped.epochs] == [
         e.model_dump(exclude=measured) for e in unbroken.epochs

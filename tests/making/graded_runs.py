@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from autograder import catalog, judging, plugin
+from autograder import catalog
+from autograder.asking import judging, plugin
+from autograder.asking.trial import Trial
 from autograder.host.client import Client
 from autograder.host.sandbox import Sandbox
 from autograder.inside.experiments import same_engine
@@ -14,7 +16,6 @@ from autograder.measuring import Counting
 from autograder.results import CheckResult, Grade
 from autograder.rubric import Entry, Rubric, Thresholds, Tier
 from autograder.submissions.reading import open_submission
-from autograder.trial import Trial
 from tests.making.grading import KEY, RUBRIC
 
 Log = list[dict[str, Any]]

@@ -3,7 +3,8 @@
 import hashlib
 from dataclasses import replace
 
-from autograder import catalog, judging, rubric
+from autograder import catalog, rubric
+from autograder.asking import judging
 from autograder.host.sandbox import Sandbox
 from autograder.results import Grade
 from autograder.submissions.reading import Submission

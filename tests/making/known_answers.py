@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder import plugin
+from autograder.asking import plugin
+from autograder.asking.trial import Trial
 from autograder.expected.accuracy import Answers, CountedImages
 from autograder.measuring import Counting, Measurements, Part
 from autograder.results import Grade, Outcome, with_held_up
 from autograder.rubric import Rubric, Thresholds
 from autograder.submissions.reading import Run, Submission
 from autograder.submissions.runs import Runs
-from autograder.trial import Trial
 from lab3.log.records import RunKind
 from tests.making.grades import grade
 from tests.making.grading import RUBRIC

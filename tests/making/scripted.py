@@ -6,28 +6,20 @@ each start of a process. ``Item.title`` says what happens to the process that gr
 
 import os
 import signal
+import struct
 import time
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from autograder.batch.items import (
-    Answer,
-    Done,
-    Facts,
-    Failed,
-    Graded,
-    Item,
-    Order,
-    Progress,
-    Ready,
-    Refused,
-    Task,
-)
+from autograder.batch.orders import Answer, Done, Failed, Order, Progress, Ready, Refused, Task
+from autograder.grades.items import Facts, Graded, Item
 from autograder.host.child import KILLED
 from autograder.results import CheckResult, Grade
 from autograder.rubric import RUBRIC, Rubric, load
@@ -36,10 +28,12 @@ from autograder.submissions.budgets import IDLE
 if TYPE_CHECKING:
     import pytest
 
+CHANGED = "c" * 64  # the hash of the rubric that a process finds which was started as "changed"
 BOOTSTRAP = (
     "import sys; sys.path[:] = sys.argv[2:]; from tests.making import scripted; "
     "sys.modules['autograder.batch.process'] = scripted; "
-    "from autograder.batch.server import main; main(int(sys.argv[1]))"
+    "from autograder.batch import server; server.started = lambda *_: []; "
+    "server.main(sys.argv[1])"
 )
 
 
@@ -67,6 +61,7 @@ def noted(folder: Path, what: str = "") -> list[str]:
     return [line for line in lines if line.startswith(what)]
 
 
+@cache
 def rubric() -> Rubric:
     checks = tomllib.loads(RUBRIC.read_text())["checks"]
     return load(RUBRIC, [f"{group}.{name}" for group, names in checks.items() for name in names])
@@ -106,9 +101,11 @@ class Script:
             time.sleep(1000)
         elif word.startswith("slow"):
             time.sleep(0.5)
-        tier = "landlock" if word == "weaker" else "namespaces"
+        found = facts("landlock" if word == "weaker" else "namespaces")
+        if word == "changed":
+            found = replace(found, rubric=replace(found.rubric, sha256=CHANGED))
         if word != "refuse":
-            self.send(Ready(facts(tier)))
+            self.send(Ready(found))
         return word != "refuse"
 
     def carry_out(self, order: Order) -> None:
@@ -170,7 +167,7 @@ def result(item: Item, accident: dict[str, Any] | None = None, **fields: Any) ->
     return Grade(
         submission=item.folder,
         submission_sha256="5" * 64,
-        rubric_sha256="7" * 64,
+        rubric_sha256=rubric().sha256,
         kit="0.1.0",
         torch="2.14.1",
         tier="namespaces",
@@ -194,6 +191,11 @@ def hang(_: Script) -> None:
 
 
 def stop(_: Script) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def stop_in_the_middle(script: Script) -> None:
+    os.write(script.connection.fileno(), struct.pack("!i", 1000) + b"half of it")
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
@@ -224,6 +226,7 @@ def take_time(_: Script) -> None:
 FATES: dict[str, Callable[[Script], None]] = {
     "hangs": hang,
     "is stopped": stop,
+    "is stopped in the middle": stop_in_the_middle,
     "kills": kill,
     "kills the server": kill_server,
     "kills the caller": kill_caller,
@@ -232,9 +235,16 @@ FATES: dict[str, Callable[[Script], None]] = {
 }
 
 
-def serve(connection: Connection) -> None:
+def get_ready() -> None:
+    """There is nothing to be done before."""
+
+
+def serve(connection: Connection, _sandbox: None) -> None:
     """Carry out orders, as the real one does."""
-    task, folder = connection.recv()
+    task, folder, grades = connection.recv()
+    if not grades:
+        connection.send(Ready(facts("namespaces")))
+        return
     (Path(folder) / "rubbish").write_text("left behind")
     script = Script(connection, task)
     try:

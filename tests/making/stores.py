@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from autograder.batch.items import Facts, Graded, Item
-from autograder.batch.made import Key, key_of
-from autograder.batch.storing import Store
+from autograder.grades.items import Facts, Graded, Item
+from autograder.grades.made import Key, key_of
+from autograder.grades.storing import Store
 from autograder.options import Options
 from autograder.results import CheckResult, Grade
 from autograder.rubric import Policy, Rubric

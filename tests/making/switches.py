@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder import claims, plain_text, trial
+from autograder import claims, plain_text
+from autograder.asking import trial
 from autograder.expected import agreement, trials
 from autograder.host import answers, child, client
 from autograder.host.answers import NoAnswerError

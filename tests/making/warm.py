@@ -21,7 +21,7 @@ from tests.making.pipes import read, write
 COLUMNS = "100"
 PRELOADED = (
     "torch torch.ao.quantization torch._dynamo torchvision.transforms.v2 sklearn.datasets "
-    "matplotlib.pyplot markdown nh3 autograder.judging tools.cli"
+    "matplotlib.pyplot markdown nh3 autograder.asking.judging tools.cli"
 ).split()
 
 

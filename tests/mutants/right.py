@@ -230,7 +230,14 @@ RIGHT: dict[str, tuple[Change, ...]] = {
 }
 
 RIGHT |= SCALE_IDIOMS | FORWARD_IDIOMS | FUSE_IDIOMS | SETTINGS
-FULL_SIZE = ("the solution", "shortcut fused first", "ReLU in place", "x.view", "frexp")
+FULL_SIZE = (
+    "the solution",
+    "mean over rows, then over columns",
+    "shortcut fused first",
+    "ReLU in place",
+    "x.view",
+    "frexp",
+)
 # What is tried every time: a corpus of its own.
 QUICK_RIGHT = QUICK_SCALE | QUICK_FORWARD | QUICK_FUSE | QUICK_SETTINGS | {
     "the solution", "tensor without dimensions", "frexp", "summands exchanged",

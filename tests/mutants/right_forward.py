@@ -103,6 +103,12 @@ FORWARD_IDIOMS: dict[str, tuple[Change, ...]] = {
             NETWORK, "torch.flatten(self.avgpool(x), 1)", "self.avgpool(x).squeeze(3).squeeze(2)"
         ),
     ),
+    "mean over rows, then over columns": (
+        inside(NETWORK, "torch.flatten(self.avgpool(x), 1)", "x.mean(dim=3).mean(dim=2)"),
+    ),
+    "mean over columns, then over rows": (
+        inside(NETWORK, "torch.flatten(self.avgpool(x), 1)", "x.mean(-2).mean(-1)"),
+    ),
     "mean instead of avgpool": (
         inside(NETWORK, "torch.flatten(self.avgpool(x), 1)", "x.mean([2, 3])"),
     ),

@@ -7,10 +7,11 @@ from typing import NoReturn
 import pytest
 import torch
 
+from autograder.asking import judging
 from autograder.host.sandbox import Sandbox
 from autograder.results import Grade
 from tests.conftest import ROOT, SOLVED
-from tests.making.grading import grade_code
+from tests.making.grading import RUBRIC, grade_code, handed_in
 from tests.mutants import texts
 from tests.mutants.edits import submission
 from tests.mutants.right import FULL_SIZE, QUICK_RIGHT, RIGHT
@@ -72,6 +73,25 @@ def test_what_is_right_passes_every_check(sandbox: Sandbox, name: str) -> None:
     assert grade.earned == grade.points
     assert not any(result.diagnosis or result.said for result in grade.results)
     assert {result.check for result in grade.results} >= set(CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("integers are added without ReLU", "qat.fake_quantize"),
+        pytest.param("dequantized before avgpool", "ptq.converts", marks=pytest.mark.slow),
+        pytest.param("no bn3", "fusion.output_unchanged", marks=pytest.mark.slow),
+    ],
+)
+def test_a_check_has_the_same_verdict_alone(sandbox: Sandbox, name: str, check: str) -> None:
+    files = submission(WRONG[name].changes)
+    alone = judging.grade(handed_in(files), RUBRIC, sandbox, lambda entry: entry.check == check)
+    assert verdicts(alone, check) == verdicts(grade_code(sandbox, files), check) != []
+
+
+def verdicts(grade: Grade, check: str) -> list[tuple[str, str, float]]:
+    """Return the verdicts on a check, without the words for them."""
+    return [(r.visibility, r.outcome, r.share) for r in grade.results if r.check == check]
 
 
 @pytest.mark.parametrize("check", CHECKS)

@@ -71,7 +71,7 @@ def change_of(name: str) -> str:
 def place_of(name: str) -> str:
     """Return the function that the first check that fails is about."""
     outcomes = WRONG[name].outcomes
-    return catalog.about(next(check for check in CHECKS if check in outcomes))[0]
+    return catalog.about(next(check for check in CHECKS if check in outcomes)).function
 
 
 def kept() -> dict[str, str]:

@@ -9,6 +9,7 @@ import torch
 
 from lab3.engines import engine
 from tests.conftest import SOLUTION, run_lab3
+from tests.making.browser import chromium  # noqa: F401
 from tests.making.commands import SMALL
 from tests.making.sharing import made_once
 

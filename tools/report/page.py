@@ -4,7 +4,9 @@ import base64
 import hashlib
 import html
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
@@ -16,7 +18,10 @@ from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
 from markupsafe import Markup
 
+from lab3.errors import LabError
 from lab3.log.runlog import write_atomically
+from tools.report import prose
+from tools.report.structure import structured
 from tools.report.texts import LANGUAGES, TEMPLATES, load_texts
 from tools.report.writing import language_of, read_existing
 
@@ -52,6 +57,7 @@ ATTRIBUTES = dict.fromkeys(MATHML, MATHML_ATTRIBUTES) | {
     "th": {"align", "colspan", "rowspan"},
     "td": {"align", "colspan", "rowspan"},
 }
+DROPPED = set("script style iframe object svg template noscript title".split())  # whole
 IMAGE = re.compile(r'<img((?: [\w-]+="[^"]*")*)>')  # as nh3 writes it
 KINDS = {
     ".png": ("image/png", b"\x89PNG\r\n\x1a\n"),
@@ -61,6 +67,7 @@ KINDS = {
     ".webp": ("image/webp", b"RIFF"),
 }
 IMAGE_BYTES = 10_000_000
+DATA = re.compile(r'src="data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=]+"')
 
 
 class Formulas(Extension):
@@ -92,25 +99,27 @@ class FormulaProcessor(InlineProcessor):
 def page(text: str, folder: Path, language: str) -> tuple[str, list[str]]:
     """Return a report as HTML, and what is wrong with its images, which lie below ``folder``."""
     body, problems = embed_images(safe_html(text), folder)
-    body = body.replace("<table>", '<div class="wide" tabindex="0"><table>')
-    body = body.replace("</table>", "</table></div>")
+    body = structured(body, language)
     for name in LANGUAGES:  # what is not answered yet stands out
         placeholder = load_texts(name)("prompts.placeholder").strip("*")
         body = body.replace(f"<p><em>{placeholder}</em>", f'<p class="open"><em>{placeholder}</em>')
-    sheets = [TEMPLATES / name for name in ("palette.css", "report.css")]
-    style = "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
+    return framed(body, language), problems
+
+
+def framed(body: str, language: str) -> str:
+    """Return a body as a whole page with the kit's style, which no other style can join."""
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     title = re.search(r"<h1>(.*?)</h1>", body, re.DOTALL)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
-    content = environment.get_template("report.html.j2").render(
+    return environment.get_template("report.html.j2").render(
         language=language,
         title=html.unescape(re.sub("<[^>]*>", "", title[1])) if title else "Lab 3",
         style=Markup(style),
         style_sha256=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         body=Markup(body),
     )
-    return content, problems
 
 
 def safe_html(text: str) -> str:
@@ -118,12 +127,17 @@ def safe_html(text: str) -> str:
     extensions: list[str | Extension] = ["fenced_code", "sane_lists", "md_in_html", Formulas()]
     tables = {"tables": {"use_align_attribute": True}}
     markup = Markdown(extensions=[*extensions, "tables"], extension_configs=tables).convert(text)
+    return clean(markup)
+
+
+def clean(markup: str, more_schemes: Collection[str] = ()) -> str:
+    """Return HTML without anything that acts, is loaded or looks like the reader's browser."""
     return nh3.clean(
         markup,
         tags=TAGS,
-        clean_content_tags={"script", "style", "iframe", "object", "svg", "template", "noscript"},
+        clean_content_tags=DROPPED,
         attributes=ATTRIBUTES,
-        url_schemes={"http", "https", "mailto"},
+        url_schemes={"http", "https", "mailto", *more_schemes},
         strip_comments=True,
         link_rel="noopener noreferrer nofollow",
     )
@@ -141,7 +155,8 @@ def embed_images(body: str, folder: Path) -> tuple[str, list[str]]:
         except (OSError, ValueError) as error:
             problems.append(f"image {source[:100]!r} was left out: {error}")
             return f'<span class="missing">{alt}</span>'
-        return f'<img src="{data}" alt="{alt}">'
+        drawn = ' class="drawn"' if data.startswith("data:image/svg") else ""
+        return f'<img src="{data}" alt="{alt}"{drawn}>'
 
     return IMAGE.sub(embed, body), problems
 
@@ -175,6 +190,33 @@ def is_ours(path: Path) -> bool:
         return b"<dc:title>Matplotlib v" in path.read_bytes()[:2000]
     except OSError:
         return False
+
+
+def page_of_others(
+    report: bytes | None, page_: bytes | None, figures: Mapping[str, bytes]
+) -> tuple[str, list[str]]:
+    """Return what somebody handed in as a page that is safe to open, and what can't be shown.
+
+    It is made of their Markdown and figures, or, where there is none, of their own page. Raises
+    LabError when there is neither.
+    """
+    if report is not None:
+        text = report.decode("utf-8", errors="replace")
+        try:
+            language = language_of(prose.parse(text)) or "en"
+        except prose.MarkerError:
+            language = "en"
+        with TemporaryDirectory(prefix="lab3-report-") as folder:
+            for name, content in figures.items():
+                path = Path(folder) / name
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(content)
+            return page(text, Path(folder), language)
+    if page_ is None:
+        raise LabError("neither report.md nor report.html was handed in")
+    body = clean(page_.decode("utf-8", errors="replace"), {"data"})
+    body = IMAGE.sub(lambda match: match[0] if DATA.search(match[1]) else "", body)
+    return framed(body, "en"), []
 
 
 def write_page(report: Path) -> tuple[Path, list[str]]:

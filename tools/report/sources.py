@@ -22,6 +22,7 @@ class Sources:
     compared: list[RunLog] = field(default_factory=list)
     settings: list[RunLog] = field(default_factory=list)
     console: ConsoleLog | None = None
+    has_runs: bool = False
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -69,6 +70,7 @@ def collect(runs: Path, baseline: str | None = None) -> Sources:
     sources = Sources()
     logs = []
     for path in sorted([*runs.glob(f"*/{LOG_NAME}"), *runs.glob(f"*/*/{LOG_NAME}")]):
+        sources.has_runs = True
         try:
             logs.append(log := read_log(path.parent))
         except RunLogError as error:

@@ -10,8 +10,9 @@ from tools.shared.table import Table
 OPTIMIZERS = {"sgd": "SGD", "adamw": "AdamW"}
 
 
-def comparison_table(rows: Sequence[Comparison]) -> Table:
+def comparison_table(rows: Sequence[Comparison], t: Texts | None = None) -> Table:
     """Size in decimal megabytes, accuracy in percent, drop in percentage points, times in ms."""
+    t = t or load_texts("en")
     headers = ("Model", "Run", "Size MB", "Accuracy %", "Drop points", "Latency ms", "Speed-up")
     return Table(
         headers,
@@ -22,15 +23,43 @@ def comparison_table(rows: Sequence[Comparison]) -> Table:
                 f"{row.size_bytes / 1e6:.2f}",
                 f"{100 * row.accuracy:.2f}",
                 optional(row.drop_points).replace("-0.00", "0.00"),
-                "{:.2f} ({:.2f}-{:.2f})".format(
-                    *(1e3 * s for s in (row.latency_s, *row.latency_quartiles_s))
-                ),
-                optional(row.speedup, "{:.2f}x"),
+                latency_text(row, t),
+                speedup_text(row, t),
             )
             for row in rows
         ],
         left=2,
     )
+
+
+def latency_text(row: Comparison, t: Texts) -> str:
+    """Median and quartiles in milliseconds, or that they mean nothing."""
+    if row.is_latency_noisy:
+        return t("rows.noisy")
+    low, high = row.latency_quartiles_s
+    return f"{1e3 * row.latency_s:.2f} ({1e3 * low:.2f}-{1e3 * high:.2f})"
+
+
+def speedup_text(row: Comparison, t: Texts) -> str:
+    """A factor with its 95 % interval, or that it means nothing."""
+    if row.is_noisy:
+        return t("rows.noisy")
+    if row.speedup is None or row.speedup_interval is None:
+        return optional(row.speedup, "{:.2f}x")
+    return "{:.2f}x ({:.2f}-{:.2f})".format(row.speedup, *row.speedup_interval)
+
+
+def noise_notes(rows: Sequence[Comparison], t: Texts) -> list[str]:
+    """Say of each run between what its time or its speed-up lies, where no number can be given."""
+    notes = []
+    for row in rows:
+        if row.is_latency_noisy:
+            low, high = (f"{1e3 * s:.2f}" for s in row.latency_quartiles_s)
+            notes.append(t("sentences.noisy_latency", run=row.run, low=low, high=high))
+        if row.is_noisy and row.speedup_interval:
+            low, high = (f"{s:.2f}" for s in row.speedup_interval)
+            notes.append(t("sentences.noisy_speedup", run=row.run, low=low, high=high))
+    return [*notes, t("sentences.idle")] if notes else []
 
 
 def optional(value: float | None, form: str = "{:.2f}", missing: str = "?") -> str:
@@ -113,9 +142,10 @@ def latency_notes(rows: Sequence[Comparison]) -> list[str]:
         "median (quartiles)"
         for (engine, threads), runs in timed_alike(rows).items()
     ]
+    t = load_texts("en")
+    notes += [text.replace("`", "") for text in noise_notes(rows, t)]
+    if any(row.speedup_interval for row in rows):
+        notes.append(t("sentences.in_turn"))
     if lacks_speedup(rows):
-        notes.append(
-            "A speed-up needs the same processor and threads as the baseline's time: "
-            "lab3 evaluate --again"
-        )
+        notes.append(t("sentences.other_machine").replace("`", ""))
     return notes

@@ -27,6 +27,7 @@ class Written:
     edits: list[prose.Edit] = field(default_factory=list)
     backup: Path | None = None
     unanswered: int = 0
+    warnings: list[str] = field(default_factory=list)
 
 
 def write_report(
@@ -34,16 +35,24 @@ def write_report(
     sources: Sources,
     language: str | None = None,
     answers: Mapping[str, str] | None = None,
+    force: bool = False,
 ) -> Written:
     """Write ``report.md`` and its figures; prose of a report that is there already stays.
 
     ``answers``, by name of the question, are put where nothing was answered yet. When generated
     regions were edited by hand, the old file is kept beside the new one. Raises LabError, having
-    written nothing, when the old file can't be read.
+    written nothing, when the old file can't be read, or is none of ours: ``force`` writes behind
+    what it holds, and keeps a copy of it.
     """
     existing = read_existing(path)
+    is_foreign = bool(existing.head and not existing.regions)
+    if is_foreign and not force:
+        raise LabError(
+            f"{path} was not made by lab3 report, and is left as it is: name another file with "
+            "--out, or let --force write behind your text (a copy of the file is kept)"
+        )
     texts = load_texts(language or language_of(existing) or "en")
-    with drawing.style(font := drawing.cjk_font()):
+    with drawing.style(font := drawing.cjk_font(is_needed=texts.language != "en")):
         labels = texts if font or texts.language == "en" else load_texts("en")
         context = Context(sources, texts, labels, path.parent / FIGURES, path.parent)
         fresh = prose.parse(render(context, answers or {}))
@@ -52,7 +61,12 @@ def write_report(
         merged, edits = prose.merge(fresh, existing, placeholders, heading)
         figures = [figure for draw in context.drawings for figure in draw()]
     written = Written(path, figures, edits)
-    if edits:
+    if texts.language != "en" and font is None:
+        written.warnings.append(
+            "this computer has no font with Chinese characters, so figures are labelled in "
+            "English: install one (Debian: apt-get install fonts-noto-cjk) and run this again"
+        )
+    if edits or is_foreign:
         written.backup = back_up(path)
     content = merged.text().encode()
     write_atomically(path, lambda file: file.write(content))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -131,6 +132,9 @@ def finish(folder: Path, network: Any, best_epoch: int | None, accuracy: float) 
 @contextmanager
 def _stop_signals() -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C or SIGTERM into a request; a second one acts at once."""
+    if threading.current_thread() is not threading.main_thread():  # only that one has handlers
+        yield lambda: False
+        return
     received: list[int] = []
 
     def remember(number: int, _frame: object) -> None:

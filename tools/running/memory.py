@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import psutil
 
 from lab3.units import megabytes
-from tools.shared.console import say
+from tools.shared.console import UserError, say
 
 if TYPE_CHECKING:
     import torch
@@ -53,12 +53,27 @@ def estimate(
     batch = torch.empty(images.shape, dtype=torch.float32, device="meta")
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         output = twin(batch)
+    check_logits(output, len(images), network)
     parameters = sum(p.numel() * p.element_size() for p in network.parameters())
     own = {p.untyped_storage()._cdata for p in (*twin.parameters(), *twin.buffers())}
     activations = sum(size for storage, size in storages.items() if storage not in own)
     del output
     copies = 4 if hyper.optimizer == "sgd" else 5
     return Estimate(copies * parameters, activations // (2 if mixed_precision else 1))
+
+
+def check_logits(output: object, images: int, network: nn.Module) -> None:
+    """Raise UserError when what a network returns are no logits of its classes."""
+    import torch
+
+    classes = cast("nn.Linear", network.get_submodule("fc")).out_features
+    if not isinstance(output, torch.Tensor):
+        raise TypeError(f"the network returned {type(output).__name__}, not a tensor")
+    if output.shape != (images, classes):
+        raise UserError(
+            f"QuantizableResNet.forward returned the shape {tuple(output.shape)} for {images} "
+            f"images: it should be {(images, classes)}, one logit for each of {classes} classes"
+        )
 
 
 def available_bytes(device: torch.device) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lab3.log.records import Start
 from lab3.log.runlog import CHECKPOINT_NAME, LOG_NAME
 from tools.running import workspace
+from tools.running.variants import empty_unfused
 from tools.shared.console import Bar, UserError, say
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def load(folder: Path, start: Start) -> QuantizableResNet:
     ensure_engine()
     state = weights(folder, start)
     network = build_network(start.arch, start.num_classes, start.width)
-    if start.kind != "train":
+    if start.variant and not start.variant.is_fused:
+        network = empty_unfused(network)
+    elif start.kind != "train":
         is_default = start.qconfig == "default"
         network = empty_int8(network, CustomQConfig.DEFAULT if is_default else CustomQConfig.PTQ)
     network.load_state_dict(state)

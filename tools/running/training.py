@@ -78,10 +78,11 @@ def train_run(
             hyperparameters=hyper,
             code_sha256=code.student_sha256,
             given_sha256=code.given_sha256,
+            functions=code.functions,
             environment=workspace.environment(devices.name(where), processes),
         )
-        with workspace.locked(folder):
-            status = devices.from_first(lambda: workspace.open_run(folder, start, restart))
+        with workspace.locked(folder), workspace.left_empty_unless_begun(folder):
+            status = devices.from_first(lambda: workspace.open_run(folder, start, restart, code))
             if status == "complete":
                 say(f"{folder} is complete already (--restart would do it again)")
                 return read_log(folder)
@@ -92,9 +93,8 @@ def train_run(
             memory.advise(network, hyper, share, where, on_gpu, processes)
             if workers is None:
                 workers = devices.loader_workers(where)
-            trainer = Trainer(
-                network, data, hyper, where, folder / STATE_NAME, workers, mixed_precision=on_gpu
-            )
+            precision = devices.mixed_precision(where)
+            trainer = Trainer(network, data, hyper, where, folder / STATE_NAME, workers, precision)
             loop.drive(trainer, folder, save_every_s=save_every_s)
             if trainer.rank == 0:
                 network.cpu().to(memory_format=torch.contiguous_format)

@@ -1,13 +1,14 @@
 """The student's code, the run folders and the machine: what every student command needs."""
 
 import ast
+import contextlib
 import hashlib
 import os
 import platform
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -20,10 +21,12 @@ from lab3.log.runlog import (
     LOG_NAME,
     STATE_NAME,
     RunLog,
+    RunLogError,
     begin,
     read_log,
     write_atomically,
 )
+from tools.running import functions
 from tools.shared.console import IS_FIRST_PROCESS, UserError, say
 
 TORCH_NOISE = (  # PyTorch announces the end of eager quantization at every step of it
@@ -39,15 +42,21 @@ CONTENTS = {  # fields that identify contents nobody wants to read
     "checkpoint_sha256": "the baseline's checkpoint",
 }
 Status = Literal["new", "resumed", "complete"]
+NAMED = 3  # functions that have changed
 USUAL_PLACES = (Path(), Path("assignment"))  # of lab3/, when no --code says where it is
 
 
 @dataclass(frozen=True)
 class Code:
-    """What identifies the code of a run: the student's two files, and the files given."""
+    """What identifies the code of a run: the student's two files, and the files given.
+
+    ``functions`` are digests of what the student's files, which lie at ``paths``, define.
+    """
 
     student_sha256: str
     given_sha256: str
+    functions: dict[str, str] = field(default_factory=dict)
+    paths: tuple[Path, ...] = ()
 
 
 def use_code(code: Path | None) -> Code:
@@ -76,9 +85,12 @@ def use_code(code: Path | None) -> Code:
         for path in f.rglob("*.py")
     }
     warn_of_imports([files[name] for name in STUDENT_FILES])
+    students = [files[name] for name in STUDENT_FILES]
     return Code(
-        sha256([files[name] for name in STUDENT_FILES]),
+        sha256(students),
         sha256([path for name, path in sorted(files.items()) if name not in STUDENT_FILES]),
+        functions.digests(students),
+        tuple(students),
     )
 
 
@@ -171,10 +183,11 @@ def check_name(name: str) -> str:
     return name
 
 
-def open_run(folder: Path, start: Start, restart: bool) -> Status:
+def open_run(folder: Path, start: Start, restart: bool, code: Code | None = None) -> Status:
     """Make a run folder ready: begun, to be continued, or complete already.
 
-    Raises UserError when the folder holds another run, so that nothing is overwritten.
+    Raises UserError when the folder holds another run, so that nothing is overwritten. What
+    training doesn't use of the student's ``code`` may have changed since it began.
     """
     if restart:
         for name in (LOG_NAME, CHECKPOINT_NAME, STATE_NAME):
@@ -190,13 +203,20 @@ def open_run(folder: Path, start: Start, restart: bool) -> Status:
         begin(folder, start)
         return "new"
     changes = list(differences(log.start, start))
+    if code and "your code has changed" in changes:
+        changes.remove("your code has changed")
+        changes += changed_code(log.start, start, code)
     if log.start.environment.processes != start.environment.processes:
         processes = (log.start.environment.processes, start.environment.processes)
         changes.append("processes was {}, now {}".format(*processes))
     if changes:
+        use = ""
+        if log.end:
+            of_it = f"lab3 ptq --baseline {folder.name}" if start.kind == "train" else "lab3 report"
+            use = f"; it is complete and can be used as it is, for example by {of_it}"
         raise UserError(
             f"{folder} holds another run ({'; '.join(changes)}): choose another folder (--name; "
-            "--runs for a sweep, --out for the demo), or replace the run with --restart"
+            f"--runs for a sweep, --out for the demo), or replace the run with --restart{use}"
         )
     if log.end:
         (folder / STATE_NAME).unlink(missing_ok=True)
@@ -208,16 +228,55 @@ def open_run(folder: Path, start: Start, restart: bool) -> Status:
 
 def differences(then: Record, today: Record, prefix: str = "") -> Iterator[str]:
     """Yield how two records differ, field by field; time and place don't count."""
-    for field in type(then).model_fields:
-        old, new = getattr(then, field), getattr(today, field)
-        if field in ("time", "environment") or old == new:
+    for name in type(then).model_fields:
+        old, new = getattr(then, name), getattr(today, name)
+        if name in ("time", "environment", "functions") or old == new:
             continue
         if isinstance(old, Record) and isinstance(new, Record):
-            yield from differences(old, new, f"{prefix}{field}.")
-        elif field in CONTENTS:
-            yield f"{CONTENTS[field]} has changed"
+            yield from differences(old, new, f"{prefix}{name}.")
+        elif name in CONTENTS:
+            yield f"{CONTENTS[name]} has changed"
         else:
-            yield f"{prefix}{field} was {old!r}, now {new!r}"
+            yield f"{prefix}{name} was {old!r}, now {new!r}"
+
+
+def changed_code(then: Start, today: Start, code: Code) -> list[str]:
+    """Return how the student's code differs where it matters for a run of this kind."""
+    if not (then.functions and today.functions):
+        return ["your code has changed"]
+    changed = functions.changed(then.functions, today.functions)
+    if today.kind == "train":
+        used = functions.used_in_training(code.paths)  # what used what is no more has changed, too
+        changed = [name for name in changed if name in used]
+    if not changed:
+        return []
+    more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+    have = "has" if len(changed) == 1 else "have"
+    return [f"{', '.join(changed[:NAMED])}{more} of your code {have} changed"]
+
+
+@contextmanager
+def left_empty_unless_begun(folder: Path) -> Iterator[None]:
+    """Leave nothing in a run's folder when what it was opened for failed before any progress."""
+    try:
+        yield
+    except BaseException:
+        if IS_FIRST_PROCESS and not has_begun(folder):
+            (folder / LOG_NAME).unlink(missing_ok=True)
+            for empty in (folder, folder.parent):
+                with contextlib.suppress(OSError):  # it holds something else
+                    empty.rmdir()
+        raise
+
+
+def has_begun(folder: Path) -> bool:
+    """Tell whether a run's folder holds anything that took time to make, or that isn't clear."""
+    if any((folder / name).exists() for name in (CHECKPOINT_NAME, STATE_NAME)):
+        return True
+    try:
+        return (folder / LOG_NAME).exists() and len(read_log(folder).records) > 1
+    except RunLogError:
+        return True
 
 
 @contextmanager
@@ -227,11 +286,14 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
     Raises UserError when another one is there, or, with ``wait``, waits for it. Of several
     processes of one command only the first keeps others out.
     """
-    if os.name == "nt" or not (IS_FIRST_PROCESS or wait):
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows
         yield
         return
-    import fcntl
-
+    if not (IS_FIRST_PROCESS or wait):
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:

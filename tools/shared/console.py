@@ -32,14 +32,34 @@ class HarmlessConsole(Console):
         super().print(JSONHighlighter()(text) if self.is_terminal else Text(text), soft_wrap=True)
 
 
-out = HarmlessConsole(highlight=False, emoji=False, soft_wrap=True)
-err = HarmlessConsole(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+def is_in_notebook() -> bool:
+    """Tell whether a cell of a notebook started this: it claims a terminal, and keeps all of it."""
+    forced = ("CLICOLOR_FORCE", "FORCE_COLOR")  # as ipykernel sets them, beside the pager
+    asks_for_colour = all(os.environ.get(name) == "1" for name in forced)
+    return "JPY_PARENT_PID" in os.environ or (
+        asks_for_colour and os.environ.get("PAGER") == "cat" == os.environ.get("GIT_PAGER")
+    )
+
+
+# Bars and colours are for real terminals; elsewhere there is a line an epoch.
+_is_terminal = False if is_in_notebook() else None
+_options: dict[str, Any] = {"highlight": False, "emoji": False, "soft_wrap": True}
+out = HarmlessConsole(force_terminal=_is_terminal, **_options)
+err = HarmlessConsole(stderr=True, force_terminal=_is_terminal, **_options)
 
 IS_FIRST_PROCESS = os.environ.get("RANK", "0") == "0"  # torchrun starts several; one speaks
 
 
 class UserError(LabError):
     """A mistake on the command line, or in what it names."""
+
+    exit_code = 1
+
+
+class NothingToDoError(UserError):
+    """What a command works on isn't there at all."""
+
+    exit_code = 2
 
 
 def say(text: str) -> None:
@@ -65,10 +85,10 @@ class Bar:
         self.progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%  {task.fields[text]}", markup=False),
+            BarColumn(bar_width=12),
+            TextColumn("{task.percentage:>3.0f}%", markup=False),
             TimeRemainingColumn(),
-            TextColumn("left"),
+            TextColumn("left  {task.fields[text]}", markup=False),
             console=err,
             transient=True,
             disable=not (err.is_terminal and IS_FIRST_PROCESS),

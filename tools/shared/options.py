@@ -88,10 +88,15 @@ HYPERPARAMETER_LISTS: dict[str, Any] = dict.fromkeys(
 )
 Workers = Annotated[
     int | None,
-    Option("--workers", min=0, help="Loader processes; 0 without a GPU, up to 4 with one."),
+    Option(
+        "--workers",
+        min=0,
+        help="Loader processes; not given: none, and a GPU augments itself.",
+    ),
 ]
 Device = Annotated[
-    Literal["auto", "cpu", "cuda"], Option("--device", help="Where to train; auto prefers a GPU.")
+    Literal["auto", "cpu", "cuda", "mps"],
+    Option("--device", help="Where to train; auto prefers a GPU. mps is that of Apple silicon."),
 ]
 
 

@@ -4,10 +4,18 @@ An error belongs to the student when it was raised in, or below, one of the two 
 write; PyTorch's own words about it rarely name the cause.
 """
 
+import ast
+import re
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
+import lab3
 from lab3 import STUDENT_FILES, pytorch_errors
+
+RETURNING = ("forward", "add_relu", "scale_approximate")  # stubs whose callers need a value
+NONE = re.compile(r"\bNoneType\b|\bnot None\b")
+SHOWN = 100  # characters of what a library says, where a remedy stands before it
 
 REMEDIES = (  # what PyTorch says, what it means here and what to do
     (
@@ -89,17 +97,57 @@ def explain(error: Exception) -> str | None:
         return f"lab3/{' or lab3/'.join(STUDENT_FILES)} is not a Python file: {error}"
     place = student_place(error)
     message = f"{type(error).__name__}: {error}"
+    if NONE.search(message) and (missing := next(functions_without_return(), None)):
+        function, at = missing
+        return (
+            f"{function} returns None: end every way through it with return and a value\n"
+            f"  where   {at}"
+        )
     remedy = pytorch_errors.meaning(message, REMEDIES)
     if remedy is None and place is None:
         return None
     if remedy is None and isinstance(error, NotImplementedError):
         return f"not implemented yet: {error}\n  where   {place}"
-    lines = [message.splitlines()[0]]
+    first = message.splitlines()[0]
+    lines = [remedy or first]
     if place:
         lines.append(f"  where   {place}")
     if remedy:
-        lines.append(f"  remedy  {remedy}")
+        lines.append(f"  error   {first[:SHOWN]}{'...' * (len(first) > SHOWN)}")
     return "\n".join(lines)
+
+
+def functions_without_return() -> Iterator[tuple[str, str]]:
+    """Yield the solved stubs that may end without a value: names, and ``file:line`` of each."""
+    for name in STUDENT_FILES:
+        path = next((p for folder in lab3.__path__ if (p := Path(folder, name)).is_file()), None)
+        try:
+            tree = ast.parse(path.read_bytes() if path else b"")
+        except (OSError, SyntaxError, ValueError):
+            continue
+        for owner in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+            functions = (node for node in owner.body if isinstance(node, ast.FunctionDef))
+            for function in functions:
+                if function.name in RETURNING and may_end(function.body):
+                    place = f"lab3/{name}:{function.lineno}  {function.name}"
+                    yield f"{owner.name}.{function.name}", place
+
+
+def may_end(body: list[ast.stmt]) -> bool:
+    """Tell whether the end of some statements can be reached, or a return without a value."""
+    if any(isinstance(n, ast.Return) and n.value is None for s in body for n in ast.walk(s)):
+        return True
+    last = body[-1]
+    if isinstance(last, ast.If):
+        return not last.orelse or may_end(last.body) or may_end(last.orelse)
+    if isinstance(last, ast.With):
+        return may_end(last.body)
+    if isinstance(last, ast.Try):
+        ways = [last.orelse or last.body, *(handler.body for handler in last.handlers)]
+        return not (last.finalbody and not may_end(last.finalbody)) and any(map(may_end, ways))
+    if isinstance(last, ast.Match):
+        return any(may_end(case.body) for case in last.cases)
+    return not isinstance(last, ast.Return | ast.Raise | ast.While | ast.For)
 
 
 def student_place(error: Exception) -> str | None:

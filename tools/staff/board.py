@@ -21,9 +21,10 @@ from tools.shared.console import err, out, print_table, say
 from tools.shared.table import Table
 
 if TYPE_CHECKING:
-    from autograder.batch.items import Item, Message
-    from autograder.batch.items import Progress as Step
+    from autograder.batch.orders import Message
+    from autograder.batch.orders import Progress as Step
     from autograder.course.counting import Counted
+    from autograder.grades.items import Item
     from autograder.results import Grade
 
 LATE_HEADERS = ("Late", "Mark")
@@ -72,23 +73,24 @@ class Board:
 
     def show(self, message: Message) -> None:
         """Show what happened."""
-        from autograder.batch import items
+        from autograder.batch import orders
+        from autograder.grades import items
 
         match message:
-            case items.Progress():
+            case orders.Progress():
                 self._step(message)
-            case items.Judged(folder):
+            case orders.Judged(folder):
                 self._end_line(folder)
                 self._judged.add(folder)
                 self._progress.update(self._all, completed=len(self._judged))
             case items.Graded(folder, grade):
                 self._graded(folder, grade)
-            case items.Postponed(folder, why):
+            case orders.Postponed(folder, why):
                 self._end_line(folder)
                 self._judged.discard(folder)
                 title = self._items[folder].title
                 say(f"{title}: {why}; it is graded once more, alone, after the others")
-            case items.Reduced(text):
+            case orders.Reduced(text):
                 say(f"fewer processes than asked for: {text}")
 
     def _step(self, step: Step) -> None:
@@ -119,14 +121,16 @@ class Board:
             say(f"{self._done}/{self._total} {self._items[folder].title}: {of}")
 
 
-def print_line(item: Item, grade: Grade, counted: Counted | None, is_new: bool) -> None:
+def print_line(
+    item: Item, grade: Grade, counted: Counted | None, is_new: bool, is_as_made: bool
+) -> None:
     """Print a grade as one line of JSON, in a course with what lateness takes."""
     line = {
         "folder": item.folder,
         "student": item.title,
         "earned": grade.earned,
         "points": grade.points,
-        "needs_staff": grade.needs_staff,
+        "needs_staff": grade.needs_staff or not is_as_made,
         "unread": grade.unread,
         "is_new": is_new,
         "rubric_sha256": grade.rubric_sha256,
@@ -149,10 +153,18 @@ class ClassTable:
         self._rows: list[tuple[str, ...]] = []
         self._points = 0.0
 
-    def add(self, item: Item, grade: Grade, is_stale: bool, counted: Counted | None) -> None:
+    def add(
+        self,
+        item: Item,
+        grade: Grade,
+        counted: Counted | None,
+        is_stale: bool = False,
+        is_as_made: bool = True,
+    ) -> None:
         """Add a student."""
         self._points = max(self._points, grade.points)
-        cells = (item.title, item.folder, to_look_at(grade, is_stale), number(grade.earned))
+        remarks = to_look_at(grade, is_stale, is_as_made)
+        cells = (item.title, item.folder, remarks, number(grade.earned))
         self._rows.append((*cells, *(late_cells(grade, counted) if self._is_course else ())))
 
     def print(self) -> None:
@@ -182,7 +194,7 @@ def lateness(counted: Counted) -> str:
     return f"{late}: -{number(100 * float(counted.lost))} %"
 
 
-def to_look_at(grade: Grade, is_stale: bool) -> str:
+def to_look_at(grade: Grade, is_stale: bool, is_as_made: bool) -> str:
     """Say what somebody has to look at, and what is out of date."""
     remarks = []
     if grade.unread:
@@ -191,6 +203,8 @@ def to_look_at(grade: Grade, is_stale: bool) -> str:
         remarks.append(f"{number(grade.undecided)} points undecided")
     if not grade.is_canary_well:
         remarks.append("the worker was not well: grade again")
+    if not is_as_made:
+        remarks.append("not as it was graded: somebody else wrote it, or changed it")
     if is_stale:
         remarks.append("graded by another rubric or kit")
     return "; ".join(remarks)

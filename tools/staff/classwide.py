@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 from tools.shared.console import UserError, say, spinner
 from tools.staff.board import Board, ClassTable, print_line
+from tools.staff.overview import write_overview
 
 if TYPE_CHECKING:
-    from autograder.batch.items import Facts, Item, Task
-    from autograder.batch.planning import Plan, Selection
+    from autograder.batch.orders import Task
     from autograder.batch.pool import Pool
-    from autograder.batch.storing import Store
     from autograder.course.counting import Counted
     from autograder.course.folder import Course
+    from autograder.grades.items import Facts, Item
+    from autograder.grades.planning import Plan, Selection
+    from autograder.grades.storing import Store
 
 NEEDS_STAFF, INTERRUPTED = 3, 130
 
@@ -43,7 +45,7 @@ class Order:
     @property
     def students(self) -> list[Item]:
         """Those of ``items`` that are asked for, in all parts."""
-        from autograder.batch.planning import chosen
+        from autograder.grades.planning import chosen
 
         return chosen(self.items, replace(self.selection, shard=(1, 1)))
 
@@ -59,10 +61,26 @@ class Outcome:
     counted: Mapping[str, Counted]
 
 
+def settle(task: Task, top: Path, folder: Path | None) -> None:
+    """Raise PlaceError where a submission, or one in a folder, decides what or where is graded."""
+    from autograder.submissions.places import require_own_ground, settled
+
+    require_own_ground(top, "--out")
+    paths = {
+        "--data-dir": task.options.data_dir,
+        "--test-set": task.options.test_set,
+        "--rubric": task.rubric,
+        "--out": top,
+    }
+    for option, path in paths.items():
+        if path is not None and folder is not None:
+            settled(path, folder, option, "the submissions in")
+
+
 def grade_class(order: Order) -> None:
     """Grade what is asked for; exit with 3 when staff has to look at something."""
-    from autograder.batch.choosing import attempts_store
-    from autograder.batch.storing import Store
+    from autograder.grades.choosing import attempts_store
+    from autograder.grades.storing import Store
 
     asked, store = to_grade(order), Store(order.top)
     if order.is_best:
@@ -70,16 +88,26 @@ def grade_class(order: Order) -> None:
     left = {item.folder for item in asked if not is_stored(store, item)}
     try:
         with spinner("starting the workers behind their walls"):
-            pool = open_pool(order, asked)
+            pool = open_pool(order, asked, jobs_for(order, asked, left))
         with pool:
             outcome = grade_all(asked, store, pool, order, left)
-        finish(best_of(outcome, pool.facts, order) if order.is_best else outcome, order)
+        facts = pool.facts
+        final = best_of(outcome, facts, order) if order.is_best else outcome
+        by = facts.rubric.sha256, facts.sources_sha256
+        finish(final, order, write_overview(order.items, order.top, order.course, by))
     except KeyboardInterrupt:
         say(f"interrupted: {len(left)} of {len(asked)} are left; the same command goes on")
         sys.exit(INTERRUPTED)
 
 
-def open_pool(order: Order, asked: list[Item]) -> Pool:
+def jobs_for(order: Order, asked: list[Item], left: set[str]) -> int:
+    """Return how many processes grade; none where all that is asked for has a grade."""
+    if order.selection.rerun or order.is_best:  # which are graded shows later
+        return max(1, min(order.jobs, len(asked)))
+    return min(order.jobs, len(left))
+
+
+def open_pool(order: Order, asked: list[Item], jobs: int) -> Pool:
     """Return what grades: processes of this computer, or a cluster."""
     if order.scheduler:
         from autograder.batch.cluster import ClusterPool
@@ -87,7 +115,7 @@ def open_pool(order: Order, asked: list[Item]) -> Pool:
         return ClusterPool(order.task, order.scheduler, asked)
     from autograder.batch.local import LocalPool
 
-    return LocalPool(order.task, max(1, min(order.jobs, len(asked))))
+    return LocalPool(order.task, jobs)
 
 
 def is_stored(store: Store, item: Item) -> bool:
@@ -98,8 +126,8 @@ def is_stored(store: Store, item: Item) -> bool:
 
 def grade_all(asked: list[Item], store: Store, pool: Pool, order: Order, left: set[str]) -> Outcome:
     """Grade what has no grade by these conditions; ``left`` are the folders of those to come."""
-    from autograder.batch.planning import plan
-    from autograder.batch.recomputing import recompute
+    from autograder.grades.planning import plan
+    from autograder.grades.recomputing import recompute
 
     options = order.task.options
     recomputed = recompute(asked, order.selection, store, pool.facts, options)
@@ -126,8 +154,8 @@ def counted(order: Order) -> Mapping[str, Counted]:
 
 def to_grade(order: Order) -> list[Item]:
     """Return what is asked for: what counts, or all attempts of some students."""
-    from autograder.batch.gathering import attempts_of
-    from autograder.batch.planning import Selection, chosen, require_known
+    from autograder.grades.gathering import attempts_of
+    from autograder.grades.planning import Selection, chosen, require_known
 
     require_known(order.items, order.selection)
     if not order.is_best:
@@ -140,8 +168,8 @@ def to_grade(order: Order) -> list[Item]:
 
 def run(todo: Plan, outcome: Outcome, pool: Pool, order: Order, left: set[str]) -> None:
     """Grade, and store each grade as it comes."""
-    from autograder.batch.items import Graded
-    from autograder.batch.made import key_of
+    from autograder.grades.items import Graded
+    from autograder.grades.made import key_of
 
     items, store = {item.folder: item for item in todo.todo}, outcome.store
     has_lines = order.as_json and not order.is_best
@@ -161,8 +189,8 @@ def run(todo: Plan, outcome: Outcome, pool: Pool, order: Order, left: set[str]) 
 
 def best_of(attempts: Outcome, facts: Facts, order: Order) -> Outcome:
     """Make the best attempt of each student the grade; of a part of all attempts, none is."""
-    from autograder.batch.choosing import choose
-    from autograder.batch.storing import Store
+    from autograder.grades.choosing import choose
+    from autograder.grades.storing import Store
 
     if order.selection.shard != (1, 1):
         say("lab3 grade without --shard makes the best attempt of each student the grade")
@@ -185,19 +213,21 @@ def print_lines(items: Sequence[Item], outcome: Outcome) -> None:
     for item in items:
         if grade := outcome.store.grade(item.folder):
             counted = outcome.counted.get(item.folder)
-            print_line(item, grade, counted, is_new=item.folder in outcome.new)
+            is_as_made = outcome.store.is_as_made(item.folder, grade)
+            print_line(item, grade, counted, item.folder in outcome.new, is_as_made)
 
 
-def finish(outcome: Outcome, order: Order) -> None:
+def finish(outcome: Outcome, order: Order, page: Path) -> None:
     """Show what everybody has, and tell by the exit code whether staff has to look."""
     table, graded, stale, needs_staff = ClassTable(bool(outcome.counted)), 0, 0, False
     for item in sorted(outcome.items, key=lambda item: item.folder):
         if (grade := outcome.store.grade(item.folder)) is None:
             continue
         is_stale = item.folder in outcome.stale
-        table.add(item, grade, is_stale, outcome.counted.get(item.folder))
+        is_as_made = outcome.store.is_as_made(item.folder, grade)
+        table.add(item, grade, outcome.counted.get(item.folder), is_stale, is_as_made)
         graded, stale = graded + 1, stale + is_stale
-        needs_staff = needs_staff or grade.needs_staff
+        needs_staff = needs_staff or grade.needs_staff or not is_as_made
     if not order.as_json:
         table.print()
     elif order.is_best:
@@ -205,13 +235,14 @@ def finish(outcome: Outcome, order: Order) -> None:
     if stale:
         count = f"{stale} of {graded} were graded"
         say(f"{count} by another rubric or kit: --rerun changed grades them again")
+    say(f"wrote {page}")
     if needs_staff:
         sys.exit(NEEDS_STAFF)
 
 
 def selection_of(only: list[str], exclude: list[str], rerun: list[str], shard: str) -> Selection:
     """Return what the options say of which submissions are asked for."""
-    from autograder.batch.planning import Selection
+    from autograder.grades.planning import Selection
 
     return Selection(tuple(only), tuple(exclude), tuple(rerun), shard_of(shard))
 

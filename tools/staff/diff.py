@@ -13,10 +13,10 @@ from tools.shared.console import out, print_table, say
 from tools.shared.table import Table
 
 if TYPE_CHECKING:
-    from autograder.batch.comparing import Comparison
-    from autograder.batch.items import Item
-    from autograder.batch.planning import Selection
     from autograder.changes import Change
+    from autograder.grades.comparing import Comparison
+    from autograder.grades.items import Item
+    from autograder.grades.planning import Selection
 
 PREVIOUS = "previous"
 HEADERS = ("Why", "Before", "After")
@@ -44,8 +44,8 @@ def show_diff(
     old: str, top: Path, items: Sequence[Item], selection: Selection, as_json: bool
 ) -> None:
     """Compare the grades below a folder with earlier ones, and show what changed."""
-    from autograder.batch.comparing import require_grades, with_folder, with_previous
-    from autograder.batch.storing import Store
+    from autograder.grades.comparing import require_grades, with_folder, with_previous
+    from autograder.grades.storing import Store
 
     store, titles = Store(top), {item.folder: item.title for item in items}
     require_grades(store, "lab3 grade makes them, and --out says where they are")
@@ -65,8 +65,8 @@ def show_diff(
 
 def folders_asked(items: Sequence[Item], selection: Selection, there: set[str]) -> list[str]:
     """Return the folders that are asked for, also of those who are in no class any more."""
-    from autograder.batch.items import Item
-    from autograder.batch.planning import chosen, require_known
+    from autograder.grades.items import Item
+    from autograder.grades.planning import chosen, require_known
 
     known = {item.folder for item in items}
     others = [Item(folder, one_line(folder), "", None) for folder in there - known]

@@ -18,6 +18,7 @@ from tools.staff.student import print_history, student_data, student_facts, stud
 
 if TYPE_CHECKING:
     from autograder.results import CheckResult, Grade
+    from tools.staff.student import Record
 
 
 def explain(
@@ -46,7 +47,7 @@ def explain(
 
         lab3 explain grades/ada -k lower_clamp
     """
-    record = None if is_grade(Path(name)) else student_record(name)
+    record = record_of(name)
     grade = record.grade if record else read_grade(Path(name))
     results = tuple(result for result in grade.results if keyword in result.check)
     if not results:
@@ -62,6 +63,22 @@ def explain(
     if record:
         print_history(record)
     print_grade(f"Grade of {grade.submission}", grade)
+
+
+def record_of(name: str) -> Record | None:
+    """Return what the course has of a student; None where the path of a grade is meant.
+
+    A folder that is called as a student may be what they handed in, and its grade of their making.
+    """
+    path = Path(name)
+    if not is_grade(path):
+        return student_record(name)
+    if path.name != name or path.is_file():
+        return None
+    try:
+        return student_record(name)
+    except UserError:  # nobody is called so
+        return None
 
 
 def is_grade(path: Path) -> bool:

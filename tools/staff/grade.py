@@ -14,13 +14,14 @@ from lab3.errors import LabError
 from tools.grades import Exact, Progress, RubricFile, prepare, print_grade, print_walls
 from tools.shared.console import UserError, out, say
 from tools.shared.options import DataDir, Json
-from tools.staff.classwide import Order, grade_class, selection_of
+from tools.staff.classwide import Order, grade_class, selection_of, settle
 from tools.staff.diff import show_diff
+from tools.staff.overview import present, write_overview
 
 if TYPE_CHECKING:
-    from autograder.batch.items import Item
-    from autograder.batch.planning import Selection
     from autograder.course.folder import Course
+    from autograder.grades.items import Item
+    from autograder.grades.planning import Selection
     from autograder.host.sandbox import Tier
     from autograder.options import Options
 
@@ -74,6 +75,14 @@ Diff = Annotated[
         help="Grade nothing: list the marks that differ from a copy of grades/, or from before.",
     ),
 ]
+Overview = Annotated[
+    bool,
+    Option(
+        "--overview",
+        rich_help_panel=CLASS,
+        help="Grade nothing: write grades/index.html anew, with the marks of today.",
+    ),
+]
 Scheduler = Annotated[
     str,
     Option(
@@ -114,6 +123,7 @@ def grade(
     jobs: Jobs = None,
     shard: Shard = "1/1",
     diff: Diff = "",
+    overview: Overview = False,
     scheduler: Scheduler = "",
     as_json: Json = False,
     schema: Annotated[
@@ -129,7 +139,8 @@ def grade(
 
     In a course folder the whole class is graded, on all cores: each grade is stored when it is
     there, what has one already is left out, and the same command goes on after any interruption.
-    With ``--json`` there is one line a grade.
+    With ``--json`` there is one line a grade. ``grades/index.html`` shows the class as one page;
+    what a deadline or an extension changes in it needs no grading: ``--overview``.
 
     Data and grades lie where no submission decides about them: not in the submission, not behind
     a link in it, and, unless their paths are absolute, not where you stand in a submission. A
@@ -157,11 +168,14 @@ def grade(
         return
     if test_set is not None and not test_set.exists():
         raise UserError(f"--test-set {test_set}: there is no such file or folder")
-    from autograder.course.folder import Course
+    from autograder.course.folder import Course, course_of
     from autograder.options import Options
+    from autograder.submissions.entries import visible
 
     selection = selection_of(only, exclude, rerun, shard)
-    course = Course.around(path or Path.cwd())
+    course = Course.here()
+    if course is None and path is not None and (unused := course_of(path)):
+        say(f"{visible(str(unused))} is not used: the course is the one in which you stand")
     if diff:
         compare(diff, folder, course, path, selection, as_json)
         return
@@ -170,12 +184,16 @@ def grade(
             "name a submission: lab3 grade submissions/ada.zip; or stand in a course folder, where "
             "the whole class is graded: lab3 course init DIR makes one"
         )
+    top = folder or (course.grades if course else Path("grades"))
+    require_own_grounds(course, data_dir, test_set, rubric_file)
     options = Options(tiers_of(walls), data_dir, exact, test_set)
     if course:
         options, rubric_file = with_course(course, options, data_dir, rubric_file)
     items = class_of(course, path)
     if items is None:
         assert path is not None
+        if overview:
+            raise UserError("--overview is of a class: stand in a course folder, or name a folder")
         if scheduler:
             raise UserError(
                 "--scheduler is for a class: stand in a course folder, or name a folder of "
@@ -183,18 +201,43 @@ def grade(
             )
         grade_one(path, folder, rubric_file, course, options, as_json)
         return
-    from autograder.batch.items import Task
-    from autograder.batch.local import cores
-
     top = folder or (course.grades if course else Path("grades"))
+    if overview:
+        whose = course if is_course(course, path) else None
+        say(f"wrote {write_overview(items, top.absolute(), whose, present(rubric_file))}")
+        return
+    from autograder.batch.local import cores
+    from autograder.batch.orders import Task
+
     task = Task(rubric_file, course.key() if course else None, options)
     if scheduler and jobs:
         raise UserError("--jobs is for this computer: a cluster has the threads of its workers")
     whose = course if is_course(course, path) else None
+    settle(task, top, None if whose else path)
     order = Order(
         items, top.absolute(), task, selection, jobs or cores(), scheduler, as_json, whose
     )
     grade_class(order)
+
+
+def require_own_grounds(
+    course: Course | None,
+    data_dir: Path,
+    test_set: Path | None,
+    rubric_file: Path | None,
+) -> None:
+    """Raise PlaceError for a path that counts from a folder in somebody's submission."""
+    from autograder.submissions.places import require_own_ground
+
+    its_data_dir = course.settings.data_dir if course else None
+    named = {
+        "--data-dir": its_data_dir or data_dir,
+        "--test-set": test_set,
+        "--rubric": rubric_file,
+    }
+    for option, path in named.items():
+        if path is not None:
+            require_own_ground(path, option)
 
 
 def compare(
@@ -208,10 +251,10 @@ def compare(
     """Show which grades of a class, or of one submission, differ from earlier ones."""
     from autograder.submissions.places import grade_name
 
+    top = folder or (course.grades if course else Path("grades"))
     items = class_of(course, path) if course or path else []
     if items is None and path is not None:
         selection = replace(selection, only=(grade_name(path),))
-    top = folder or (course.grades if course else Path("grades"))
     show_diff(old, top, items or [], selection, as_json)
 
 
@@ -223,7 +266,7 @@ def is_course(course: Course | None, path: Path | None) -> bool:
 
 def class_of(course: Course | None, path: Path | None) -> list[Item] | None:
     """Return the submissions of a class; None for the path of a single one."""
-    from autograder.batch.gathering import holds_several, item_of, items_in
+    from autograder.grades.gathering import holds_several, item_of, items_in
 
     if course and is_course(course, path):
         return [item_of(one) for one in course.counted()]

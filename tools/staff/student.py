@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.shared.console import UserError, out, print_table
@@ -14,11 +13,11 @@ from tools.staff.board import lateness
 from tools.staff.diff import HEADERS, cells
 
 if TYPE_CHECKING:
-    from autograder.batch.made import Made
     from autograder.changes import Change
     from autograder.course.counting import Counted
     from autograder.course.folder import Course
     from autograder.course.index import Student
+    from autograder.grades.made import Made
     from autograder.results import Grade
 
 LISTED = 8  # students with one name
@@ -50,12 +49,12 @@ def student_record(name: str) -> Record | None:
 
     Raises UserError when it is not clear who is meant, or there is no grade.
     """
-    from autograder.batch.choosing import counted_in
-    from autograder.batch.gathering import content_of
-    from autograder.batch.storing import Store
     from autograder.course.folder import Course
+    from autograder.grades.choosing import counted_in
+    from autograder.grades.gathering import item_of
+    from autograder.grades.storing import Store
 
-    course = Course.around(Path.cwd())
+    course = Course.here()
     if course is None:
         return None
     store = Store(course.grades)
@@ -66,7 +65,7 @@ def student_record(name: str) -> Record | None:
     return Record(
         counted=counted,
         grade=grade,
-        is_of_counted=made is not None and made.key.content == content_of(counted.attempt),
+        is_of_counted=made is not None and made.key.content == item_of(counted).content,
         history=store.history(counted.folder),
         before=store.before(counted.folder),
     )

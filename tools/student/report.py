@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from typer import Option
 
-from tools.shared.console import say
+from tools.shared.console import NothingToDoError, say
 from tools.shared.options import Runs
 
 
@@ -37,6 +37,10 @@ def report(
         Path | None,
         Option("--console", metavar="FILE", help="Console output, for what no run log tells."),
     ] = None,
+    force: Annotated[
+        bool,
+        Option("--force", help="Write into a file that this command has not made; keep a copy."),
+    ] = False,
 ) -> None:
     """Write the lab report: every number and figure from run logs, a place for every answer.
 
@@ -59,6 +63,10 @@ def report(
     from tools.report.writing import write_report
 
     material = collect(runs, baseline)
+    if not (material.has_runs or console):
+        raise NothingToDoError(
+            f"there is no run in {runs}, so there is nothing to report: begin with lab3 train"
+        )
     if console:
         material.console = read_console(console)
         material.problems += material.console.problems
@@ -66,12 +74,14 @@ def report(
         material.problems.append(f"there is no FP32 run in {runs}: the report has gaps")
     for problem in material.problems:
         say(f"warning: {problem}")
-    result = write_report(target, material, language)
+    result = write_report(target, material, language, force=force)
     for edit in result.edits:
         say(f"{target}:{edit.line}: the generated part {edit.name!r} was changed by hand:")
         say(edit.diff)
     if result.backup:
         say(f"the report as it was is kept in {result.backup}")
+    for warning in result.warnings:
+        say(f"warning: {warning}")
     say(f"wrote {target} and {len(result.figures) // 2} figures")
     if result.unanswered:
         say(f"{result.unanswered} questions are still unanswered")

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{12}$")]
+Name = Annotated[str, Field(max_length=200)]
 Role = Literal["weight", "activation", "addition"]  # an addition: of a residual block
 Scheme = Literal["fp32", "int8-per-tensor", "int8-per-channel"]
 RunKind = Literal["train", "ptq", "qat"]
@@ -80,6 +82,13 @@ class Baseline(Record):
     checkpoint_sha256: Sha256
 
 
+class Variant(Record):
+    """What a run that is only made for comparison does otherwise than the lab's PTQ and QAT."""
+
+    max_shift_amount: int = Field(8, ge=0, le=30)
+    is_fused: bool = True
+
+
 class Start(Record):
     """The first line of a log: everything needed to do the run again."""
 
@@ -96,9 +105,11 @@ class Start(Record):
     hyperparameters: Hyperparameters | None
     calibration_images: int | None = None
     qconfig: Literal["ptq", "qat", "default"] | None = None
+    variant: Variant | None = None
     baseline: Baseline | None = None
     code_sha256: Sha256  # of the files that a student writes
     given_sha256: Sha256  # of the others
+    functions: dict[Name, Digest] = Field({}, max_length=500)  # of the files that a student writes
     environment: Environment
 
 
@@ -204,6 +215,20 @@ class Latency(Record):
     upper_quartile_s: float
 
 
+class Speedup(Record):
+    """How much faster than its baseline a network is, of passes that were taken in turn.
+
+    ``low`` and ``high`` are the 95 % interval of the median of the rounds' ratios, FP32's time
+    divided by this network's (Conover, "Practical Nonparametric Statistics", section 3.2).
+    """
+
+    baseline_sha256: Sha256
+    baseline_median_s: float
+    rounds: int
+    low: float
+    high: float
+
+
 class Result(Record):
     """An evaluation on the test images; the last one counts.
 
@@ -221,3 +246,4 @@ class Result(Record):
     class_accuracy: dict[str, Fraction | None]
     confusion: list[list[int]]
     latency: Latency
+    speedup: Speedup | None = None  # of a quantized network, timed in turn with its baseline

@@ -59,6 +59,15 @@ def is_unsure(match: re.Match[str]) -> bool:
     return ANOTHER.match(match["file"] or "") is not None
 
 
+def name_beside(lms_name: str, file: str) -> str:
+    """Return what a file is called that goes back to whom another one came from.
+
+    Empty where nothing but a text or a link was handed in, which has no number.
+    """
+    match = match_of(lms_name)
+    return lms_name[: match.start("file")] + file if match and match["file"] else ""
+
+
 def contradictions(matches: Mapping[str, re.Match[str]]) -> set[str]:
     """Return what is not surely that of a number, and names somebody else than the rest of it."""
     names: dict[str, set[str]] = {}
@@ -99,6 +108,7 @@ def parse(listing: Listing, _context: Context) -> Parsed:
             tuple(entries),
             late=LATE if own[number]["late"] else "",
             text=texts.get(number, ""),
+            lms_name=own[number].string,
         )
         for number, entries in files.items()
     )

@@ -37,7 +37,8 @@ class HandIn:
     ``files`` have the names that the student gave them. ``received`` is None where nothing tells
     when. ``late`` is what the LMS says of lateness: None, or its words, empty for "on time".
     ``text`` is what was written into a form, as an LMS calls it. With ``is_elsewhere`` the LMS has
-    files that the source has not.
+    files that the source has not. ``lms_name`` is a file's name in the LMS's download, where only
+    that tells what a file for this student has to be called.
     """
 
     people: tuple[Person, ...]
@@ -46,6 +47,7 @@ class HandIn:
     late: str | None = None
     text: str = ""
     is_elsewhere: bool = False
+    lms_name: str = ""
     warnings: tuple[str, ...] = ()
 
     @property

@@ -8,8 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autograder.batch.items import Graded, Item, Message
 from autograder.batch.local import LocalPool
+from autograder.batch.orders import Message
+from autograder.grades.items import Graded, Item
 from tests.making import scripted
 from tests.making.alarms import no_longer_than
 

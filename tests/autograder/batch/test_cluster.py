@@ -9,8 +9,10 @@ import pytest
 
 from autograder.batch import cluster, remote
 from autograder.batch.cluster import ClusterPool
-from autograder.batch.items import Item, Message
+from autograder.batch.orders import Message
 from autograder.batch.pool import NoGraderError
+from autograder.batch.remote import Benches, Reply
+from autograder.grades.items import Item
 from tests.autograder.batch.conftest import graded
 from tests.making import clusters, scripted
 from tests.making.alarms import no_longer_than
@@ -78,8 +80,42 @@ def test_files_have_to_be_the_same(tmp_path: Path) -> None:
     assert "another one" in remote.unseen({tmp_path: 5})
 
 
+def test_a_process_grades_for_nobody_elses_class(scripts: None, tmp_path: Path) -> None:  # noqa: ARG001
+    """Two classes at once on one worker, each with a rubric and a key of its own."""
+    ours, benches = scripted.task(tmp_path), Benches()
+    theirs = replace(ours, key="another")
+    with benches.lent(ours) as our_pool, benches.lent(theirs) as their_pool:
+        pass
+    with benches.lent(theirs) as again:
+        assert again is their_pool
+        with benches.lent(theirs) as other:
+            assert other is not our_pool
+    benches.dismiss()
+
+
+def test_what_an_interrupted_class_has_left_is_not_used(
+    scripts: None,  # noqa: ARG001
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It has read the rubric as it was then."""
+    monkeypatch.setattr(remote, "BENCHES", Benches())
+    task = scripted.task(tmp_path, "well", "changed", "changed")
+    assert remote.prepare_here(task, {}) == Reply(scripted.facts("namespaces"))
+    with remote.BENCHES.lent(task) as still_in_use:
+        now = remote.prepare_here(task, {})
+        assert isinstance(now, Reply)
+        assert now.facts.rubric.sha256 == scripted.CHANGED
+    with remote.BENCHES.lent(task) as pool:
+        assert pool is not still_in_use
+    remote.BENCHES.dismiss()
+
+
 def test_workers_of_another_kit_are_named() -> None:
     facts = scripted.facts("namespaces")
+    other_key = replace(facts.rubric, document=facts.document.model_copy(update={"key": "a" * 32}))
+    with pytest.raises(NoGraderError, match="two has another key than one"):
+        cluster.require_same(("one", facts), ("two", replace(facts, rubric=other_key)))
     cluster.require_same(("one", facts), ("two", replace(facts, tier="landlock")))
     with pytest.raises(NoGraderError, match=r"two has another PyTorch than one, 2.13 instead of"):
         cluster.require_same(("one", facts), ("two", replace(facts, torch="2.13")))

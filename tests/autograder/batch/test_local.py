@@ -10,9 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autograder.batch.items import Graded, Judged, Message, Postponed, Reduced
 from autograder.batch.local import LocalPool
+from autograder.batch.orders import Judged, Message, Postponed, Reduced
 from autograder.batch.pool import NoGraderError
+from autograder.grades.items import Graded
 from tests.autograder.batch.conftest import Grade, graded
 from tests.making import scripted
 from tests.making.scripted import item, noted
@@ -140,6 +141,22 @@ def test_a_process_that_says_nothing_is_ended(
     messages = grade(item("a"), item("stuck", fate), item("b"))
     assert outcomes(messages) == {"a": "passed", "b": "passed", "stuck": "grader_error"}
     assert "said nothing for 1 s" in postponed(messages)["stuck"]
+
+
+def test_a_process_that_stops_in_the_middle_of_a_message_is_ended(
+    grade: Grade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograder.batch.server.MIDDLE_S", 1)
+    messages = grade(item("a"), item("half", "is stopped in the middle"), item("b"))
+    assert outcomes(messages) == {"a": "passed", "b": "passed", "half": "grader_error"}
+    assert "stopped in the middle" in postponed(messages)["half"]
+
+
+def test_facts_alone_need_no_grading_process(scripts: None, tmp_path: Path) -> None:  # noqa: ARG001
+    with LocalPool(scripted.task(tmp_path), jobs=0) as pool:
+        assert pool.facts.kit == "0.1.0"
+        assert list(pool.grade([])) == []
+    assert not noted(tmp_path, "start")
 
 
 def test_grades_come_every_few_seconds(grade: Grade, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,6 +133,25 @@ def test_another_export_with_one_changed_student_adds_one_attempt(
     assert len(course.index().attempts) == 3
 
 
+def test_what_is_handed_in_once_more_is_not_taken_for_older(course: Course, tmp_path: Path) -> None:
+    other, days = HandedIn("7", work("other"), "Ada"), [timedelta(days=n) for n in range(5)]
+    first = write("moodle", tmp_path / "1.zip", [ADA, BOB])
+    take(course, first)
+    take(course, write("moodle", tmp_path / "2.zip", [other, BOB]), now=COLLECTED + days[1])
+    os.utime(first, (1, 1))  # an old download, copied
+    take(course, first, now=COLLECTED + days[2])
+    assert "of the attempts" not in course.counted()[0].asks_staff
+    assert take(course, write("moodle", tmp_path / "3.zip", [ADA]), now=COLLECTED + days[3]).known
+    (ada, _) = course.counted()
+    assert "nothing tells which of the attempts" in ada.asks_staff
+    newest = HandedIn("7", work("newest"), "Ada")
+    take(course, write("moodle", tmp_path / "4.zip", [newest, BOB]), now=COLLECTED + days[4])
+    (ada, _) = course.counted()
+    assert "of the attempts" not in ada.asks_staff
+    assert ada.path
+    assert ada.path.read_bytes() == newest.files["lab3.zip"]
+
+
 def test_equal_contents_are_kept_once(course: Course, tmp_path: Path) -> None:
     copied = HandedIn("8", ADA.files, "Bob")
     take(course, write("moodle", tmp_path / "export.zip", [ADA, copied]))

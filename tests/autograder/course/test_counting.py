@@ -132,6 +132,10 @@ def test_the_newest_of_equals_is_not_guessed() -> None:
     assert "the attempts u and v is newer: name one below [choices]" in one.asks_staff
     later = attempt("v", collected=COLLECTED + timedelta(days=1))
     assert of_ada(DUE, attempt("u"), later).attempt.id == "v"
+    again = attempt("u", again=later.collected + timedelta(days=1))
+    assert "the attempts u and v is newer" in of_ada(DUE, again, later).asks_staff
+    newest = attempt("w", collected=COLLECTED + timedelta(days=3))
+    assert of_ada(DUE, again, later, newest).attempt.id == "w"
 
 
 def test_a_groups_attempt_counts_for_each_by_their_own_deadline() -> None:

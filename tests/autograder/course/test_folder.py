@@ -44,7 +44,8 @@ def test_no_submission_is_a_course(tmp_path: Path) -> None:
 def test_a_key_has_to_be_random(tmp_path: Path) -> None:
     course = write_course(tmp_path, 'key = "key.txt"', key_txt="0123456789abcdef" * 2 + "\n")
     assert course.key() == "0123456789abcdef" * 2
-    for text in ("", "aaaa", "a" * 32, "geheim\u00e4"):
+    course_toml = '[deadline]\ndue = 2026-11-30\nkey = "key.txt"\n'
+    for text in ("", "aaaa", "a" * 32, "geheim\u00e4", course_toml):
         (tmp_path / "key.txt").write_text(text)
         with pytest.raises(CourseError, match=r"toml:1: key: .*holds 128 random bits") as caught:
             course.key()

@@ -78,7 +78,7 @@ def test_summands_reach_further_below_zero_than_above() -> None:
 def test_the_compiler_is_not_imported_and_still_answers() -> None:
     """Importing it takes longer than everything else that ``lab3 check`` waits for."""
     code = (
-        "import sys, autograder.judging\n"
+        "import sys, autograder.asking.judging\n"
         "assert 'torch._dynamo' not in sys.modules and 'torch._dynamo.utils' not in sys.modules\n"
         "from torchvision.ops import roi_align\n"
         "asked = sys.modules['torchvision.ops.roi_align'].is_compile_supported('cpu')\n"

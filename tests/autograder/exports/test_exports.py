@@ -171,7 +171,10 @@ def test_the_page_tells_the_whole_grade() -> None:
     ):
         assert told in text
     is_open = [dict(a) for tag, a in Page(page).elements if tag == "details"]
-    assert ["open" in a for a in is_open] == [True, True, False, True, True, True]
+    # What is to be mended comes first and unfolded; then a folded group with what passed.
+    assert ["open" in a for a in is_open] == [True, True, True, True, True, False, False]
+    assert text.index("FAILED The result") < text.index("PASSED It stays")
+    assert re.search(r"\d{4}-\d\d-\d\d, rubric 77777777, kit 0.1.0", text)
 
 
 def test_the_page_needs_and_runs_nothing() -> None:
@@ -240,7 +243,7 @@ def test_the_page_says_which_version_it_is_and_what_changed() -> None:
     page = feedback(grade(passed, hidden), "claim", Version(3, AT, (2, old)))
     text = squeezed(Page(page).text)
     assert "Version 3, 2026-12-03 08:05 UTC, rubric 77777777" in text
-    changed = text.split("Changed since version 2")[1].split("observer 4 of 4")[0]
+    changed = text.split("Changed since version 2")[1].split("To mend")[0]
     assert "The result is a whole power of two0 of 44 of 4" in changed
     assert "It converts0 of 0.5not asked" in changed
     assert "It computes" not in changed

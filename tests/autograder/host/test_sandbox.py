@@ -9,10 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
-from autograder.host import cgroups, contents, proof
+from autograder.host import cgroups, contents, processes, proof
 from autograder.host.child import Limits, SandboxError, WorkerError
 from autograder.host.sandbox import WALLED, Sandbox, Tier, WorkerProcess, why_no_landlock, why_not
 from autograder.inside import wire
@@ -171,6 +173,46 @@ def test_a_promise_that_breaks_makes_room_for_the_next_tier(
         sandbox.wait_until_ready()
         assert sandbox.tier == "landlock"
         assert "a promise does not hold: files" in sandbox.why_not_stronger
+
+
+@pytest.mark.parametrize("is_fatal", [False, True], ids=["once", "twice"])
+def test_a_worker_that_is_killed_as_it_starts_makes_room_for_no_weaker_tier(
+    is_fatal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, killed = WorkerProcess._start, list[int]()
+
+    def start(worker: WorkerProcess, *arguments: Any) -> Any:
+        process = real(worker, *arguments)
+        if is_fatal or not killed:
+            killed.append(process.pid)
+            processes.kill([process.pid, *processes.below(process.pid)])
+        return process
+
+    monkeypatch.setattr(WorkerProcess, "_start", start)
+    with Sandbox(is_lean=True) as sandbox:
+        tier = sandbox.tier
+        if is_fatal:
+            for _ in range(2):
+                with pytest.raises(SandboxError, match=r"killed twice|has been ended"):
+                    sandbox.wait_until_ready()
+        else:
+            sandbox.wait_until_ready()
+        assert sandbox.tier == tier == STANDING[0]
+    assert len(killed) == 1 + is_fatal
+
+
+def test_a_sandbox_can_be_handed_to_a_forked_process(sandbox: Sandbox) -> None:
+    folder = Path(sandbox._worker._folder.name)
+    pid = os.fork()
+    if pid == 0:
+        sandbox.adopt()
+        sandbox.fork({}, Limits()).close()
+        sandbox.close()
+        os._exit(folder.exists())
+    sandbox.let_go()
+    assert os.waitpid(pid, 0)[1] == 0
+    sandbox.kill()
+    assert not psutil.pid_exists(sandbox.pid)
 
 
 @pytest.mark.parametrize("tier", STANDING)

@@ -21,7 +21,8 @@ from autograder.expected.inputs import inputs_for
 from autograder.host import answers
 from autograder.host.client import Client
 from autograder.inside import experiments, probes
-from autograder.inside.questions import Answer, Question, pack
+from autograder.inside.questions import pack
+from autograder.inside.values import Answer, Question
 from autograder.inside.worker import StudentFinder
 from autograder.results import Visibility
 from lab3 import STUDENT_FILES

@@ -14,6 +14,11 @@ DEADLINE = datetime(2026, 3, 31, 22, 0, tzinfo=UTC)
 FEW = (
     "right with_runs mutant several incomplete copy mutant broken hostile skeleton right missing"
 ).split()
+# Then those who copied, each after the one they copied from, and those who may look like it.
+PLANTED = (
+    "with_runs own_seed with_runs exact resaved perturbed renamed pretended "
+    "report chinese_report prose report prose"
+).split()
 MANY = (
     "right mutant right with_runs right several mutant right copy right incomplete mutant right "
     "broken right mutant several right hostile with_runs right mutant right missing skeleton"
@@ -73,12 +78,19 @@ class Person:
         return counting.is_late and not self.has_extension
 
 
-def class_of(count: int, seed: int, runs: Files, kinds: Sequence[str] = KINDS) -> list[Person]:
-    """Return a class; the same numbers give the same class."""
+def class_of(
+    count: int,
+    seed: int,
+    runs: Files,
+    kinds: Sequence[str] = KINDS,
+    roles: Sequence[str] | None = None,
+) -> list[Person]:
+    """Return a class; the same numbers give the same class. ``roles`` are those of the first."""
     chance, students = random.Random(seed), Students(seed, runs)
     people = []
+    first = (roles or [*FEW, *PLANTED])[:count]
     for number in range(count):
-        role = FEW[number] if number < len(FEW) else MANY[number % len(MANY)]
+        role = first[number] if number < len(first) else MANY[number % len(MANY)]
         kind = chance.choice([k for k in kinds if role != "several" or k in TIMED] or kinds)
         attempts = attempts_of(f"student {number}", role, kind, students, chance)
         late = any(attempt.is_late for attempt in attempts)

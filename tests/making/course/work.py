@@ -1,10 +1,12 @@
 """What students hand in, by the kinds of students that there are, and what it is worth."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from tests.conftest import SOLVED
 from tests.hostile.attacks.making import SKELETON, both
+from tests.making.course import copies, reports
 from tests.making.exports.hazards import nested, plain_zip, rar
 from tests.making.submissions import Files
 from tests.mutants.edits import submission
@@ -52,7 +54,7 @@ class Work:
     """Something handed in: code and perhaps runs, or else ``raw``, which is called lab3.zip.
 
     ``lost`` are the code checks that it doesn't pass, by outcome, and ``points`` what it earns;
-    each is None where nothing is promised.
+    each is None where nothing is promised. ``copied_from`` is the student whose work is in it.
     """
 
     title: str
@@ -60,6 +62,7 @@ class Work:
     raw: bytes | None = None
     lost: dict[str, str] | None = None
     points: float | None = None
+    copied_from: str = ""
 
 
 def signed(files: Files, name: str) -> Files:
@@ -77,21 +80,27 @@ def in_lab(files: Files, runs: Files | None = None) -> Files:
 class Students:
     """Makes what students of each kind hand in, one after another, from one seed.
 
-    ``runs`` are files of real runs of the solution, for those who hand some in.
+    ``runs`` are files of real runs of the solution, for those who hand some in. They have the same
+    seed, so they are the same for all but what a clock measured.
     """
 
     def __init__(self, seed: int, runs: Files) -> None:
         self._random, self._runs = random.Random(seed), runs
-        self._last_right: Work | None = None
+        self._last_right: tuple[str, Work] | None = None
+        self._last_runs: tuple[str, Work] | None = None
+        self._last_seed: tuple[str, Work] | None = None
 
     def _one_of(self, choices: dict[str, object]) -> str:
         return self._random.choice(sorted(choices))
 
     def right(self, student: str, with_runs: bool = False) -> Work:
         name = "the solution" if with_runs else self._one_of({**RIGHT})
-        files = in_lab(signed(submission(RIGHT[name]), student), self._runs if with_runs else {})
-        work = Work(name, files, lost={}, points=100 if with_runs else 74)
-        self._last_right = work
+        code = in_lab(signed(submission(RIGHT[name]), student))
+        runs = copies.own_runs(self._runs, code, student) if with_runs else {}
+        work = Work(name, {**code, **runs}, lost={}, points=100 if with_runs else 74)
+        self._last_right = student, work
+        if with_runs:
+            self._last_runs = student, work
         return work
 
     def with_runs(self, student: str) -> Work:
@@ -121,5 +130,77 @@ class Students:
 
     def copy(self, student: str) -> Work:
         """Hand in what somebody else handed in."""
-        original = self._last_right or self.right(student)
-        return replace(original, title=f"a copy of {original.title}")
+        if self._last_right is None:
+            self.right(student)
+        assert self._last_right is not None
+        owner, original = self._last_right
+        return replace(original, title=f"a copy of {original.title}", copied_from=owner)
+
+    def own_seed(self, student: str) -> Work:
+        """Hand in runs of a seed that nobody else has."""
+        code = in_lab(signed(submission(RIGHT["the solution"]), student))
+        seed = 100 + int(student.split()[1])
+        runs = copies.own_runs(copies.other_network(self._runs, seed), code, student, seed)
+        work = Work("another seed", {**code, **runs}, lost={})
+        self._last_seed = student, work
+        return work
+
+    def exact(self, student: str) -> Work:
+        """Hand in all that somebody else handed in, with its runs."""
+        if self._last_runs is None:
+            self.with_runs(student)
+        assert self._last_runs is not None
+        owner, original = self._last_runs
+        return replace(original, title="an exact copy", copied_from=owner)
+
+    def resaved(self, student: str) -> Work:
+        return self._taken(student, "weights saved anew, another seed claimed", copies.resaved, 11)
+
+    def perturbed(self, student: str) -> Work:
+        return self._taken(
+            student, "weights with noise, another seed claimed", copies.perturbed, 12
+        )
+
+    def renamed(self, student: str) -> Work:
+        return self._taken(student, "runs renamed, logs copied", copies.renamed, None)
+
+    def pretended(self, student: str) -> Work:
+        """Hand in the runs that everybody has by the same seed, with another one in the log."""
+        code = in_lab(signed(submission(RIGHT["the solution"]), student))
+        runs = copies.own_runs(self._runs, code, student, seed=13)
+        return Work("the class's runs, another seed claimed", {**code, **runs}, lost={})
+
+    def report(self, student: str, is_chinese: bool = False) -> Work:
+        """Hand in a report in words of one's own."""
+        own = reports.paragraphs(student, is_chinese=is_chinese)
+        return self._with_report(student, own, is_chinese)
+
+    def chinese_report(self, student: str) -> Work:
+        return self.report(student, is_chinese=True)
+
+    def prose(self, student: str) -> Work:
+        """Hand in a report half of which is that of the last student who wrote one."""
+        owner, words, is_chinese = self._last_report
+        own = reports.paragraphs(student, is_chinese=is_chinese)
+        work = self._with_report(student, [own[0], words[1], words[2], own[3]], is_chinese)
+        return replace(work, title="paragraphs of another's report", copied_from=owner)
+
+    def _with_report(self, student: str, own: list[str], is_chinese: bool) -> Work:
+        self._last_report = student, own, is_chinese
+        code = in_lab(signed(submission(RIGHT["the solution"]), student))
+        files = {**code, "report.md": reports.report(own, is_chinese)}
+        return Work("a report", files, lost={}, points=74)
+
+    def _taken(
+        self, student: str, title: str, change: Callable[[Files], Files], seed: int | None
+    ) -> Work:
+        """Hand in own code with another's runs, changed; a ``seed`` is claimed, with times."""
+        if self._last_seed is None:
+            self.own_seed(student)
+        assert self._last_seed is not None
+        owner, original = self._last_seed
+        code = in_lab(signed(submission(RIGHT["the solution"]), student))
+        runs = change({n: c for n, c in original.files.items() if n.startswith("runs/")})
+        if seed is not None:
+            runs = copies.own_runs(runs, code, student, seed)
+        return Work(title, {**code, **runs}, lost={}, copied_from=owner)

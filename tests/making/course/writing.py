@@ -46,6 +46,7 @@ class Expected:
     lost: dict[str, str] | None
     points: float | None
     is_unreadable: bool
+    copied_from: str = ""  # the id of another student
 
 
 def expected_of(person: Person) -> Expected:
@@ -61,7 +62,13 @@ def expected_of(person: Person) -> Expected:
         lost=work.lost if work else None,
         points=work.points if work else None,
         is_unreadable=work is not None and work.raw is not None,
+        copied_from=id_of(work.copied_from) if work and work.copied_from else "",
     )
+
+
+def id_of(student: str) -> str:
+    """Return the id of somebody whom the makers of work call "student 7"."""
+    return f"s{int(student.split()[1].rstrip(',')):04}"
 
 
 def write_class(folder: Path, people: Sequence[Person], seed: int) -> None:

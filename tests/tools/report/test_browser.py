@@ -1,46 +1,23 @@
 """The pages in a real browser: the report in both languages, and a student's feedback."""
 
-import os
+import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
 from autograder.exports.feedback import feedback
 from tests.conftest import Command
+from tests.making.browser import WIDTHS, barriers, is_scrolled_sideways, opened
 from tests.making.grades import grade, result, whole
 from tests.making.logs.certificates import certify
 from tests.making.logs.folders import write_runs
 from tools.report.page import write_page
-from tools.report.pdf import browser as find_browser
 from tools.report.sources import collect
 from tools.report.texts import LANGUAGES
 from tools.report.writing import write_report
-
-OPTIONS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-WIDTHS = (390, 1280)  # a phone, a desktop
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = find_browser()
-    if path is None and os.environ.get("CI") != "true":
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    assert path, "CI needs Chromium: .ci/run installs it"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=[*OPTIONS])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
@@ -49,29 +26,6 @@ def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     sources = collect(certify(write_runs(folder / "runs")))
     write_report(folder / "report.md", sources, request.param)
     return write_page(folder / "report.md")[0]
-
-
-def opened(chromium: Browser, path: Path, width: int) -> tuple[Page, list[str]]:
-    """A page in a window of some width, and what the browser complained of."""
-    page = chromium.new_page(viewport={"width": width, "height": 844})
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "request",
-        lambda request: (
-            complaints.append(request.url)
-            if not request.url.startswith(("file:", "data:"))
-            else None
-        ),
-    )
-    page.goto(path.as_uri())
-    return page, complaints
-
-
-def is_scrolled_sideways(page: Page) -> bool:
-    root = "document.documentElement"
-    return bool(page.evaluate(f"{root}.scrollWidth > {root}.clientWidth"))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -147,4 +101,29 @@ def test_the_feedback_opens_without_complaints_and_fits(
     page, complaints = opened(chromium, path, width)
     assert complaints == []
     assert not is_scrolled_sideways(page)
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_keeps_people_from_reading_the_report(
+    chromium: Browser, report: Path, scheme: Literal["light", "dark"]
+) -> None:
+    page = chromium.new_context(bypass_csp=True, color_scheme=scheme).new_page()
+    page.goto(report.as_uri())
+    assert barriers(page) == []
+    inner = "[...document.querySelectorAll('a[href^=\"#\"]')]"
+    links = page.evaluate(f"{inner}.map(a => !!document.querySelector(a.hash))")
+    assert links
+    assert all(links)
+    captions = page.locator("figcaption strong").all_inner_texts()
+    assert [re.sub(r"\D", "", text) for text in captions] == [str(n + 1) for n in range(7)]
+    page.close()
+
+
+def test_figures_fit_a_phone_and_tables_that_do_not_say_so(chromium: Browser, report: Path) -> None:
+    page, _ = opened(chromium, report, 390)
+    widths = page.evaluate("[...document.images].map(image => image.getBoundingClientRect().right)")
+    assert max(widths) <= 390
+    shadow = "getComputedStyle(document.querySelector('.wide')).backgroundAttachment"
+    assert page.evaluate(shadow) == "local, local, scroll, scroll"
     page.close()

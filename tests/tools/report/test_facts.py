@@ -157,6 +157,8 @@ def test_a_comparison_is_plain_data() -> None:
         "threads": 2,
         "speedup": row.speedup,
         "compression": row.compression,
+        "speedup_interval": None,
+        "is_noisy": False,
     }
 
 

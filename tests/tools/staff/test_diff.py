@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.batch.storing import Store
 from autograder.course.folder import Course
+from autograder.grades.storing import Store
 from tests.conftest import Command
 from tests.making.classes import attempt, collected, write_course
 from tests.making.grades import grade, result

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.batch.storing import Store
 from autograder.course.folder import Course
+from autograder.grades.storing import Store
 from autograder.results import Grade
 from tests.conftest import Command
 from tests.making.classes import DUE, attempt, collected, write_course
@@ -84,6 +84,16 @@ def test_a_path_of_a_grade_is_explained_as_well(lab3: Command, course: Course) -
         assert "Grade of 0042" in done.stdout
     shown = lab3("explain", "grades/0042", "--json", cwd=course.folder.parent / "course").stdout
     assert Grade.model_validate_json(shown).earned == 4
+
+
+def test_a_grade_that_a_submission_brings_is_not_shown(lab3: Command, course: Course) -> None:
+    """Where a student is meant and a folder has that name."""
+    forged = grade(result(outcome="passed", said="forged"), submission="forged")
+    for name in ("0042", "other"):
+        (course.submissions / name).mkdir(parents=True)
+        (course.submissions / name / "grade.json").write_text(forged.model_dump_json())
+    assert "Grade of 0042" in lab3("explain", "0042", cwd=course.submissions).stdout
+    assert "Grade of forged" in lab3("explain", "other", cwd=course.submissions).stdout
 
 
 @pytest.mark.parametrize(

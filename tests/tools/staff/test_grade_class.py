@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from autograder.batch.storing import Store
 from autograder.course.folder import Course
+from autograder.grades.storing import Store
 from autograder.grading import Grader, load_rubric, reference
 from autograder.host.sandbox import Sandbox
 from tests.conftest import Command, run_lab3

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -38,9 +39,11 @@ def handed_in(folder: Path, *fates: str) -> Path:
 
 
 @contextmanager
-def lab3(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+def lab3(
+    folder: Path, *arguments: str, of: Path = Path("submissions")
+) -> Iterator["subprocess.Popen[str]"]:
     """A running ``lab3 grade`` of these submissions, in a terminal's own group."""
-    command = [sys.executable, "-W", "ignore", "-c", LAB3, "grade", "submissions", *arguments]
+    command = [sys.executable, "-W", "ignore", "-c", LAB3, "grade", str(of), *arguments]
     with no_longer_than(60):
         process = subprocess.Popen(
             [*command, "--rubric", str(folder)],
@@ -120,7 +123,69 @@ def test_what_happened_is_told(tmp_path: Path) -> None:
     ) in said
     assert "fewer processes than asked for: a grading process failed: no walls stand here" in said
     assert "5 graded" in out
+    assert "5 of 5 graded" in (folder / "grades" / "index.html").read_text()
     assert "points undecided" in out
+
+
+def graded(folder: Path, *arguments: str, of: Path = Path("submissions")) -> tuple[int, str, str]:
+    """Grade a class while one stands in a folder; return exit code, stdout and stderr."""
+    with lab3(folder, *arguments, of=of) as process:
+        out, said = process.communicate(timeout=50)
+    assert "Traceback" not in said
+    return process.returncode, out, said
+
+
+def test_a_grade_that_is_damaged_is_made_again(tmp_path: Path) -> None:
+    """Else its student would be missing in the table, and nobody told."""
+    folder = handed_in(tmp_path, "ada", "bob", "eve")
+    graded(folder)
+    (folder / "grades" / "bob" / "grade.json").write_text("{")
+    (folder / "grades" / "eve" / "grade.json").unlink()
+    code, out, _ = graded(folder, "--json")
+    lines = {line["folder"]: line["is_new"] for line in map(json.loads, out.splitlines())}
+    assert (code, lines) == (0, {"ada": False, "bob": True, "eve": True})
+
+
+def test_a_grade_that_somebody_changed_is_told_and_kept(tmp_path: Path) -> None:
+    folder = handed_in(tmp_path, "ada", "bob")
+    graded(folder)
+    file = folder / "grades" / "ada" / "grade.json"
+    file.write_text(file.read_text().replace('"share": 1.0', '"share": 0.5'))
+    code, out, _ = graded(folder)
+    assert code == 3
+    assert re.search(r"ada +ada +not as it was graded.* 2 *$", out, re.MULTILINE)
+    code, out, _ = graded(folder, "--json")
+    lines = {line["folder"]: line["needs_staff"] for line in map(json.loads, out.splitlines())}
+    assert (code, lines) == (3, {"ada": True, "bob": False})
+    code, out, _ = graded(folder, "--rerun", "failed", "--json")
+    lines = {line["folder"]: line["is_new"] for line in map(json.loads, out.splitlines())}
+    assert (code, lines) == (0, {"ada": True, "bob": False})
+
+
+def test_no_submission_decides_where_the_grades_of_a_class_lie(tmp_path: Path) -> None:
+    """Neither one in which somebody stands, nor a link in it, nor one called "grades"."""
+    folder = handed_in(tmp_path / "class", "ada", "grades")
+    submissions, ada = folder / "submissions", folder / "submissions" / "ada"
+    (tmp_path / "elsewhere").mkdir()
+    (ada / "grades").symlink_to(tmp_path / "elsewhere")
+    for option in ((), ("--data-dir", str(tmp_path))):
+        code, _, said = graded(ada, *option, of=submissions)
+        assert code == 1
+        assert "counts from the current folder, and" in said
+    for out in ("submissions", "submissions/ada/grades", "submissions/grades"):
+        code, _, said = graded(folder, "--out", out)
+        assert code == 1
+        assert "leads into or through the submissions in" in said
+    assert not any((tmp_path / "elsewhere").iterdir())
+    assert not [*folder.rglob("grade.json")]
+
+
+def test_a_rubric_that_changes_meanwhile_grades_nobody(tmp_path: Path) -> None:
+    folder = handed_in(tmp_path, "hangs once", "kills once", "well")
+    (folder / "starts").write_text("well changed")
+    code, _, said = graded(folder, "--jobs", "2")
+    assert code == 1
+    assert "the rubric was changed while the class was graded" in said
 
 
 def test_where_nobody_can_grade_that_is_the_error(tmp_path: Path) -> None:

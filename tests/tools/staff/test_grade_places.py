@@ -72,6 +72,22 @@ def test_a_link_that_a_submission_brings_redirects_no_grade(lab3: Command, tmp_p
     assert list(mine.iterdir()) == []
 
 
+def test_a_course_that_a_submission_brings_is_none(
+    lab3: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its settings could name another rubric, and test images."""
+    ada = tmp_path / "class" / "ada"
+    (ada / "work").mkdir(parents=True)
+    (ada / "course.toml").write_text("rubric = 'mine.toml'")
+    (ada / "mine.toml").write_text("total = 100")
+    (ada / "work" / "notes.txt").write_text("nothing")
+    monkeypatch.chdir(tmp_path)
+    for path in (ada, ada / "work"):
+        said = lab3("grade", path).stderr
+        assert f"{ada}/course.toml is not used: the course is the one in which you stand" in said
+        assert "mine.toml" not in said
+
+
 def test_absolute_folders_serve_wherever_one_stands(lab3: Command, tmp_path: Path) -> None:
     ada = handed_in(tmp_path / "ada")
     before = files_below(ada)

@@ -7,6 +7,9 @@ from typing import Any
 from lab3.log.records import Hyperparameters, Result, RunKind
 from lab3.log.runlog import RunLog
 
+NOISY = 2.0  # the upper quartile of times over the lower, from which a median means nothing
+UNCERTAIN = 1.5  # the high end of a speed-up's interval over the low one, likewise
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -15,7 +18,8 @@ class Comparison:
     ``drop_points`` is FP32 minus this network's accuracy in percentage points, positive when
     accuracy was lost; ``speedup`` and ``compression`` are FP32 divided by this network. They are
     None for a network whose baseline has not been evaluated; ``speedup`` also when the two were
-    timed on different processors or with different numbers of threads.
+    timed on different processors, with different numbers of threads or not in turn, and when the
+    times scatter so much that the ratio means nothing. ``speedup_interval`` is its 95 % interval.
     """
 
     run: str
@@ -31,6 +35,14 @@ class Comparison:
     threads: int
     speedup: float | None
     compression: float | None
+    speedup_interval: tuple[float, float] | None = None
+    is_noisy: bool = False
+
+    @property
+    def is_latency_noisy(self) -> bool:
+        """Whether the times scatter so much that their median means nothing."""
+        low, high = self.latency_quartiles_s
+        return high > NOISY * low
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -52,12 +64,16 @@ def _row(log: RunLog, networks: dict[str, Result]) -> Comparison:
     result, start = log.result, log.start
     assert result is not None  # compare() hands over evaluated runs only
     reference = networks.get(start.baseline.checkpoint_sha256) if start.baseline else result
-    drop = speedup = compression = None
+    drop = speedup = compression = interval = None
+    is_noisy = False
     if reference:
         drop = 100 * (reference.accuracy - result.accuracy)
         places = [(r.latency.processor, r.latency.threads) for r in (reference, result)]
         if places[0] == places[1] and result.latency.median_s > 0:
-            speedup = reference.latency.median_s / result.latency.median_s
+            if start.baseline:
+                interval, is_noisy = reliability(reference, result)
+            if not is_noisy and is_in_turn(reference, result):
+                speedup = reference.latency.median_s / result.latency.median_s
         if result.checkpoint_bytes > 0:
             compression = reference.checkpoint_bytes / result.checkpoint_bytes
     return Comparison(
@@ -74,7 +90,23 @@ def _row(log: RunLog, networks: dict[str, Result]) -> Comparison:
         threads=result.latency.threads,
         speedup=speedup,
         compression=compression,
+        speedup_interval=interval,
+        is_noisy=is_noisy,
     )
+
+
+def is_in_turn(reference: Result, result: Result) -> bool:
+    """Tell whether two networks were timed in turn; logs of old don't say."""
+    timed = result.speedup
+    return timed is None or timed.baseline_median_s == reference.latency.median_s
+
+
+def reliability(reference: Result, result: Result) -> tuple[tuple[float, float] | None, bool]:
+    """Return the interval of a speed-up, where it is known, and whether it is too wide to say."""
+    if timed := result.speedup:
+        return (timed.low, timed.high), timed.high > UNCERTAIN * timed.low
+    latencies = (reference.latency, result.latency)
+    return None, any(t.upper_quartile_s > NOISY * t.lower_quartile_s for t in latencies)
 
 
 def timed_alike(rows: Iterable[Comparison]) -> dict[tuple[str, int], list[str]]:
@@ -87,7 +119,9 @@ def timed_alike(rows: Iterable[Comparison]) -> dict[tuple[str, int], list[str]]:
 
 def lacks_speedup(rows: Iterable[Comparison]) -> bool:
     """Tell whether the time of a run and that of its baseline can't be compared."""
-    return any(row.speedup is None and row.compression is not None for row in rows)
+    return any(
+        row.speedup is None and row.compression is not None and not row.is_noisy for row in rows
+    )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Colours are those of Okabe & Ito; markers and line styles say the same in grey p
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -32,14 +32,37 @@ CJK_FONTS = (
     "WenQuanYi Zen Hei",
     "AR PL UMing TW",
 )
+CJK_FILES = "cjk notosanstc sourcehansanstc msjh jhenghei pingfang heiti wqy wenquan uming".split()
 
 
-def cjk_font() -> str | None:
-    """Return the name of a font with Chinese characters, if this computer has one."""
+def cjk_font(is_needed: bool = True) -> str | None:
+    """Return the name of a font with Chinese characters, if this computer has one.
+
+    matplotlib keeps a list of fonts, which lacks those that were installed since: these are only
+    looked for where one ``is_needed``.
+    """
+    return listed_font() or (newly_installed_font() if is_needed else None)
+
+
+def listed_font() -> str | None:
     from matplotlib import font_manager
 
-    installed = {entry.name for entry in font_manager.fontManager.ttflist}
-    return next((name for name in CJK_FONTS if name in installed), None)
+    listed = {entry.name for entry in font_manager.fontManager.ttflist}
+    return next((name for name in CJK_FONTS if name in listed), None)
+
+
+def newly_installed_font() -> str | None:
+    """Return a font with Chinese characters that matplotlib's list lacks, and add it there."""
+    from matplotlib import font_manager
+
+    for path in sorted(font_manager.findSystemFonts()):
+        stem = Path(path).stem.replace("-", "").replace("_", "").casefold()
+        if any(mark in stem for mark in CJK_FILES):
+            with suppress(OSError, RuntimeError):  # no font after all
+                font_manager.fontManager.addfont(path)
+            if name := listed_font():
+                return name
+    return None
 
 
 @contextmanager

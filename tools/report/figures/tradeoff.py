@@ -18,8 +18,9 @@ def save_tradeoff(
     figure = Figure(figsize=(6, 3))
     axes = figure.subplots()
     for row, count in zip(rows, images, strict=True):
-        spread = 196 * sqrt(row.accuracy * (1 - row.accuracy) / count) if count else 0
+        low, high = interval(row.accuracy, count)
         point = (row.size_bytes / 1e6, 100 * row.accuracy)
+        spread = [[100 * (row.accuracy - low)], [100 * (high - row.accuracy)]]
         axes.errorbar(
             *point,
             yerr=spread,
@@ -37,6 +38,16 @@ def save_tradeoff(
     axes.legend(fontsize=8, loc="best")
     figure.subplots_adjust(0.12, 0.16, 0.98, 0.96)
     return save_figure(figure, path)
+
+
+def interval(share: float, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share of so many images, within 0 and 1 (Wilson, 1927)."""
+    if not count:
+        return share, share
+    z = 1.96
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half))
 
 
 def alt_tradeoff(rows: Sequence[Comparison], t: Texts) -> str:

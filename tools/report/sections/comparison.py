@@ -7,7 +7,7 @@ from tools.report.console_log import ConsoleLog
 from tools.report.facts.comparison import Comparison, compare, lacks_speedup, timed_alike
 from tools.report.sections.context import Context
 from tools.report.sources import ranges
-from tools.report.tables import comparison_table, optional
+from tools.report.tables import comparison_table, noise_notes, optional
 from tools.report.texts import Texts
 
 COMMANDS = {"train": "lab3 train", "ptq": "lab3 ptq", "qat": "lab3 qat"}
@@ -30,7 +30,7 @@ def paragraphs(context: Context) -> Iterator[str]:
     yield t("sentences.measured", images=f"{max(sources.images.values()):,}")
     cells = [
         (title, f"`{run}`", *numbers[:3], optional(row.compression, "{:.2f}x"), *numbers[3:])
-        for row, (title, run, *numbers) in zip(rows, comparison_table(rows).rows, strict=True)
+        for row, (title, run, *numbers) in zip(rows, comparison_table(rows, t).rows, strict=True)
     ]
     yield context.table("comparison", cells, left=2)
     yield "\n".join(f"- {note}" for note in latency_notes(rows, t))
@@ -41,6 +41,9 @@ def latency_notes(rows: Sequence[Comparison], t: Texts) -> Iterator[str]:
     for (engine, threads), names in timed_alike(rows).items():
         runs = ", ".join(f"`{name}`" for name in names)
         yield t("sentences.latency", runs=runs, engine=engine, threads=threads)
+    yield from noise_notes(rows, t)
+    if any(row.speedup_interval for row in rows):
+        yield t("sentences.in_turn")
     if lacks_speedup(rows):
         yield t("sentences.other_machine")
 

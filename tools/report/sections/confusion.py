@@ -16,7 +16,7 @@ def paragraphs(context: Context) -> Iterator[str]:
         return
     context.draw(lambda path: save_confusion(path, results, context.labels), "confusion")
     yield context.image("confusion", alt_confusion(results, t))
-    yield t("captions.confusion")
+    yield context.caption("confusion")
     for run, result in results.items():
         if worst := worst_pair(result):
             true, predicted, count, of = worst

@@ -26,6 +26,7 @@ class Context:
     figures: Path
     root: Path
     drawings: list[Callable[[], list[Path]]] = field(default_factory=list)
+    captions: int = 0
 
     def table(self, name: str, rows: Sequence[tuple[str, ...]], left: int = 1) -> str:
         return Table(self.t.columns(name), list(rows), left).markdown()
@@ -36,6 +37,12 @@ class Context:
     def image(self, name: str, alt: str) -> str:
         described = alt.replace("[", "(").replace("]", ")").replace("\n", " ")
         return f"![{described}]({self.figures.name}/{name}.png)"
+
+    def caption(self, name: str, **values: object) -> str:
+        """Return the caption of the next figure, with its number."""
+        self.captions += 1
+        text = self.t(f"captions.{name}", **values)
+        return self.t("captions.figure", number=self.captions, text=text)
 
     def source(self, *places: tuple[RunLog, str]) -> str:
         """Return where facts come from: the logs and their lines."""

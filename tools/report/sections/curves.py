@@ -43,7 +43,7 @@ def paragraphs(context: Context) -> Iterator[str]:
         best=f"{100 * shown.best.validation_accuracy:.2f}",
     )
     yield context.image("curves", alt)
-    yield t("captions.curves", run=name)
+    yield context.caption("curves", run=name)
     yield epoch_table(context, points, best)
     space = " " if t.language == "en" else ""
     yield space.join(overfitting(context, shown, len(points), log))

@@ -28,7 +28,7 @@ def paragraphs(context: Context) -> Iterator[str]:
     if drawn := {k: run for k, run in runs.items() if facts.accumulating(run.layers)}:
         context.draw(lambda path: save_hardware(path, drawn, context.labels), "hardware")
         yield context.image("hardware", alt_hardware(drawn, names, t))
-        yield t("captions.hardware", bits=ACCUMULATOR_BITS)
+        yield context.caption("hardware", bits=ACCUMULATOR_BITS)
     yield from summary(context, runs, names)
     yield t("sentences.saved")
     for kind, certificate in runs.items():

@@ -19,7 +19,7 @@ def paragraphs(context: Context) -> Iterator[str]:
     yield t("sentences.noise_of_weights", images=max(images))
     context.draw(lambda path: save_sqnr(path, runs, context.labels), "sqnr")
     yield context.image("sqnr", alt_sqnr(runs, names, t))
-    yield t("captions.sqnr")
+    yield context.caption("sqnr")
     for kind, tensors in runs.items():
         if pair := noisiest(tensors):
             low, high = pair
@@ -39,5 +39,5 @@ def paragraphs(context: Context) -> Iterator[str]:
             lambda path: save_histograms(path, tensors, shown, context.labels), "histograms"
         )
         yield context.image("histograms", alt_histograms(tensors, t))
-        yield t("captions.histograms", run=names[shown], bins=len(tensors[0].counts))
+        yield context.caption("histograms", run=names[shown], bins=len(tensors[0].counts))
     yield context.source_of_analyses()

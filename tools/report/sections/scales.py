@@ -17,7 +17,7 @@ def paragraphs(context: Context) -> Iterator[str]:
         return
     context.draw(lambda path: save_scales(path, runs, context.labels), "scales")
     yield context.image("scales", alt_scales(runs, names, t))
-    yield t("captions.scales")
+    yield context.caption("scales")
     shifts = [row for kind in runs for row in shift_rows(names[kind], runs[kind], t)]
     yield context.table("shifts", shifts, left=2)
     for kind, tensors in runs.items():

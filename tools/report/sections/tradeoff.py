@@ -18,7 +18,7 @@ def paragraphs(context: Context) -> Iterator[str]:
     images = [sources.images[row.run] for row in rows]
     context.draw(lambda path: save_tradeoff(path, rows, images, context.labels), "tradeoff")
     yield context.image("tradeoff", alt_tradeoff(rows, t))
-    yield t("captions.tradeoff")
+    yield context.caption("tradeoff")
     costs = [cost(row, t) for row in rows if row.kind != "train"]
     yield "\n".join(f"- {text}" for text in costs if text)
     yield context.source_of_results(sources.compared)

@@ -1,0 +1,1 @@
+"""What leaves a course: marks for gradebooks and LMSs, and feedback in an LMS's own naming."""
