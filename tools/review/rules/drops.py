@@ -276,7 +276,8 @@ def _pairs(statement: Statement, facts: Facts) -> list:  # type: ignore[type-arg
     thans += [FP32]
     if statement.relation != "loses" or PTQ in statement.others:
         thans.append(PTQ)
-    if len(set(statement.others)) > 1:
+    is_bound = statement.value is not None and statement.value.low < -BOUND
+    if len(set(statement.others)) > 1 and not (statement.is_sure and is_bound):
         thans += [m for m in statement.others if m in ALL]
     if model == FP32:
         models += [m for m in statement.others if m != FP32] or list(QUANTIZED)
