@@ -13,7 +13,7 @@ from tools.reference.items import Item
 from tools.reference.plan import Plan
 from tools.running import loop, workspace
 from tools.running.datasets import read_data
-from tools.running.evaluating import evaluate_runs
+from tools.running.evaluating import evaluate_alone
 from tools.running.proving import certificate_of, keep, proof_of
 from tools.running.quantizing import ptq_run, qat_run
 from tools.running.training import train_run
@@ -68,7 +68,7 @@ def _do_item(plan: Plan, item: Item, place: Place) -> None:
     folder = place.folder / item.name
     do_run(plan, item, place, code, data)
     if item.is_measured:
-        evaluate_runs(folder.parent, [folder.name], place.data_dir, data=data)
+        evaluate_alone(folder, data)
     log = read_log(folder)
     if item.is_proven and log.certificate is None:
         keep(folder, certificate_of(log, proof_of(folder, log, data)))

@@ -38,6 +38,7 @@ class Item:
 
     def contradictions(self, plan: Plan, start: Start) -> Iterator[str]:
         """Yield what a log's first record has otherwise than the plan."""
+        shown = min(self.calibration_images, start.data.train)
         expected: dict[str, Any] = {
             "kind": self.kind,
             "arch": plan.arch,
@@ -45,7 +46,7 @@ class Item:
             "hyperparameters": self.hyper,
             "variant": self.variant,
             "qconfig": None if self.kind == "train" else self.qconfig,
-            "calibration_images": self.calibration_images if self.kind == "ptq" else None,
+            "calibration_images": shown if self.kind == "ptq" else None,
         }
         if start.data.name != plan.dataset:
             yield f"its data set is {start.data.name!r}, and {plan.dataset!r} in the plan"

@@ -25,7 +25,9 @@ RESULTS, PROVENANCE, TABLES = "results.json", "provenance.json", "tables.md"
 REPORT, ANSWERS = "report.md", "answers.toml"
 CHECKPOINT_BYTES = 1_000_000  # a larger checkpoint isn't published: repositories keep every version
 # What differs when a run is done again on the same machine; elsewhere, its environment does too.
-TIMES = {"time", "duration_s", "images_per_s", "latency", "environment"}
+# The kit's code may have changed since: what its runs reach has not, if all else is the same.
+TIMES = {"time", "duration_s", "images_per_s", "latency", "speedup", "environment"}
+CODE = {"given_sha256", "functions"}
 
 
 def documents(plan: Plan, folder: Path) -> dict[str, str]:
@@ -134,4 +136,4 @@ def without_times(log: RunLog) -> list[dict[str, Any]]:
 
 
 def timeless(record: Record) -> dict[str, Any]:
-    return {name: value for name, value in record.model_dump().items() if name not in TIMES}
+    return {name: value for name, value in record.model_dump().items() if name not in TIMES | CODE}

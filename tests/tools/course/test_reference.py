@@ -17,6 +17,7 @@ REPORTS = sorted(REFERENCE.glob("*/report.md"))
 def test_every_profile_is_checked_by_one_command(lab3: Command) -> None:
     said = lab3("reference", "--check").stderr
     assert "digits: 54 of 54 runs; every published number follows from the logs" in said
+    assert "fashion-mnist: 56 of 56 runs; every published number follows from the logs" in said
     assert "cifar10: 0 of 59 runs; not run" in said
 
 
