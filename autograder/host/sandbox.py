@@ -83,6 +83,14 @@ class WorkerProcess:
             raise
         finally:
             theirs.close()
+        self._killed: SilentError | None = None
+        try:
+            self._receive(START_S)  # the outer walls let it in
+        except SilentError as error:  # told to who waits for it
+            self._killed = error
+        except BaseException:
+            self.close()
+            raise
 
     def _start(self, theirs: socket.socket, is_lean: bool) -> "subprocess.Popen[bytes]":
         """Start the process; its group, its user and what it may read are known then."""
@@ -167,7 +175,8 @@ class WorkerProcess:
             raise SandboxError("the worker process has been ended")
         if self.is_proved:
             return
-        self._receive(START_S)  # the outer walls let it in
+        if self._killed:
+            raise self._killed
         self._receive(START_S)
         self.is_proved = True  # for the fork below
         if self.tier == "none":
