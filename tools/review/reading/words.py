@@ -14,7 +14,7 @@ from tools.review.reading.statements import Modality
 FAMILIES = (
     *("metric", "split", "compares", "beats", "extreme", "equal", "than", "change", "negates"),
     *("past", "supposed", "elsewhere", "variant", "contrast", "joint", "reason", "pronoun"),
-    *("other", "all", "rough", "nobody", "amount", "worded"),
+    *("other", "all", "rough", "nobody", "amount", "worded", "followed"),
 )
 STOP = re.compile(r"[,;:()、\n。]|(?<![0-9])/(?![0-9])")
 COMMA_IN_NUMBER = re.compile(r"(?<=[0-9]),(?=[0-9])")
