@@ -10,6 +10,7 @@ GIVEN = (
     "batches",
     "cifar10",
     "data",
+    "device_batches",
     "eager",
     "engines",
     "errors",

@@ -58,7 +58,7 @@ shares = st.sampled_from([0.0, 0.25, 0.5, 0.8, 1.0])
 tiers = st.builds(Tier, at=st.integers(0, 100).map(lambda n: n / 100), share=shares)
 thresholds = st.builds(
     Thresholds,
-    fp32=st.lists(tiers, min_size=1, max_size=3).map(tuple),
+    fp32=st.lists(tiers.filter(lambda tier: tier.at > 0), min_size=1, max_size=3).map(tuple),
     drop=st.lists(tiers, min_size=1, max_size=3).map(tuple),
     largest_bytes=st.sampled_from([23_660_000, 23_660_999, 25_000_000]),
 )

@@ -33,7 +33,7 @@ for kind, probe in list(PROBES.items()):
 
 
 def test_what_a_hidden_check_asks_is_printed_in_no_public_one(sandbox: Sandbox) -> None:
-    grade = grade_code(sandbox, {**SOLVED, "observer.py": SOLVED["observer.py"] + SPY})
+    grade = grade_code(sandbox, {**SOLVED, "resnet.py": SOLVED["resnet.py"] + SPY})
     printed = {
         visibility: "".join(r.output for r in grade.results if r.visibility == visibility)
         for visibility in ("public", "hidden")

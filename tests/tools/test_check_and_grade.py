@@ -131,7 +131,7 @@ def test_hidden_checks_tell_students_no_more_than_the_rubric_allows(
         (["grade", str(ROOT / "assignment"), "--rubric", "none.toml"], "none.toml can't be read"),
         (["explain", "nowhere"], "lab3 grade writes it"),
         (["check", "--code", "nowhere"], "no nowhere/lab3"),
-        (["check", "--code", str(ROOT / "assignment"), "-k", "clam-p"], "choose from observer."),
+        (["check", "--code", str(ROOT / "assignment"), "-k", "clam-p"], "choose from forward."),
     ],
 )
 def test_a_users_mistake_is_named(lab3: Command, arguments: list[str], text: str) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from autograder.grading import load_rubric
 from lab3.log.runlog import write_atomically
 from tools.course.reference import home_of, profiles
 from tools.reference import calibrating
@@ -45,6 +44,8 @@ def calibrate(
 
         lab3 calibrate fashion-mnist --rubric lab3-2026/rubric.toml --write thresholds.patch
     """
+    from autograder.grading import load_rubric
+
     loaded = load_rubric(rubric)
     document = loaded.document
     calibrations: dict[str, Calibration] = {}

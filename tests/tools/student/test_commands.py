@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from lab3.log.runlog import CHECKPOINT_NAME, LOG_NAME, STATE_NAME, append, read_log
-from tests.conftest import SOLUTION, Command, run_lab3
+from tests.conftest import SOLUTION, Command, change, run_lab3
 from tests.making.commands import SMALL
 from tests.making.datasets import write_cifar10, write_fashion_mnist
 from tools.running.workspace import file_sha256
@@ -280,10 +280,17 @@ def test_a_damaged_log_is_left_out_of_an_evaluation(copied: Path, lab3: Command)
     assert "left out: runs/broken" in lab3("evaluate", "--code", SOLUTION).stderr
 
 
-@pytest.mark.parametrize("file", ["resnet.py", pytest.param("training.py", marks=pytest.mark.slow)])
-def test_changed_code_is_noticed(copied: Path, student: Path, lab3: Command, file: str) -> None:
-    with (student / "lab3" / file).open("a") as file:
-        file.write("\n# tuned\n")
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("resnet.py", "x = self.quant(x)", "x = self.quant(x + 0)"),
+        pytest.param("training.py", "\n", "\n# tuned\n", marks=pytest.mark.slow),
+    ],
+)
+def test_changed_code_is_noticed(
+    copied: Path, student: Path, lab3: Command, file: str, old: str, new: str
+) -> None:
+    change(student / "lab3" / file, old, new)
     arguments = ("train", *SMALL[:-1], student, "--epochs", 2)
     assert " has changed" in lab3(*arguments, fails=1, cwd=copied).stderr
 

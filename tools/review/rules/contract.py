@@ -434,7 +434,7 @@ def clamp_effect(statement: Statement, _: Facts) -> Fault | None:
     ],
     right=[
         "A plain + has no observer, so it can't be quantized.",
-        "```python\nreturn self.skip_add_relu.add_relu(out, identity)\n```",
+        "```python\ny = self.skip_add_relu.add_relu(y, shortcut)\n```",
     ],
 )
 def residual_addition(statement: Statement, _: Facts) -> Fault | None:
