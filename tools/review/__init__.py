@@ -10,10 +10,12 @@ from tools.review.reading.shapes import read_report
 from tools.review.rules import (  # noqa: F401 -- each registers its rules
     completeness,
     contract,
+    curves,
     drops,
     equations,
     images,
     leftovers,
+    limits,
     orders,
     ratios,
     settings,

@@ -112,7 +112,7 @@ class Tables:
             cells.blanks += [
                 Cell(s.text, s.line, s.header, "a setting", "", "value")
                 for s in settings
-                if s.accuracy is None and not s.text.strip()
+                if s.accuracy is None and not s.text.strip() and not is_remark(s, settings)
             ]
             return
         cells.statements += shifts_of(grid)
@@ -317,6 +317,12 @@ class Tables:
         return named * 2 >= len(grid.rows) - 1 and grid.section == 3
 
 
+def is_remark(setting: Setting, settings: list[Setting]) -> bool:
+    """Tell whether the accuracies stand in remarks, which not every row has."""
+    told = [s.text for s in settings if s.header == setting.header and s.text.strip()]
+    return any(re.search(r"[A-Za-z]{3}|[\u3400-\u9fff]|:", text) for text in told)
+
+
 def shifts_of(grid: Grid) -> Iterator[Statement]:
     """Yield scales that are not the 2**-S of their row, in a column where most are."""
     columns = [c for c, h in enumerate(grid.rows[0]) if h.strip(" $*`") == "S"]
@@ -338,11 +344,16 @@ def shifts_of(grid: Grid) -> Iterator[Statement]:
 
 def row_name(row: tuple[str, ...], grid: Grid) -> str:
     """Return the name of a row of settings: a letter or short name in the first column."""
-    names = [r[0].strip() for r in grid.rows[1:]]
-    name = row[0].strip()
+    names = [bare(r[0]) for r in grid.rows[1:]]
+    name = bare(row[0])
     is_name = re.fullmatch(r"[A-Za-z#]?[A-Za-z0-9]{1,2}|[A-Z][A-Za-z-]{2,12}", name) is not None
     is_number = name.isdecimal()
     return name.upper() if is_name and not is_number and names.count(name) == 1 else ""
+
+
+def bare(name: str) -> str:
+    """Return a name without what parentheses or a star add to it."""
+    return re.sub(r"\s*\([^()]*\)\s*$|[*\u2605\u2606]+$", "", name.strip()).strip()
 
 
 def stated(cell: Cell, grid: Grid) -> Statement | None:

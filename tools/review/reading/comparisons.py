@@ -52,6 +52,8 @@ def read_comparisons(words: Words, place: Place) -> Iterator[Statement]:
             order = _order(words, word) or _against_all(words, word) or _implied(words, word)
         elif word.is_of("extreme"):
             order = _extreme(words, word)
+            if order is not None and (second := _second(words, word, order)):
+                yield _statement(words, place, second)
         elif word.is_of("equal"):
             order = _equal(words, word)
             yield from (_statement(words, place, o) for o in _all_equal(words, word))
@@ -314,6 +316,19 @@ def _extreme(words: Words, word: Tag) -> Order | None:
     rivals = [INT8] if words.within(segment, "all.quantized") else []
     than = INT8 if rivals else FP32 if words.within(segment, "all.three") else ""
     return Order(word, kind, than, relation, metric, is_said)
+
+
+def _second(words: Words, word: Tag, first: Order) -> Order | None:
+    """Read "PTQ is the smallest, followed by QAT": smaller than QAT."""
+    segment = words.segment(word.start)
+    tags = [t for t in words.within(segment, "followed") if 0 <= t.start - word.end <= REACH]
+    for tag in tags[:1]:
+        clause = words.clause(tag.start)
+        near = [m for m in words.models if clause.holds(m)]
+        if len({m.kind for m in near}) == 1 and near[0].kind != first.subject:
+            relation = {"most": "more", "least": "less"}[first.relation]
+            return replace(first, than=near[0].kind, relation=relation)
+    return None
 
 
 def _equal(words: Words, word: Tag) -> Order | None:

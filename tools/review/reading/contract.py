@@ -33,6 +33,7 @@ TOPICS = (  # what is told wrongly whenever these words are used, unless they ar
 # A "not" in these belongs to what they say.
 NEGATIVE = (
     *("fuse_part", "fuse_eval", "no_fake", "unrounded", "functional", "clamp_effect", "plain_add"),
+    "half_formula",
     *("fuse_train", "stub_order", "no_dequant", "stem"),
 )
 INTEGER = re.compile(
@@ -161,6 +162,13 @@ def number(text: str) -> Interval:
     return exactly(Decimal(text))
 
 
+def _is_before_example(words: Words, position: int) -> bool:
+    """Tell whether all that makes a sentence a supposition is an example behind what it says."""
+    tags = words.within(words.segment(position), "supposed")
+    tags = [t for t in tags if t.kind in ("if", "example")]
+    return all(t.kind == "example" and t.start > position for t in tags)
+
+
 def _at(
     words: Words,
     place: Place,
@@ -172,6 +180,8 @@ def _at(
 ) -> Statement:
     clause = words.clause(position)
     modality = words.modality(words.segment(position), is_strict=False)
+    if modality == "supposed" and _is_before_example(words, position):
+        modality = "claimed"
     if denies and modality == "claimed":
         shown = words.text[clause.start : clause.end]
         if words.within(clause, "negates") or words.lexicon.has("contract.contrast", shown):

@@ -36,6 +36,9 @@ def curve_of(table: ReportTable, lexicon: Lexicon) -> Curve | None:
             if quantity is not None:
                 share = fraction(quantity) if "accuracy" in name else None
                 values[name] = share.middle if share else quantity.number
+        printed = next(quantities(row[0]), None)
+        if printed is not None and printed.is_integer:
+            number = int(printed.number)
         epochs.append(Epoch(number, line, **values))
     return Curve(FP32, tuple(epochs))
 

@@ -14,6 +14,7 @@ SIZES = ("size", "compression")
 SPEEDS = ("latency", "speed", "speedup", "throughput")
 FLOOR = Decimal(20)  # percent; a lower one is no accuracy that a network ends with
 OPEN = Decimal(1000)
+NEXT = 12  # characters between a network and the verb that it is the subject of
 
 
 @dataclass(eq=False)
@@ -92,7 +93,17 @@ class Number:
 
     @cached_property
     def direction(self) -> str:
-        tag = self.words.near(self.start, self.clause, "change", "compares.more", "compares.less")
+        roles = ("change", "compares.more", "compares.less")
+        owner = _behind(self)
+        if owner is not None:  # "the points that PTQ has lost"
+            own = [t for t in self.words.within(self.segment, "change") if t.start > owner.end]
+            if own and own[0].start - owner.end < NEXT:
+                return own[0].kind
+        tag = self.words.near(self.start, self.clause, *roles)
+        if tag is not None and 0 <= self.start - tag.end <= 1 and self.is_bound:
+            # "More than" of a number is no direction.
+            rest = [t for t in self.words.within(self.clause, *roles) if t is not tag]
+            tag = min(rest, key=lambda t: abs(t.start - self.start), default=None)
         if tag is None:
             return ""
         kind = tag.kind
@@ -219,7 +230,7 @@ def _times(number: Number) -> Statement | None:
     span = Span(number.segment.start, number.clause.end)
     if words.within(span, "other.ratio", "other.bytes", "other.time"):
         return None
-    for metric in number.metrics:
+    for metric in number.metrics or _topic(number):
         if metric in SIZES:
             return _statement("size", "ratio", number.value)
         if metric in ("latency", "speed", "speedup"):
@@ -229,6 +240,13 @@ def _times(number: Number) -> Statement | None:
         if metric == "other":
             return None
     return None
+
+
+def _topic(number: Number) -> list[str]:
+    """Return what the part of the sentence before measures: "as for speed, PTQ is 2.5 times FP32"."""
+    span = Span(number.segment.start, number.start)
+    kinds = list(dict.fromkeys(t.kind for t in number.words.within(span, "metric")))
+    return kinds if len(kinds) == 1 else []
 
 
 def _part(number: Number) -> Statement | None:
@@ -282,7 +300,8 @@ def _share(number: Number) -> Statement | None:
         return _statement("accuracy", "loses", value)
     if not is_percent or quantity.number < FLOOR:
         return None
-    is_named = words.within(number.segment, "model") or words.lexicon.has("final_model", words.text)
+    named = words.within(number.segment, "model", "all.three")
+    is_named = named or words.lexicon.has("final_model", words.text)
     if not metrics and not words.context.metric and not is_named:
         return None
     return _statement("accuracy", "was" if number.has_before("moves.from") else "is", value)
@@ -314,7 +333,9 @@ def _split(number: Number) -> str:
     clause = words.clause(number.start)
     for span in (clause, number.clause, number.segment):
         tag = words.near(number.start, span, "split")
-        if tag:
+        # Far away, "training" is more often what was done than which images.
+        is_far = tag is not None and span is number.segment and tag.start > number.end
+        if tag and not (is_far and tag.kind == "train"):
             return tag.kind
     return words.context.split
 

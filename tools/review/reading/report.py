@@ -23,6 +23,7 @@ from tools.review.reading.words import Context, Words
 
 TEST_IMAGES = re.compile(
     r"\b(\d{1,3}(?:,\d{3})+|\d{3,5}) test (?:images|samples)|[測测][試试][^。,;\d]{0,8}?(\d{1,3}(?:,\d{3})+|\d{3,5}) ?[張张]"
+    r"|[tT]est (?:images|samples)[^.;\n\d]{0,24}?\bof (\d{1,3}(?:,\d{3})+|\d{3,5})\b"
     r"|(\d{1,3}(?:,\d{3})+|\d{3,5}) ?[張张][測测][試试]|[tT]est[^.;\n|]{0,40}?(\d{1,3}(?:,\d{3})+|\d{3,5}) images"
 )
 TABLES = 20  # that can be results of this lab
@@ -205,5 +206,7 @@ def _row_names(cells: Cells) -> Iterator[Entry]:
 
 def images_in(text: str) -> int:
     """Return how many test images a report says it has; 10,000 when it says nothing."""
-    match = TEST_IMAGES.search(text)
-    return int(next(g for g in match.groups() if g).replace(",", "")) if match else 10_000
+    for match in TEST_IMAGES.finditer(text):
+        if not load().has("hyper.calibration", text[max(0, match.start() - 24) : match.start()]):
+            return int(next(g for g in match.groups() if g).replace(",", ""))
+    return 10_000

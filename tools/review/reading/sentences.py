@@ -44,7 +44,8 @@ def _lines(block: Block) -> Iterator[tuple[str, int]]:
     for number, (before, line) in enumerate(pairwise(lines), block.line + 1):
         length = len(before) + len(WIDE.findall(before))
         goes_on = length >= WRAPPED or line.lstrip()[:1].islower()
-        if goes_on and not LABELLED.match(line) and not before.endswith("  "):
+        is_cut = LABELLED.match(line) and not before.rstrip().endswith((",", "、"))
+        if goes_on and not is_cut and not before.endswith("  "):
             joined += "\r" + line
         else:
             yield joined, first

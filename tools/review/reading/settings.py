@@ -8,6 +8,15 @@ from tools.review.reading.quantities import quantities
 from tools.review.reading.statements import FP32, PTQ, Place, Statement
 from tools.review.reading.words import Words
 
+# In a sentence on these, a batch is one of those that were timed.
+MEASURED = (
+    "compares.faster",
+    "compares.slower",
+    "metric.latency",
+    "metric.speed",
+    "metric.speedup",
+)
+
 
 def read_settings(words: Words, place: Place) -> Iterator[Statement]:
     """Yield the hyperparameters of a sentence, each with the network that it belongs to."""
@@ -35,7 +44,8 @@ def read_settings(words: Words, place: Place) -> Iterator[Statement]:
         model = named or context or FP32
         if name == "calibration":
             model = PTQ
-        if words.within(segment, "other.setting") or words.context.is_variant:
+        is_measured = name == "batch_size" and words.within(segment, *MEASURED)
+        if words.within(segment, "other.setting") or words.context.is_variant or is_measured:
             model += "+"
         line = place.line + sum(text.count(end, 0, match.start()) for end in "\n\r")
         yield Statement(

@@ -14,10 +14,11 @@ from tools.review.reading.statements import Modality
 FAMILIES = (
     *("metric", "split", "compares", "beats", "extreme", "equal", "than", "change", "negates"),
     *("past", "supposed", "elsewhere", "variant", "contrast", "joint", "reason", "pronoun"),
-    *("other", "all", "rough", "nobody", "amount"),
+    *("other", "all", "rough", "nobody", "amount", "worded", "followed"),
 )
 STOP = re.compile(r"[,;:()、\n。]|(?<![0-9])/(?![0-9])")
 COMMA_IN_NUMBER = re.compile(r"(?<=[0-9]),(?=[0-9])")
+VAGUE = Decimal("0.7")  # of points in words, which round more than those in digits
 SPACE = " \t\r\n'\"*_"
 
 
@@ -65,8 +66,10 @@ class Words:
     def quantities(self) -> list[Quantity]:
         """The numbers, also those in words: "a third", "twice"."""
         found = list(quantities(self.text))
+        end = 0
         for tag in self.tags:
-            if tag.is_of("amount"):
+            if tag.is_of("amount", "worded") and tag.start >= end:
+                end = tag.end
                 found.append(_worded(tag, self.text[tag.start : tag.end]))
         return sorted(found, key=lambda q: q.start)
 
@@ -79,7 +82,13 @@ class Words:
 
     @cached_property
     def clauses(self) -> list[Span]:
-        cuts = [t.start for t in self.tags if t.is_of("joint", "contrast", "reason")]
+        amounts = [t for t in self.tags if t.is_of("amount", "worded")]
+        cuts = [
+            t.start
+            for t in self.tags
+            if t.is_of("joint", "contrast", "reason")
+            and not any(a.start < t.start < a.end for a in amounts)  # "two and a half"
+        ]
         commas = {m.start() for m in COMMA_IN_NUMBER.finditer(self.text)}
         cuts += [m.end() for m in STOP.finditer(self.text) if m.start() not in commas]
         return _spans(cuts, len(self.text))
@@ -115,7 +124,7 @@ class Words:
         if self.within(span, "elsewhere"):
             return "elsewhere"
         supposed = self.within(span, "supposed")
-        if any(t.kind == "if" or (is_strict and t.start < reason) for t in supposed):
+        if any(t.kind in ("if", "example") or (is_strict and t.start < reason) for t in supposed):
             return "supposed"
         return "claimed"
 
@@ -154,8 +163,10 @@ class Words:
 
 
 def _worded(tag: Tag, text: str) -> Quantity:
-    """Return an amount in words: a part of the whole below 1, a factor above."""
+    """Return an amount in words: a part of the whole below 1, a factor above, or points."""
     value = Decimal(tag.kind.replace("_", "."))
+    if tag.is_of("worded"):
+        return Quantity(text, tag.start, tag.end, value, value * VAGUE, "points", "")
     kind = "part" if value < 1 else "times"
     return Quantity(text, tag.start, tag.end, value, value / 5, kind, "")
 

@@ -63,6 +63,8 @@ def judge_ratio(statement: Statement, facts: Facts, metric: str) -> Fault | None
     if (statement.model and statement.model not in PLAIN) or statement.than == "other":
         return None
     pairs = _pairs(statement, facts, metric)
+    if statement.place.where != "cell" and not statement.than and not facts.has(FP32, metric):
+        return None
     if not pairs or any(_fits(statement, pair) for _, _, pair in pairs):
         return None
     model, than, pair = pairs[0]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from itertools import combinations
 
-from tools.review.reading.cells import Setting
+from tools.review.reading.cells import Setting, bare
 from tools.review.reading.facts import Facts
 from tools.review.reading.quantities import Interval, quantities
 from tools.review.reading.report import Report
@@ -291,7 +291,7 @@ def _pairs(place: Place, facts: Facts) -> Iterator[tuple[Interval, Interval, tup
 
 def _is_name(header: str, table: list[Setting]) -> bool:
     """Tell whether a column only names the rows: each has another short word or letter."""
-    cells = [s.values[header].strip() for s in table]
+    cells = [bare(s.values[header]) for s in table]
     return len(set(cells)) == len(cells) and all(len(c) <= 3 for c in cells)
 
 
@@ -355,7 +355,10 @@ def ablation_most(said: Said, facts: Facts) -> Fault | None:
         return None
     lexicon = said.words.lexicon
     is_most, is_none = said.has("claim.most"), said.has("claim.none")
-    if not (is_most or is_none):
+    is_more = said.has("claim.outweighs") and not (is_most or is_none)
+    if not (is_most or is_none or is_more):
+        return None
+    if is_more and any(t.is_of("negates") for t in said.words.tags):
         return None
     found = effects(facts)
     named = [k for k in KINDS if lexicon.has(f"hyper.{k}", said.text) and k in found]
@@ -363,6 +366,18 @@ def ablation_most(said: Said, facts: Facts) -> Fault | None:
         return None
     first = min(named, key=lambda k: lexicon.search(f"hyper.{k}", said.text).start())  # type: ignore[union-attr]
     size, one, two = found[first]
+    if is_more:
+        others = [k for k in named if k != first]
+        if len(others) != 1 or size >= found[others[0]][0]:
+            return None
+        larger = others[0]
+        return Fault(
+            said.place,
+            f"{NAMES.get(larger, larger)} changes {100 * found[larger][0]:.2f} points",
+            f"{NAMES.get(first, first)} changes {100 * size:.2f} points (lines {one}, {two})",
+            "likely",
+            also=(*found[larger][1:], one, two),
+        )
     if is_none:
         if size < Decimal("0.003") or len(named) > 1:
             return None

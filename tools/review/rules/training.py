@@ -14,6 +14,7 @@ from tools.review.rules.registry import Fault, rule
 WIDE = Decimal("0.06")  # a gap of training and validation accuracy that needs a word
 LEAK = Decimal("0.025")  # validation accuracy above test accuracy
 FEW = 3
+MANY = 2_000  # test images; of fewer, two accuracies are easily the same
 SMALL = Decimal("0.006")  # with fewer images each report says itself what chance can do
 RISE = Decimal("1.02")  # of a validation loss above its lowest value
 
@@ -182,7 +183,7 @@ def validation_repeated(statement: Statement, facts: Facts) -> Fault | None:
     quantity, value = statement.quantity, statement.value
     if statement.place.where != "cell" or statement.split == "validation" or quantity is None:
         return None
-    if value is None or quantity.is_integer or value.high >= 1:
+    if value is None or quantity.is_integer or value.high >= 1 or facts.images < MANY:
         return None
     for other in facts.statements:
         is_same = other.value is not None and other.value.middle == value.middle
@@ -212,7 +213,7 @@ def validation_repeated(statement: Statement, facts: Facts) -> Fault | None:
     right=["QAT uses the same split as FP32."],
 )
 def validation_split(said: Said, _: Facts) -> Fault | None:
-    if not said.is_claim or not said.has("claim.resplit"):
+    if not said.is_told or not said.has("claim.resplit"):
         return None
     if any(t.is_of("negates") for t in said.words.tags):
         return None
