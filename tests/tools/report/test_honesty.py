@@ -11,8 +11,8 @@ from lab3.log.records import Speedup
 from lab3.log.runlog import RunLog
 from tests.conftest import Command
 from tests.making.logs.folders import write_runs
+from tests.making.logs.published import PTQ, fp32, log
 from tests.making.logs.records import SHA, latency
-from tests.tools.report.test_facts import PTQ, fp32, log
 from tools.report.facts.comparison import compare
 from tools.report.figures import drawing
 from tools.report.figures.tradeoff import interval
