@@ -280,7 +280,6 @@ def binary(runs: Path) -> None:
 
 
 GARBAGE = {
-    "no runs": (only(), "there is no complete FP32 run yet", "no FP32 run in runs"),
     "no QAT yet": (only("fp32", "ptq"), "QAT missing from the comparison: `lab3 qat`", ""),
     "no quantized run": (only("fp32"), "no PTQ or QAT run tells its scales yet", ""),
     "no baseline": (only("ptq"), "there are no epochs to draw yet", "no FP32 run in runs"),
