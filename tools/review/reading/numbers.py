@@ -110,6 +110,16 @@ class Number:
         return {"more": "gains", "less": "loses"}.get(kind, kind)
 
     @cached_property
+    def is_apart(self) -> bool:
+        """Tell whether the number is how far two networks are apart: "there are 2 points between"."""
+        if self.quantity.kind not in ("%", "points") or self.quantity.number >= FLOOR:
+            return False
+        tags, words = self.words.within(self.segment, "apart"), self.words
+        kinds = {m.kind for m in words.models if self.segment.holds(m)}
+        others = words.within(self.segment, *APART_FROM)
+        return bool(tags) and len(kinds) == 2 and not others and not self.direction
+
+    @cached_property
     def metrics(self) -> list[str]:
         """What the clause measures, the nearest first; else what its context does."""
         tags = self.words.within(self.clause, "metric", "compares")
@@ -121,6 +131,11 @@ class Number:
         return list(dict.fromkeys(kind for kind in kinds if kind))
 
 
+# In a sentence on these, two networks are apart in something else than accuracy.
+APART_FROM = (
+    *("metric.size", "metric.latency", "metric.speed", "metric.loss", "metric.error"),
+    *("metric.compression", "split.train", "split.validation", "other.accuracy"),
+)
 _METRIC_OF = {
     "compares.faster": "latency",
     "compares.slower": "latency",
@@ -255,7 +270,8 @@ def _part(number: Number) -> Statement | None:
     if statement is None or statement.metric == "throughput":
         return None
     assert statement.value is not None
-    if number.has_before("moves.cut") and not number.has_before("moves.to"):
+    is_cut = number.has_before("moves.cut") or number.has_after("moves.cut_after")
+    if is_cut and not number.has_before("moves.to"):
         one = exactly(1)
         return replace(statement, value=one - statement.value)
     return statement
@@ -270,6 +286,8 @@ def _share(number: Number) -> Statement | None:
         return None
     if quantity.kind == "":
         return _counted(number) or _bare(number, first)
+    if number.is_apart:
+        return _statement("accuracy", "changes", number.value.times("0.01"))
     if number.has_after("other.share") or "other" in metrics[:1]:
         return None
     is_percent = quantity.kind == "%"
