@@ -219,11 +219,19 @@ def scale_value(statement: Statement, _: Facts) -> Fault | None:
 @rule(
     "shift-example",
     "S in an example is the logarithm, rounded to the nearest integer.",
-    wrong=["The scale 0.3 has -log2 of 1.74, so S is 1."],
-    right=["The scale 0.3 has -log2 of 1.74, so S is 2."],
+    wrong=[
+        "The scale 0.3 has -log2 of 1.74, so S is 1.",
+        "A scale of 0.02 becomes 2^-5.",
+        "Scales above 1 get S = 8.",
+    ],
+    right=[
+        "The scale 0.3 has -log2 of 1.74, so S is 2.",
+        "A scale of 0.02 becomes 2^-6.",
+        "With floor, a scale of 0.3 would become 0.5.",
+    ],
 )
 def shift_example(statement: Statement, _: Facts) -> Fault | None:
-    if statement.metric != "example" or statement.modality not in ("claimed", "supposed"):
+    if statement.metric != "example" or statement.modality != "claimed":
         return None
     return Fault(
         statement.place,
@@ -266,6 +274,8 @@ def shift_rounding(statement: Statement, _: Facts) -> Fault | None:
     "S stays within 0 and max_shift_amount, which is 8.",
     wrong=[
         "S is clamped to [0, 7].",
+        "S can be at most 4.",
+        "The limit makes 2**-8 the largest scale that can occur.",
         "```python\nS = max(1, min(round(-math.log2(scale)), 8))\n```",
     ],
     right=["S is clamped to [0, 8].", "In our network S lies between 4 and 8."],
@@ -274,6 +284,14 @@ def shift_range(statement: Statement, _: Facts) -> Fault | None:
     if statement.metric == "shift" and statement.relation.startswith("at "):
         why = f"S is {statement.relation} here; {CONTRACT}"
         return Fault(statement.place, "0 to max_shift_amount (8)", why, sure_of(statement))
+    if topic(statement, "limit"):
+        what, _, right = statement.relation.rpartition(" ")
+        names = {
+            "shift most": "the largest S",
+            "scale least": "the smallest scale",
+            "scale most": "the largest scale",
+        }
+        return Fault(statement.place, f"{names[what]} is {right}", CONTRACT, "likely")
     value = statement.value
     if not topic(statement, "shift range") or value is None:
         return None
