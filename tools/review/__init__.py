@@ -20,6 +20,7 @@ from tools.review.rules import (  # noqa: F401 -- each registers its rules
     ratios,
     settings,
     sizes,
+    told,
     training,
     values,
 )

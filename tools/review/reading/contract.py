@@ -27,12 +27,13 @@ TOPICS = (  # what is told wrongly whenever these words are used, unless they ar
     ),
     *("ptq_trains", "stub_order", "tiny_zero", "fraction_power", "unrounded", "positive_power"),
     *("clamp_effect", "no_dequant", "affine_own", "stem", "half_formula"),
+    *("multiplied", "step_effect"),
 )
 # A "not" in these belongs to what they say.
 NEGATIVE = (
     *("fuse_part", "fuse_eval", "no_fake", "unrounded", "functional", "clamp_effect", "plain_add"),
     "half_formula",
-    *("fuse_train", "stub_order", "no_dequant", "stem"),
+    *("fuse_train", "stub_order", "no_dequant", "stem", "step_effect"),
 )
 INTEGER = re.compile(
     r"(?<![\w.^/*-])-?\d{1,3}(?!\w|[%^]|\.\d|\s?%|,\d{3}| ?(?:to|~|-|\.\.|到|至|個|bits?)\s?-?\d)"
@@ -49,6 +50,11 @@ def read_contract(words: Words, place: Place, before: str = "") -> Iterator[Stat
     for match in lexicon.matches("contract.integer_range", text):
         low, high = int(match["low"]), int(match["high"])
         dtype = QUINT8 if low >= 0 else QINT8
+        if match.groupdict().get("type"):
+            own = match["type"].lower()
+            dtype = QUINT8 if own.startswith(("quint", "uns", "uint", "無")) else QINT8
+            if (low == 0) == (dtype == QUINT8):
+                continue
         ends = Interval(Decimal(low), Decimal(high))
         yield said_at(words, place, match.start(), dtype, "integer range", value=ends)
     for role, topic in (("contract.steps", "steps"), ("contract.levels", "levels")):
