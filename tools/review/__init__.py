@@ -10,6 +10,7 @@ from tools.review.reading.shapes import read_report
 from tools.review.rules import (  # noqa: F401 -- each registers its rules
     completeness,
     contract,
+    counts,
     curves,
     drops,
     equations,

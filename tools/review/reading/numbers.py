@@ -150,7 +150,8 @@ def read_numbers(words: Words, place: Place) -> Iterator[Statement]:
     numbers = [Number(words, quantity) for quantity in words.quantities]
     paired = _paired(words, numbers)
     for number in numbers:
-        if number.quantity.kind == "" and number.has_before("moves.factor"):
+        is_divided = number.after.startswith(("/", "÷"))
+        if number.quantity.kind == "" and number.has_before("moves.factor") and not is_divided:
             number = Number(words, replace(number.quantity, kind="times"))
         kind = number.quantity.kind
         if number.quantity.printed.startswith("±") or number.before.endswith("±"):

@@ -12,6 +12,7 @@ from tools.review.reading.contract import read_contract
 from tools.review.reading.document import Block, ReportText
 from tools.review.reading.facts import Facts
 from tools.review.reading.formulas import read_formulas
+from tools.review.reading.hits import read_hits
 from tools.review.reading.lexicon import Entry, Lexicon, load
 from tools.review.reading.logs import curve_of, read_log
 from tools.review.reading.numbers import read_numbers
@@ -34,6 +35,7 @@ LABEL = 70  # characters that a label has at most
 def read_sentence(words: Words, place: Place, before: str = "") -> Iterator[Statement]:
     """Yield what one sentence states."""
     yield from read_numbers(words, place)
+    yield from read_hits(words, place)
     yield from read_comparisons(words, place)
     yield from read_settings(words, place)
     yield from read_contract(words, place, before)

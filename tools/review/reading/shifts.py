@@ -75,7 +75,7 @@ def examples(words: Words, place: Place, text: str) -> Iterator[Statement]:
     starts = sorted(start for start, _, _ in found)
     for start, end, exact in found:
         until = next((s for s in starts if s > start), len(text))
-        given = _given(lexicon, text, end, min(until, end + REACH))
+        given = _given(lexicon, text, end, min(until, end + REACH), start in logs)
         right = min(8, max(0, round(exact)))
         is_tie = abs(exact % 1 - 0.5) < TIE and 0 < exact < 8
         if given is not None and not is_tie and abs(given[0] - right) > 0.1:
@@ -84,13 +84,16 @@ def examples(words: Words, place: Place, text: str) -> Iterator[Statement]:
             yield replace(said_at(words, place, given[1], "", "example"), relation=str(right))
 
 
-def _given(lexicon: Lexicon, text: str, start: int, end: int) -> tuple[float, int] | None:
+def _given(
+    lexicon: Lexicon, text: str, start: int, end: int, is_log: bool
+) -> tuple[float, int] | None:
     """Return the shift that a part of a text gives, by itself or as a scale, and where."""
     for match in lexicon.matches("contract.becomes_shift", text):
         if start <= match.start() < end and not DIGIT.search(text[start : match.start()]):
             return float(match["value"]), match.start()
     for match in lexicon.matches("contract.becomes_scale", text):
         is_next = start <= match.start() < end and not DIGIT.search(text[start : match.start()])
+        is_next &= not is_log or re.search(r"[/^*]", match["value"]) is not None
         if is_next and (scale := value_of(match["value"])):
             exact = -math.log2(scale)
             # Another number than a power of two is what it was, or the logarithm.

@@ -132,12 +132,17 @@ class Words:
     def between(self, start: int, end: int) -> str:
         return self.shown[start:end].strip(SPACE)
 
-    def modality(self, span: Span, is_strict: bool = True) -> Modality:
-        """Return whether a part claims something, or tells what was once or might be."""
+    def modality(
+        self, span: Span, is_strict: bool = True, without: Tag | None = None
+    ) -> Modality:
+        """Return whether a part claims something, or tells what was once or might be.
+
+        Words that are part of ``without`` mean something else: "PTQ makes 97 mistakes".
+        """
         if self.text[: span.end].rstrip(" )\"'").endswith("?"):
             return "asked"
         reason = next((t.start for t in self.within(span, "reason")), span.end)
-        if self.within(span, "past"):
+        if any(without is None or t.end <= without.start or t.start >= without.end for t in self.within(span, "past")):
             return "past"
         if any(t.start < reason for t in self.within(span, "elsewhere")):
             return "elsewhere"
