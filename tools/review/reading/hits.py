@@ -31,6 +31,8 @@ def read_hits(words: Words, place: Place) -> Iterator[Statement]:
             continue
         value = quantity.interval
         relation = "is"
+        if than and not words.within(segment, "compares.more", "compares.less") and not _says_more(words, segment):
+            continue
         if than:
             fewer = words.within(segment, "compares.less", "change.loses") and not _says_more(words, segment)
             value, relation = (-value if fewer else value), "exceeds"

@@ -6,8 +6,8 @@ from decimal import Decimal
 from functools import cached_property
 
 from tools.review.reading.lexicon import Tag
-from tools.review.reading.quantities import BYTES, SECONDS, Interval, Quantity, exactly
-from tools.review.reading.statements import FP32, INT8, Place, Statement
+from tools.review.reading.quantities import BYTES, NUMBER, SECONDS, Interval, Quantity, exactly
+from tools.review.reading.statements import FP32, INT8, PTQ, QAT, Place, Statement
 from tools.review.reading.words import Span, Words
 
 SIZES = ("size", "compression")
@@ -238,7 +238,8 @@ def _end_of(number: Number) -> str:
     is_end = number.has_before("moves.to") and not words.within(
         number.segment, "model.ptq", "model.qat"
     )
-    return INT8 if is_end and not words.within(number.clause, "other") else ""
+    other = words.within(number.clause, "other.bytes", "other.time", "other.ratio")
+    return INT8 if is_end and not other else ""
 
 
 def _times(number: Number) -> Statement | None:
@@ -333,7 +334,7 @@ def _bare(number: Number, first: str) -> Statement | None:
     if tag is None or tag.end > number.start:
         return None
     decimals = -int(quantity.step.as_tuple().exponent)
-    between = number.words.between(tag.end, number.start)
+    between = NUMBER.sub(" ", number.words.between(tag.end, number.start))
     is_told = number.words.lexicon.fits("links", between)
     if first == "loss" and is_told and decimals >= 2:
         return _statement("loss", "is", number.value)
@@ -367,6 +368,12 @@ def _paired(words: Words, numbers: list[Number]) -> dict[int, Tag]:
         held = [n for n in numbers if segment.start <= n.start < segment.end]
         for kind in ("%", "bytes", "seconds", "points", "times", ""):
             own = [n for n in held if n.quantity.kind == kind]
+            if len(own) == 3 and not models and words.within(segment, "all.three"):
+                names = (FP32, PTQ, QAT)  # in the order of every table
+                found |= {
+                    n.start: Tag(f"model.{m}", n.start, n.start)
+                    for n, m in zip(own, names, strict=True)
+                }
             if len(own) < 2 or len(models) < 2:
                 continue
             listed = [m for m in models if m.end <= own[0].start]

@@ -40,7 +40,7 @@ def value_of(word: str) -> Decimal:
 
 
 def quantity_of(kind: str, match: re.Match[str]) -> Quantity:
-    """Return what a numeral counts: ``times``, ``part``, ``tenths`` or ``points``."""
+    """Return what a numeral counts: ``times``, ``part``, ``tenths``, ``points`` or ``ms``."""
     found = {name: value_of(text) for name, text in match.groupdict().items() if text}
     value = found.get("value", Decimal(1))
     if "whole" in found:
@@ -49,6 +49,8 @@ def quantity_of(kind: str, match: re.Match[str]) -> Quantity:
         value = (value + found.get("rest", Decimal(0)) / 10) / 10
     if kind == "points":
         return Quantity(match[0], *match.span(), value, value * VAGUE, "points", "")
+    if kind == "ms":
+        return Quantity(match[0], *match.span(), value, Decimal(1), "seconds", "ms")
     step = TENTHS if kind == "tenths" else value * ROUGH
     counted = "part" if value < 1 else "times"
     return Quantity(match[0], *match.span(), value, step, counted, "")

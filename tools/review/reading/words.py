@@ -82,7 +82,7 @@ class Words:
         text = self.lexicon.normal(self.text)
         found = [
             quantity_of(kind, match)
-            for kind in ("points", "times", "tenths", "part")
+            for kind in ("points", "times", "tenths", "part", "ms")
             for match in self.lexicon.matches(f"numeral.{kind}", text)
         ]
         kept: list[Quantity] = []
