@@ -26,6 +26,7 @@ BY_ITSELF = {
     "faster": ("latency", "less"),
     "slower": ("latency", "more"),
     "losing": ("drop", "more"),
+    "keeping": ("drop", "less"),
 }
 AMOUNTS = {k: k for k in ("more", "less", "better", "worse", "reach")}
 REACH = 90  # characters between two networks that are compared
@@ -62,7 +63,7 @@ def read_comparisons(words: Words, place: Place) -> Iterator[Statement]:
                 or _of_two(words, word)
                 or _implied(words, word)
             )
-        elif word.is_of("extreme"):
+        elif word.is_of("extreme") and not words.within(words.segment(word.start), "ranked"):
             order = _extreme(words, word)
             if order is not None and (second := _second(words, word, order)):
                 yield _statement(words, place, second)
@@ -155,6 +156,8 @@ def _implied(words: Words, word: Tag) -> Order | None:
     if word.kind not in ("faster", "slower", "smaller") or not word.is_of("compares"):
         return None
     segment = words.segment(word.start)
+    if words.within(segment, "than.before"):
+        return None  # something else that is named
     models = [m for m in words.models if segment.holds(m)]
     kinds = {m.kind for m in models}
     if len(kinds) != 1 or not kinds <= {PTQ, QAT, INT8} or words.standards:

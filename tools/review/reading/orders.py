@@ -11,6 +11,7 @@ from tools.review.reading.words import Span, Words
 
 MORE_IS_WORSE = ("size", "latency", "drop", "loss", "error", "gap")
 KNOWN = ("accuracy", "size", "latency", "drop", "loss", "throughput", "compression", "gap")
+RANKED = "ranking"  # of a statement that is one of many, and no praise
 LISTED = re.compile(r"[\s(]*(?:[0-9][0-9.]*\s*(?:%|MB|ms)?)?[\s)]*(?:[,、/>]|and|then)*[\s(]*")
 
 
@@ -114,5 +115,6 @@ def read_rankings(words: Words, place: Place) -> Iterator[Statement]:
                 modality=words.modality(segment),
                 than=second.kind,
                 others=tuple(m.kind for m in listed),
+                header=RANKED,
                 is_sure=bool(words.within(segment, "metric")),
             )

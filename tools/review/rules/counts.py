@@ -36,7 +36,7 @@ def claim_images(statement: Statement, facts: Facts) -> Fault | None:
     if statement.relation == "exceeds":
         pairs = facts.pairs(statement.model, statement.than, "accuracy") if statement.than in PLAIN else []
         rates = [p.own - p.base for p in pairs]
-        if metric not in ("right", "wrong"):
+        if metric not in ("right", "wrong") or 2 * abs(value.middle) > facts.images:
             return None
     else:
         rates = list(known)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tools.review.reading.facts import Curve, Facts
+from tools.review.reading.orders import RANKED
 from tools.review.reading.report import Report
 from tools.review.reading.statements import FP32, NAMES, PTQ, QAT, Place, Statement, percent
 from tools.review.reading.words import Words
@@ -296,6 +297,8 @@ def few_images(statement: Statement, facts: Facts) -> Fault | None:
     if statement.metric != "accuracy" or statement.relation != "more" or not statement.is_claim:
         return None
     if statement.model not in (FP32, PTQ, QAT) or statement.than not in (FP32, PTQ, QAT):
+        return None
+    if statement.header == RANKED:
         return None
     from tools.review.reading.lexicon import load
 
