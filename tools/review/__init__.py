@@ -23,6 +23,7 @@ from tools.review.rules import (  # noqa: F401 -- each registers its rules
     sizes,
     told,
     training,
+    tried,
     values,
 )
 from tools.review.rules.completeness import is_foreign

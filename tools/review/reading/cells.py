@@ -177,7 +177,9 @@ class Tables:
                     line, grid.section, f"{row[0]}: {header[c]} {text}", "cell", grid.number
                 )
                 metric = self.metric(header[c])
-                made = Statement(f"row_{name}", metric, "is", place, label=name, quantity=quantity)
+                made = Statement(
+                    f"row_{name}", metric, "is", place, label=bare(row[0]), quantity=quantity
+                )
                 if metric == "accuracy" and (value := fraction(quantity)):
                     yield replace(made, value=value, split=self.split(header[c]))
                 elif metric == "loss":

@@ -333,12 +333,15 @@ def _equal(words: Words, word: Tag) -> Order | None:
         ahead = list({m.kind: m for m in models if m.end <= word.start}.values())
         kinds = [m.kind for m in (*first, *after)] if after else [m.kind for m in ahead]
         near = segment
+    if word.kind == "apart":
+        kinds, near = list(dict.fromkeys(m.kind for m in models)), segment
     if kinds == [INT8] and words.within(segment, "all.quantized", "all.both"):
         kinds = [PTQ, QAT]
     if len(kinds) != 2 or "other" in kinds:
         return None
     tags = [t for t in words.within(near, "metric") if abs(t.start - word.start) < 40]
-    tags = [t for t in tags if clause.holds(t)] or tags
+    if word.kind != "apart":
+        tags = [t for t in tags if clause.holds(t)] or tags
     if word.kind in ("size", "latency"):
         return Order(word, kinds[0], kinds[1], "same", word.kind, True)
     if word.kind == "par" and not tags and {q.kind for q in words.quantities} <= {"%", "points"}:

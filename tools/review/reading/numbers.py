@@ -83,7 +83,7 @@ class Number:
 
     @property
     def is_bound(self) -> bool:
-        return self.value.high - self.value.low > OPEN / 2
+        return is_open(self.value, OPEN / 2)
 
     @cached_property
     def moves(self) -> bool:
@@ -143,6 +143,11 @@ _METRIC_OF = {
     "compares.bigger": "size",
     "compares.accurate": "accuracy",
 }
+
+
+def is_open(value: Interval, widest: Decimal = Decimal(4)) -> bool:
+    """Tell whether a value is only a limit: "more than 92 %"."""
+    return value.high - value.low > widest
 
 
 def read_numbers(words: Words, place: Place) -> Iterator[Statement]:

@@ -197,13 +197,18 @@ def _row_names(cells: Cells) -> Iterator[Entry]:
     for name in sorted(names):
         word = re.escape(name)
         alone = "(?<![A-Za-z0-9])(?-i:" + word + ")(?![A-Za-z0-9'])"
-        if name in ("A", "I"):  # also words of English
+        if name in ("A", "I", "a", "i"):  # also words of English
             alone = f"(?:run|setting|row|model|experiment|baseline|config(?:uration)?) {word}(?![A-Za-z0-9])"
-            alone += f"|(?<![A-Za-z0-9 ]){word}(?= ?[\u3400-\u9fff])|(?<=[\u3400-\u9fff]) {word}(?![A-Za-z0-9])"
+            alone += "(?! [a-z]+ (?:of|with|for)\\b)" if name.islower() else ""
+            alone += f"|(?<![A-Za-z0-9 ]){word}(?= ?[\u3400-\u9fff])|(?<=[\u3400-\u9fff]) ?{word}(?![A-Za-z0-9])"
             alone += f"|^{word} (?=has|is|and|to)|(?<=(?:from|with|than) ){word}(?![A-Za-z0-9])"
+            alone += f"(?! [a-z])|(?<=between ){word} (?=and [a-h]\\b)" if name.islower() else ""
             alone = f"(?-i:{alone})"
-        named = rf"(?:\b(?:our |the )?(?:baseline|final|run|setting) )?{alone}"
-        yield Entry("report", f"model.row_{name}", named, ())
+        elif name.islower() and len(name) == 1:
+            # A letter that stands alone, not one of "i.e.", "x = c" or a formula.
+            alone = rf"(?<![A-Za-z0-9.'\u2019=*/^-])(?<![=*/^] )(?-i:{word})(?![A-Za-z0-9.'=*/^-]*[A-Za-z0-9=*/^])(?! ?[=*/^(])"
+        named = rf"(?:\b(?:our |the )?(?:baseline|final|run|setting|row) )?{alone}"
+        yield Entry("report", f"model.row_{name.upper()}", named, ())
 
 
 def images_in(text: str) -> int:

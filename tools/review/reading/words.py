@@ -15,7 +15,7 @@ from tools.review.reading.statements import Modality
 FAMILIES = (
     *("metric", "split", "compares", "beats", "extreme", "equal", "than", "change", "negates"),
     *("past", "supposed", "elsewhere", "variant", "contrast", "joint", "reason", "pronoun"),
-    *("other", "all", "rough", "nobody", "amount", "followed", "apart", "recovers", "helps", "hits", "ranked"),
+    *("other", "all", "rough", "nobody", "amount", "followed", "apart", "recovers", "helps", "hits", "ranked", "hurts", "alone"),
 )
 STOP = re.compile(r"[,;:()、\n。]|(?<![0-9])/(?![0-9])")
 COMMA_IN_NUMBER = re.compile(r"(?<=[0-9]),(?=[0-9])")
@@ -75,6 +75,10 @@ class Words:
             if not any(w.start <= q.start < w.end for w in worded)
         ]
         return sorted([*worded, *digits], key=lambda q: q.start)
+
+    def quantities_but(self, known: list[Quantity]) -> list[Quantity]:
+        """Return the numbers besides some that are known."""
+        return [q for q in self.quantities if all(q.number != k.number for k in known)]
 
     @cached_property
     def numerals(self) -> list[Quantity]:

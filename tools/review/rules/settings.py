@@ -276,7 +276,7 @@ def _pairs(place: Place, facts: Facts) -> Iterator[tuple[Interval, Interval, tup
         for a, b in combinations([s for s in table if s.accuracy][:16], 2):
             one, two = columns(a), columns(b)
             changed = [h for h in one if one[h] != two.get(h)]
-            varied = [h for h in changed if not _is_name(h, table)]
+            varied = [h for h in changed if not is_name(h, table)]
             if len(varied) != 1 or a.accuracy is None or b.accuracy is None:
                 continue
             header = varied[0]
@@ -289,7 +289,7 @@ def _pairs(place: Place, facts: Facts) -> Iterator[tuple[Interval, Interval, tup
                 yield a.accuracy, b.accuracy, (a.line, b.line)
 
 
-def _is_name(header: str, table: list[Setting]) -> bool:
+def is_name(header: str, table: list[Setting]) -> bool:
     """Tell whether a column only names the rows: each has another short word or letter."""
     cells = [bare(s.values[header]) for s in table]
     return len(set(cells)) == len(cells) and all(len(c) <= 3 for c in cells)
@@ -312,7 +312,7 @@ def effects(facts: Facts) -> dict[str, tuple[Decimal, int, int]]:
         rows = [s for s in table if s.accuracy][:16]
         for a, b in combinations(rows, 2):
             one, two = columns(a), columns(b)
-            varied = [h for h in one if one[h] != two.get(h) and not _is_name(h, table)]
+            varied = [h for h in one if one[h] != two.get(h) and not is_name(h, table)]
             if len(varied) == 1:
                 shown = f"{varied[0]} {one[varied[0]]} {two[varied[0]]}"
                 kinds = {k for k in KINDS if lexicon.has(f"hyper.{k}", shown)}
@@ -416,7 +416,7 @@ def ablation_direction(said: Said, facts: Facts) -> Fault | None:
     for table in facts.cells.settings:
         for a, b in combinations([s for s in table if s.accuracy][:16], 2):
             one, two = columns(a), columns(b)
-            varied = [h for h in one if one[h] != two.get(h) and not _is_name(h, table)]
+            varied = [h for h in one if one[h] != two.get(h) and not is_name(h, table)]
             if len(varied) != 1 or a.accuracy is None or b.accuracy is None:
                 continue
             has = [_has(kinds[0], varied[0], c[varied[0]]) for c in (one, two)]
