@@ -326,7 +326,9 @@ def _share(number: Number) -> Statement | None:
     if not is_percent or quantity.number < FLOOR:
         return None
     named = words.within(number.segment, "model", "all.three")
-    is_named = named or words.lexicon.has("final_model", words.text)
+    is_named = named or any(
+        words.lexicon.has(role, words.text) for role in ("final_model", "all.rows", "nobody.rows")
+    )
     if not metrics and not words.context.metric and not is_named:
         return None
     return _statement("accuracy", "was" if number.has_before("moves.from") else "is", value)

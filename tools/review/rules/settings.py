@@ -406,10 +406,11 @@ def ablation_direction(said: Said, facts: Facts) -> Fault | None:
     if not facts.settings or not said.is_claim or said.words.quantities:
         return None
     lexicon, words = said.words.lexicon, said.words
-    if not said.has("metric.accuracy") or any(not m.kind.startswith("row_") for m in words.models):
+    if any(not m.kind.startswith("row_") for m in words.models):
         return None
     kinds = [k for k in ADDED if lexicon.has(f"hyper.{k}", said.text)]
-    changes = {t.kind for t in words.tags if t.is_of("change")}
+    changes = {t.kind for t in words.tags if t.is_of("change")} if said.has("metric.accuracy") else set()
+    changes |= {EFFECTS[t.role] for t in words.tags if t.role in EFFECTS}
     if len(kinds) != 1 or len(changes) != 1 or any(t.is_of("negates") for t in words.tags):
         return None
     is_without = lexicon.has("without", said.text)
@@ -441,6 +442,12 @@ def ablation_direction(said: Said, facts: Facts) -> Fault | None:
     return None
 
 
+EFFECTS = {
+    "helps": "gains",
+    "hurts": "loses",
+    "compares.better": "gains",
+    "compares.worse": "loses",
+}
 ADDED = ("augmentation", "label_smoothing", "scheduler")
 
 

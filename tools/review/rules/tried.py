@@ -113,9 +113,9 @@ def _is_of_other(said: Said) -> bool:
     words = said.words
     whole = Span(0, len(words.text))
     metrics = {t.kind for t in words.within(whole, "metric")}
-    if words.within(whole, "split.train", "elsewhere") or metrics - {"accuracy", "other"}:
+    if words.within(whole, "split.train", "elsewhere") or metrics - {"accuracy", "drop", "other"}:
         return True
-    return "other" in metrics and "accuracy" not in metrics
+    return "other" in metrics and not metrics & {"accuracy", "drop"}
 
 
 def _is_wrong(a: Setting, b: Setting, sign: int, is_denied: bool) -> bool:
@@ -165,16 +165,17 @@ def _directed(
         for tag in lexicon.tags(said.text, role)
         if tag.role == role and abs(tag.start - named.start) < NEAR
     ]
-    if len({s for _, s in ways}) != 1 or len(numbers) > 2:
+    if not ways or len(numbers) > 2:
         return None
-    way, direction = ways[0]
+    way, direction = min(ways, key=lambda w: abs(w[0].start - named.start))
     effects = [
         t
         for t in words.tags
         if t.is_of("change", "helps", "hurts", "compares.better", "compares.worse", "compares.more", "compares.less")
         and t.start >= max(way.end, named.end)
     ]
-    is_of_accuracy = bool(words.within(Span(0, len(words.text)), "metric.accuracy"))
+    whole = Span(0, len(words.text))
+    is_of_accuracy = bool(words.within(whole, "metric.accuracy", "metric.drop"))
     effects = [t for t in effects if is_of_accuracy or t.is_of("helps", "hurts", "compares.better", "compares.worse")]
     if not effects or words.quantities_but(numbers):
         return None
