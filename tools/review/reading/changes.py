@@ -69,7 +69,12 @@ def _changed(words: Words, word: Tag, kinds: set[str]) -> tuple[str, str, str] |
     if words.within(segment, "compares", "beats", "than", "split.train"):
         rivals = kinds - {QAT}
         verb = words.text[word.start : word.end].lower()
-        is_over = word.kind == "gains" and QAT in kinds and rivals == {PTQ} and verb.startswith(("improv", "改善"))
+        is_over = (
+            word.kind == "gains"
+            and QAT in kinds
+            and rivals == {PTQ}
+            and verb.startswith(("improv", "改善"))
+        )
         return (QAT, "more", PTQ) if is_over else None
     if kinds == {QAT, PTQ} and word.kind == "gains" and words.models[0].kind == QAT:
         return QAT, "more", PTQ

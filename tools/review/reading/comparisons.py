@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tools.review.reading.lexicon import Tag
 from tools.review.reading.changes import read_changes
+from tools.review.reading.lexicon import Tag
 from tools.review.reading.orders import (
     KNOWN,
     is_denied,
@@ -148,7 +148,11 @@ def _of_two(words: Words, word: Tag) -> Order | None:
         return None
     metric, relation, is_sure = _measured(words, word, segment)
     (kind,) = kinds
-    return Order(word, kind, QAT if kind == PTQ else PTQ, relation, metric, is_sure) if metric else None
+    return (
+        Order(word, kind, QAT if kind == PTQ else PTQ, relation, metric, is_sure)
+        if metric
+        else None
+    )
 
 
 def _implied(words: Words, word: Tag) -> Order | None:
@@ -292,7 +296,9 @@ def _extreme(words: Words, word: Tag) -> Order | None:
         is_said = True
     else:
         near, is_said = metric_near(words, word, segment)
-        is_unsaid = near == "accuracy" and word.kind in ("best", "worst") and is_known(words, segment)
+        is_unsaid = (
+            near == "accuracy" and word.kind in ("best", "worst") and is_known(words, segment)
+        )
         if near is None or not (is_said or is_unsaid):
             return None
         relation = {"most": "more", "least": "less", "best": "better", "worst": "worse"}[word.kind]

@@ -31,10 +31,16 @@ def read_hits(words: Words, place: Place) -> Iterator[Statement]:
             continue
         value = quantity.interval
         relation = "is"
-        if than and not words.within(segment, "compares.more", "compares.less") and not _says_more(words, segment):
+        if (
+            than
+            and not words.within(segment, "compares.more", "compares.less")
+            and not _says_more(words, segment)
+        ):
             continue
         if than:
-            fewer = words.within(segment, "compares.less", "change.loses") and not _says_more(words, segment)
+            fewer = words.within(segment, "compares.less", "change.loses") and not _says_more(
+                words, segment
+            )
             value, relation = (-value if fewer else value), "exceeds"
         if quantity.kind == "%":
             value = value.times("0.01")
@@ -60,7 +66,9 @@ def _metric(words: Words, quantity: Quantity, tag: Tag) -> str:
     is_right = tag.role == "hits.right"
     is_whole = words.lexicon.has("of_images", after[:40])
     if quantity.kind == "%" and quantity.number > 0:
-        is_moved = words.within(words.clause(quantity.start), "metric.accuracy", "change", "compares")
+        is_moved = words.within(
+            words.clause(quantity.start), "metric.accuracy", "change", "compares"
+        )
         if is_moved or not (is_whole or tag.role == "metric.error"):
             return ""
         return "hit rate" if is_right else "error rate"
@@ -70,7 +78,9 @@ def _metric(words: Words, quantity: Quantity, tag: Tag) -> str:
         return ""
     if words.lexicon.has("counted_images", after[:24]) or is_whole:
         return "right" if is_right else "wrong"
-    return "right" if is_right and tag.start >= quantity.end and tag.start - quantity.end <= 2 else ""
+    return (
+        "right" if is_right and tag.start >= quantity.end and tag.start - quantity.end <= 2 else ""
+    )
 
 
 def _of(words: Words, quantity: Quantity, segment: Span) -> tuple[str, str]:
@@ -81,7 +91,9 @@ def _of(words: Words, quantity: Quantity, segment: Span) -> tuple[str, str]:
     standards = [m for m in models if m.start in words.standards]
     subjects = [m for m in models if m.start not in words.standards and m.end <= quantity.start]
     kinds = {m.kind for m in subjects}
-    variants = [t for t in words.within(segment, "variant") if not t.start <= quantity.start < t.end]
+    variants = [
+        t for t in words.within(segment, "variant") if not t.start <= quantity.start < t.end
+    ]
     if len(kinds) != 1 or len(standards) > 1 or variants:
         return "", ""
     return subjects[0].kind, standards[0].kind if standards else ""

@@ -8,7 +8,9 @@ from tools.review.reading.statements import Place, Statement
 
 SCALE = re.compile(r"^(?:s|scale|s_x|S_x|Delta|\u0394)$")
 ZERO = re.compile(r"^(?:z|zp|zero_point|zero|Z|z_x|o|offset)$")
-REAL = re.compile(r"^(?:\\?hat)?_?(?:x|r|w|v|f|a|x_hat|r_hat|x_f|x_float|real|x_real|dq|x_dq)$", re.I)
+REAL = re.compile(
+    r"^(?:\\?hat)?_?(?:x|r|w|v|f|a|x_hat|r_hat|x_f|x_float|real|x_real|dq|x_dq)$", re.I
+)
 INTEGER = re.compile(r"^(?:q|x_q|xq|q_x|x_int|x_quant|q_i|w_q)$", re.I)
 IMPLIED = re.compile(r"(?<![A-Za-z_])(s|scale|\u0394)\s*\(")
 TIMES = re.compile(r"(?<=[A-Za-z0-9)])\s*(?:\\cdot|\\times|[\u00d7\u00b7\u22c5])\s*")
@@ -45,7 +47,11 @@ def mapping_of(name: str, value: str, place: Place) -> Statement | None:
             return None
         values = {scales[0]: WIDTH, inner[0]: CODE if is_back else INSIDE}
         values |= dict.fromkeys(zeros, POINT)
-        values |= {n: 255.0 if "max" in n.lower() else 0.0 for n in names if "q" in n.lower() and n not in values}
+        values |= {
+            n: 255.0 if "max" in n.lower() else 0.0
+            for n in names
+            if "q" in n.lower() and n not in values
+        }
         try:
             found = compute(node, values)
         except UnknownError:
@@ -57,5 +63,10 @@ def mapping_of(name: str, value: str, place: Place) -> Statement | None:
 
 def _ends(value: str) -> list[int]:
     """Return where an expression may end: with the text, or where prose begins."""
-    cuts = [m.start() for m in re.finditer(r"[;\u3002$]|,(?=\s|[\u2e80-\u9fff])|[\u2e80-\u9fff]|\.(?=\s|$)", value)]
+    cuts = [
+        m.start()
+        for m in re.finditer(
+            r"[;\u3002$]|,(?=\s|[\u2e80-\u9fff])|[\u2e80-\u9fff]|\.(?=\s|$)", value
+        )
+    ]
     return [len(value), *reversed(cuts[:8])]

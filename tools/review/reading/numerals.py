@@ -8,9 +8,14 @@ from tools.review.reading.quantities import Quantity
 VAGUE = Decimal("0.7")  # of points in words, which round more than those in digits
 ROUGH = Decimal("0.2")  # of a part or factor in words, likewise
 TENTHS = Decimal("0.05")  # of a whole that is counted in tenths
-VALUES = {
+VALUES: dict[str, int | Decimal] = {
     **dict(zip("零一二三四五六七八九十", range(11), strict=True)),
-    **{"兩": 2, "半": Decimal("0.5"), "a": 1, "an": 1, "half": 2, "half a": Decimal("0.5")},
+    "兩": 2,
+    "半": Decimal("0.5"),
+    "a": 1,
+    "an": 1,
+    "half": 2,
+    "half a": Decimal("0.5"),
     **dict(
         zip(
             ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),

@@ -105,7 +105,9 @@ def read_rankings(words: Words, place: Place) -> Iterator[Statement]:
         for first, second in pairwise(listed):
             if not LISTED.fullmatch(words.shown[first.end : second.start]):
                 break
-            is_best_first = "best" in words.text[tag.start : tag.end].lower() and metric in MORE_IS_WORSE
+            is_best_first = (
+                "best" in words.text[tag.start : tag.end].lower() and metric in MORE_IS_WORSE
+            )
             relation = "more" if is_down != is_best_first else "less"
             yield Statement(
                 first.kind,

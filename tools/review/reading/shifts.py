@@ -55,7 +55,6 @@ def said_powers(lexicon: Lexicon, text: str) -> Iterator[tuple[int, float]]:
                 yield match.start(), float(match[0])
 
 
-
 def examples(words: Words, place: Place, text: str) -> Iterator[Statement]:
     """Yield the shifts that are not those of the scales, or logarithms, that they are said to be of."""
     lexicon = words.lexicon

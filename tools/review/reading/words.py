@@ -15,7 +15,21 @@ from tools.review.reading.statements import Modality
 FAMILIES = (
     *("metric", "split", "compares", "beats", "extreme", "equal", "than", "change", "negates"),
     *("past", "supposed", "elsewhere", "variant", "contrast", "joint", "reason", "pronoun"),
-    *("other", "all", "rough", "nobody", "amount", "followed", "apart", "recovers", "helps", "hits", "ranked", "hurts", "alone"),
+    *(
+        "other",
+        "all",
+        "rough",
+        "nobody",
+        "amount",
+        "followed",
+        "apart",
+        "recovers",
+        "helps",
+        "hits",
+        "ranked",
+        "hurts",
+        "alone",
+    ),
 )
 STOP = re.compile(r"[,;:()、\n。]|(?<![0-9])/(?![0-9])")
 COMMA_IN_NUMBER = re.compile(r"(?<=[0-9]),(?=[0-9])")
@@ -67,12 +81,12 @@ class Words:
         """The numbers, also those in words: "a third", "twice"."""
         worded = list(self.numerals)
         for tag in self.tags:
-            if tag.is_of("amount") and not any(n.start < tag.end > tag.start < n.end for n in worded):
+            if tag.is_of("amount") and not any(
+                n.start < tag.end > tag.start < n.end for n in worded
+            ):
                 worded.append(_worded(tag, self.text[tag.start : tag.end]))
         digits = [
-            q
-            for q in quantities(self.text)
-            if not any(w.start <= q.start < w.end for w in worded)
+            q for q in quantities(self.text) if not any(w.start <= q.start < w.end for w in worded)
         ]
         return sorted([*worded, *digits], key=lambda q: q.start)
 
@@ -136,9 +150,7 @@ class Words:
     def between(self, start: int, end: int) -> str:
         return self.shown[start:end].strip(SPACE)
 
-    def modality(
-        self, span: Span, is_strict: bool = True, without: Tag | None = None
-    ) -> Modality:
+    def modality(self, span: Span, is_strict: bool = True, without: Tag | None = None) -> Modality:
         """Return whether a part claims something, or tells what was once or might be.
 
         Words that are part of ``without`` mean something else: "PTQ makes 97 mistakes".
@@ -146,7 +158,10 @@ class Words:
         if self.text[: span.end].rstrip(" )\"'").endswith("?"):
             return "asked"
         reason = next((t.start for t in self.within(span, "reason")), span.end)
-        if any(without is None or t.end <= without.start or t.start >= without.end for t in self.within(span, "past")):
+        if any(
+            without is None or t.end <= without.start or t.start >= without.end
+            for t in self.within(span, "past")
+        ):
             return "past"
         if any(t.start < reason for t in self.within(span, "elsewhere")):
             return "elsewhere"

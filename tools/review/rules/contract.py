@@ -285,7 +285,7 @@ def shift_range(statement: Statement, _: Facts) -> Fault | None:
         why = f"S is {statement.relation} here; {CONTRACT}"
         return Fault(statement.place, "0 to max_shift_amount (8)", why, sure_of(statement))
     if topic(statement, "limit"):
-        what, _, right = statement.relation.rpartition(" ")
+        what, _space, right = statement.relation.rpartition(" ")
         names = {
             "shift most": "the largest S",
             "scale least": "the smallest scale",

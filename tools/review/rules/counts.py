@@ -34,7 +34,11 @@ def claim_images(statement: Statement, facts: Facts) -> Fault | None:
     found = facts.values(statement.model, "accuracy")
     known = [s.value for s in found if s.value and s.place.where == "cell"]
     if statement.relation == "exceeds":
-        pairs = facts.pairs(statement.model, statement.than, "accuracy") if statement.than in PLAIN else []
+        pairs = (
+            facts.pairs(statement.model, statement.than, "accuracy")
+            if statement.than in PLAIN
+            else []
+        )
         rates = [p.own - p.base for p in pairs]
         if metric not in ("right", "wrong") or 2 * abs(value.middle) > facts.images:
             return None
@@ -80,22 +84,31 @@ def parameters_differ(statement: Statement, facts: Facts) -> Fault | None:
     value = statement.value
     if statement.metric != "parameters" or statement.relation != "is" or value is None:
         return None
-    if statement.place.where != "prose" or not statement.is_claim or statement.model not in (FP32, ""):
+    if (
+        statement.place.where != "prose"
+        or not statement.is_claim
+        or statement.model not in (FP32, "")
+    ):
         return None
     if "other" in statement.others:
         return None
     others = [
         s
         for s in facts.statements
-        if s.metric == "parameters" and s.value and s.is_claim and s.place != statement.place
-        and s.model in (FP32, "", "fp32+") and s.place.line < statement.place.line
+        if s.metric == "parameters"
+        and s.value
+        and s.is_claim
+        and s.place != statement.place
+        and s.model in (FP32, "", "fp32+")
+        and s.place.line < statement.place.line
     ]
     counts = [(s.value, s.place.line) for s in others if s.value]
     if not counts:
         sizes = [(s.value, s.place.line) for s in facts.values(FP32, "size") if s.value]
         counts = [(v.times("0.25"), line) for v, line in sizes if s_is_cell(facts, line)]
     if not counts or any(
-        c.low * Decimal("0.9") <= value.high and value.low <= c.high * Decimal("1.1") for c, _ in counts
+        c.low * Decimal("0.9") <= value.high and value.low <= c.high * Decimal("1.1")
+        for c, _ in counts
     ):
         return None
     count, line = counts[0]

@@ -409,7 +409,9 @@ def ablation_direction(said: Said, facts: Facts) -> Fault | None:
     if any(not m.kind.startswith("row_") for m in words.models):
         return None
     kinds = [k for k in ADDED if lexicon.has(f"hyper.{k}", said.text)]
-    changes = {t.kind for t in words.tags if t.is_of("change")} if said.has("metric.accuracy") else set()
+    changes = (
+        {t.kind for t in words.tags if t.is_of("change")} if said.has("metric.accuracy") else set()
+    )
     changes |= {EFFECTS[t.role] for t in words.tags if t.role in EFFECTS}
     if len(kinds) != 1 or len(changes) != 1 or any(t.is_of("negates") for t in words.tags):
         return None

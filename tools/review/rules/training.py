@@ -330,7 +330,10 @@ def few_images(statement: Statement, facts: Facts) -> Fault | None:
     "significance",
     "A difference within chance is not significant.",
     wrong=[TESTED + "QAT is significantly better than PTQ.", TESTED + "PTQ 顯著不如 QAT。"],
-    right=[TESTED + "QAT is better than PTQ, but not significantly.", TESTED + "FP32 is significantly better than PTQ."],
+    right=[
+        TESTED + "QAT is better than PTQ, but not significantly.",
+        TESTED + "FP32 is significantly better than PTQ.",
+    ],
 )
 def significance(statement: Statement, facts: Facts) -> Fault | None:
     if statement.metric != "accuracy" or statement.relation not in ("more", "less", "gains"):

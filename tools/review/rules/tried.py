@@ -133,9 +133,7 @@ def _numbers(said: Said, column: Column) -> list[Quantity]:
     return list({q.number: q for q in found}.values())
 
 
-def _compared(
-    said: Said, column: Column
-) -> tuple[list[tuple[Setting, Setting]], int, Tag] | None:
+def _compared(said: Said, column: Column) -> tuple[list[tuple[Setting, Setting]], int, Tag] | None:
     """Read "0.01 works better than 0.1": a comparison of two values."""
     words, numbers = said.words, _numbers(said, column)
     if len(numbers) != 2:
@@ -152,13 +150,11 @@ def _compared(
     return column.pairs(first.number, second.number), SIGNS[word.kind], word
 
 
-def _directed(
-    said: Said, column: Column
-) -> tuple[list[tuple[Setting, Setting]], int, Tag] | None:
+def _directed(said: Said, column: Column) -> tuple[list[tuple[Setting, Setting]], int, Tag] | None:
     """Read "a larger batch hurt": the direction of a value and of the accuracy."""
     words, lexicon = said.words, said.words.lexicon
     numbers = _numbers(said, column)
-    named = [t for t in lexicon.tags(said.text, "hyper") if t.role == f"hyper.{column.kind}"][0]
+    named = next(t for t in lexicon.tags(said.text, "hyper") if t.role == f"hyper.{column.kind}")
     ways = [
         (tag, sign)
         for role, sign in (("tried.larger", 1), ("tried.smaller", -1))
@@ -171,12 +167,24 @@ def _directed(
     effects = [
         t
         for t in words.tags
-        if t.is_of("change", "helps", "hurts", "compares.better", "compares.worse", "compares.more", "compares.less")
+        if t.is_of(
+            "change",
+            "helps",
+            "hurts",
+            "compares.better",
+            "compares.worse",
+            "compares.more",
+            "compares.less",
+        )
         and t.start >= max(way.end, named.end)
     ]
     whole = Span(0, len(words.text))
     is_of_accuracy = bool(words.within(whole, "metric.accuracy", "metric.drop"))
-    effects = [t for t in effects if is_of_accuracy or t.is_of("helps", "hurts", "compares.better", "compares.worse")]
+    effects = [
+        t
+        for t in effects
+        if is_of_accuracy or t.is_of("helps", "hurts", "compares.better", "compares.worse")
+    ]
     if not effects or words.quantities_but(numbers):
         return None
     word = effects[0]
@@ -268,7 +276,13 @@ def settings_apart(said: Said, facts: Facts) -> Fault | None:
             missing = [h for h in varied if not any(lexicon.has(f"hyper.{k}", h) for k in kinds)]
             if kinds and missing:
                 also = f"they also differ in: {', '.join(missing)}"
-                return Fault(said.place, also, f"lines {a.line} and {b.line}", "likely", also=(a.line, b.line))
+                return Fault(
+                    said.place,
+                    also,
+                    f"lines {a.line} and {b.line}",
+                    "likely",
+                    also=(a.line, b.line),
+                )
             return None
         points = [q for q in words.quantities if q.kind in ("%", "points") and q.number < 20]
         gap = abs(a.accuracy.middle - b.accuracy.middle)
