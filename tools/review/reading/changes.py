@@ -17,7 +17,7 @@ def read_changes(words: Words, place: Place) -> Iterator[Statement]:
         segment = words.segment(word.start)
         if any(segment.start <= q.start < segment.end for q in words.quantities):
             continue
-        if words.within(segment, "variant", "all", "other.accuracy", "equal", "extreme"):
+        if words.within(segment, "variant", "all.three", "other.accuracy", "equal", "extreme"):
             continue
         models = [m for m in words.models if segment.holds(m)]
         kinds = {m.kind for m in models}
@@ -48,9 +48,16 @@ def _recovered(
     """Return that QAT is above PTQ, which is what recovering a loss, or helping, comes to."""
     segment = words.segment(word.start)
     is_of_accuracy = bool(
-        words.within(segment, "metric.accuracy", "metric.drop", "change.loses", "metric.loss")
+        words.within(
+            segment, "metric.accuracy", "metric.drop", "change.loses", "metric.loss", "metric.gap"
+        )
     )
-    metrics = {t.kind for t in words.within(segment, "metric")} - {"accuracy", "drop", "loss"}
+    metrics = {t.kind for t in words.within(segment, "metric")} - {
+        "accuracy",
+        "drop",
+        "loss",
+        "gap",
+    }
     if metrics or not kinds <= {PTQ, QAT, FP32} or QAT not in kinds or models[0].kind != QAT:
         return None
     if word.is_of("helps"):
@@ -66,6 +73,17 @@ def _changed(words: Words, word: Tag, kinds: set[str]) -> tuple[str, str, str] |
     is_near = any(t.kind == "accuracy" and abs(t.start - word.start) < NEXT for t in tags)
     if not word.is_of("change") or not is_near or any(t.kind != "accuracy" for t in tags):
         return None
+    standards = {m.kind for m in words.standards.values() if segment.holds(m)}
+    if (
+        len(standards) == 1
+        and len(kinds - standards) == 1
+        and not words.within(segment, "compares", "beats")
+    ):
+        return (
+            (kinds - standards).pop(),
+            "more" if word.kind == "gains" else "less",
+            standards.pop(),
+        )
     if words.within(segment, "compares", "beats", "than", "split.train"):
         rivals = kinds - {QAT}
         verb = words.text[word.start : word.end].lower()

@@ -276,6 +276,11 @@ def _extreme(words: Words, word: Tag) -> Order | None:
     clause = words.clause(word.start)
     models = [m for m in words.models if segment.holds(m) and m.start not in words.standards]
     own = [m for m in models if clause.holds(m)] or models
+    plain = [m for m in own if m.kind != INT8]
+    is_among = len({m.kind for m in plain}) == 1 and len(plain) < len(
+        own
+    )  # "the best INT8 network is"
+    own = plain if is_among else own
     rows = {m.kind for m in models if m.kind.startswith("row_")}
     if len({m.kind for m in own}) != 1 and len(rows) == 1:
         own = [m for m in models if m.kind in rows]
@@ -304,7 +309,7 @@ def _extreme(words: Words, word: Tag) -> Order | None:
         relation = {"most": "more", "least": "less", "best": "better", "worst": "worse"}[word.kind]
         metric, relation = oriented(near, relation)
     relation = {"more": "most", "less": "least"}[relation]
-    rivals = [INT8] if words.within(segment, "all.quantized") else []
+    rivals = [INT8] if is_among or words.within(segment, "all.quantized") else []
     than = INT8 if rivals else FP32 if words.within(segment, "all.three") else ""
     return Order(word, kind, than, relation, metric, is_said)
 

@@ -164,6 +164,8 @@ def ends_of(node: ast.expr) -> list[str]:
         names = [n.id for n in inner if isinstance(n, ast.Name)]
         if call.func.id == "max" and len(names) == len(call.args) == 2:
             return names
+        if call.func.id == "max" and len(names) == len(call.args) == 1:
+            return ["", *names]  # of one tensor
     return []
 
 

@@ -9,6 +9,7 @@ from tools.review.reading.quantities import Quantity
 from tools.review.reading.statements import FP32, PTQ, QAT, Place, Statement
 from tools.review.reading.words import Span, Words
 
+FEWEST = 200  # images of a test set
 REACH = 40  # characters between a number and the word that says right or wrong
 
 
@@ -27,7 +28,7 @@ def read_hits(words: Words, place: Place) -> Iterator[Statement]:
     for quantity, tag, metric, segment in candidates:
         owner, than = _of(words, quantity, segment)
         alike = [c for c in candidates if c[3] == segment and c[0].kind == quantity.kind]
-        if not owner or len(alike) > 1:
+        if not owner or len(alike) > 1 or _is_of_few(words, segment):
             continue
         value = quantity.interval
         relation = "is"
@@ -55,6 +56,16 @@ def read_hits(words: Words, place: Place) -> Iterator[Statement]:
             quantity=quantity,
             is_sure=True,
         )
+
+
+def _is_of_few(words: Words, segment: Span) -> bool:
+    """Tell whether images of another whole than the test set are counted: "of every 100"."""
+    return any(
+        q.number < FEWEST
+        and words.lexicon.has("whole_before", words.shown[: q.start].rstrip()[-12:])
+        for q in words.quantities
+        if segment.start <= q.start < segment.end
+    )
 
 
 def _says_more(words: Words, segment: Span) -> bool:
@@ -91,9 +102,8 @@ def _of(words: Words, quantity: Quantity, segment: Span) -> tuple[str, str]:
     standards = [m for m in models if m.start in words.standards]
     subjects = [m for m in models if m.start not in words.standards and m.end <= quantity.start]
     kinds = {m.kind for m in subjects}
-    variants = [
-        t for t in words.within(segment, "variant") if not t.start <= quantity.start < t.end
-    ]
+    # "9,369 of 10,000 images" is no setting.
+    variants = [t for t in words.within(segment, "variant") if not words.text[t.start].isdigit()]
     if len(kinds) != 1 or len(standards) > 1 or variants:
         return "", ""
     return subjects[0].kind, standards[0].kind if standards else ""

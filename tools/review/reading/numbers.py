@@ -295,7 +295,10 @@ def _share(number: Number) -> Statement | None:
         return _counted(number) or _bare(number, first)
     if number.is_apart:
         return _statement("accuracy", "changes", number.value.times("0.01"))
-    if number.has_after("other.share") or "other" in metrics[:1]:
+    is_share = number.has_after("other.share") and not (
+        number.has_after("of_images") and words.within(number.segment, "hits.right")
+    )
+    if is_share or "other" in metrics[:1]:
         return None
     is_percent = quantity.kind == "%"
     is_sized = first in SIZES or (first in ("drop", "parameters") and set(SIZES) & set(metrics))
@@ -327,7 +330,8 @@ def _share(number: Number) -> Statement | None:
         return None
     named = words.within(number.segment, "model", "all.three")
     is_named = named or any(
-        words.lexicon.has(role, words.text) for role in ("final_model", "all.rows", "nobody.rows")
+        words.lexicon.has(role, words.text)
+        for role in ("final_model", "all.rows", "nobody.rows", "nobody")
     )
     if not metrics and not words.context.metric and not is_named:
         return None

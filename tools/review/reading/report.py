@@ -202,7 +202,12 @@ def _row_names(cells: Cells) -> Iterator[Entry]:
             alone += "(?! [a-z]+ (?:of|with|for)\\b)" if name.islower() else ""
             alone += f"|(?<![A-Za-z0-9 ]){word}(?= ?[\u3400-\u9fff])|(?<=[\u3400-\u9fff]) ?{word}(?![A-Za-z0-9])"
             alone += f"|^{word} (?=has|is|and|to)|(?<=(?:from|with|than) ){word}(?![A-Za-z0-9])"
-            alone += f"(?! [a-z])|(?<=between ){word} (?=and [a-h]\\b)" if name.islower() else ""
+            alone += f"(?! [a-z])|(?<=to ){word}(?= ?[.,;])" if name.islower() else ""
+            alone += (
+                f"|(?i:(?<=between )|(?<=from )){word} (?=(?:and|to) [a-h]\\b)"
+                if name.islower()
+                else ""
+            )
             alone = f"(?-i:{alone})"
         elif name.islower() and len(name) == 1:
             # A letter that stands alone, not one of "i.e.", "x = c" or a formula.

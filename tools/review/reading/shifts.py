@@ -23,7 +23,9 @@ POWER = re.compile(r"2\s?(?:\^|\*\*)\s?[({]*\s?(-?\d+)")
 def read_shifts(words: Words, place: Place, text: str) -> Iterator[Statement]:
     """Yield ranges of the shift, examples of it, and scales that are called powers of two."""
     lexicon = words.lexicon
-    if lexicon.has("contract.of_shift", text) and lexicon.has("contract.limited", text):
+    is_range = lexicon.has("contract.ranges", text) and not lexicon.has("contract.in_network", text)
+    is_limited = lexicon.has("contract.limited", text) or is_range
+    if lexicon.has("contract.of_shift", text) and is_limited:
         for match in lexicon.matches("contract.shift_range", text):
             high = match["high"]
             limit = Decimal(high) if high.lstrip("-").isdecimal() else Decimal(8)

@@ -231,7 +231,7 @@ def scale_value(statement: Statement, _: Facts) -> Fault | None:
     ],
 )
 def shift_example(statement: Statement, _: Facts) -> Fault | None:
-    if statement.metric != "example" or statement.modality != "claimed":
+    if statement.metric != "example" or statement.modality not in ("claimed", "supposed"):
         return None
     return Fault(
         statement.place,

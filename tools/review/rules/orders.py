@@ -220,7 +220,7 @@ def _extreme(statement: Statement, facts: Facts) -> Fault | None:
 def claim_same(statement: Statement, facts: Facts) -> Fault | None:
     if statement.relation not in ("same", "par") or statement.modality not in ("claimed", "denied"):
         return None
-    if statement.model not in PLAIN or statement.than not in PLAIN:
+    if not is_known(statement.model) or not is_known(statement.than):
         return None
     pairs = pairs_of(statement, statement.model, statement.than, facts)
     apart = [p for p in pairs if not overlap(p.own, p.base)]

@@ -403,16 +403,23 @@ def ablation_most(said: Said, facts: Facts) -> Fault | None:
     right=[TRIED + "With the cosine scheduler accuracy improved.\n"],
 )
 def ablation_direction(said: Said, facts: Facts) -> Fault | None:
-    if not facts.settings or not said.is_claim or said.words.quantities:
+    if not facts.settings or not said.is_claim:
+        return None
+    if any(q.kind not in ("%", "points") or q.number > 20 for q in said.words.quantities):
         return None
     lexicon, words = said.words.lexicon, said.words
     if any(not m.kind.startswith("row_") for m in words.models):
         return None
     kinds = [k for k in ADDED if lexicon.has(f"hyper.{k}", said.text)]
     changes = (
-        {t.kind for t in words.tags if t.is_of("change")} if said.has("metric.accuracy") else set()
+        {t.kind for t in words.tags if t.is_of("change")}
+        if said.has("metric.accuracy") or words.quantities
+        else set()
     )
     changes |= {EFFECTS[t.role] for t in words.tags if t.role in EFFECTS}
+    named = [k for k in KINDS if lexicon.has(f"hyper.{k}", said.text)]
+    if words.quantities and len(named) > 1:
+        return None
     if len(kinds) != 1 or len(changes) != 1 or any(t.is_of("negates") for t in words.tags):
         return None
     is_without = lexicon.has("without", said.text)

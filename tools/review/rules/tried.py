@@ -23,11 +23,15 @@ BATCHES = (
 )
 NEAR = 24  # characters between "larger" and the hyperparameter
 SLACK = Decimal("0.0006")
+EXTREMES = {"most": True, "best": True, "least": False, "worst": False}
 SIGNS = {
     **dict.fromkeys(("more", "better", "gains", "right"), 1),
     **dict.fromkeys(("less", "worse", "loses"), -1),
     **dict.fromkeys(("same", "par"), 0),
 }
+
+
+Judged = tuple[list[tuple[Setting, Setting]], int, Tag]  # better ones first, when the sign is 1
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,9 @@ def settings_compared(said: Said, facts: Facts) -> Fault | None:
     if any(m.kind.startswith("row_") for m in said.words.models) or _is_of_other(said):
         return None
     for column in columns_of(facts, said):
-        found = _compared(said, column) or _directed(said, column)
+        if (fault := _most(said, column)) is not None:
+            return fault
+        found = _compared(said, column) or _directed(said, column) or _single(said, column)
         if found is None:
             continue
         pairs, sign, word = found
@@ -133,7 +139,7 @@ def _numbers(said: Said, column: Column) -> list[Quantity]:
     return list({q.number: q for q in found}.values())
 
 
-def _compared(said: Said, column: Column) -> tuple[list[tuple[Setting, Setting]], int, Tag] | None:
+def _compared(said: Said, column: Column) -> Judged | None:
     """Read "0.01 works better than 0.1": a comparison of two values."""
     words, numbers = said.words, _numbers(said, column)
     if len(numbers) != 2:
@@ -150,7 +156,7 @@ def _compared(said: Said, column: Column) -> tuple[list[tuple[Setting, Setting]]
     return column.pairs(first.number, second.number), SIGNS[word.kind], word
 
 
-def _directed(said: Said, column: Column) -> tuple[list[tuple[Setting, Setting]], int, Tag] | None:
+def _directed(said: Said, column: Column) -> Judged | None:
     """Read "a larger batch hurt": the direction of a value and of the accuracy."""
     words, lexicon = said.words, said.words.lexicon
     numbers = _numbers(said, column)
@@ -196,6 +202,57 @@ def _directed(said: Said, column: Column) -> tuple[list[tuple[Setting, Setting]]
         ends = [(a, b) for a, b in pairs if numbers[0].number in (column.value(a), column.value(b))]
         pairs = ends or pairs
     return pairs, sign * direction, word
+
+
+def _single(said: Said, column: Column) -> Judged | None:
+    """Read "a batch size of 256 lowered the accuracy": one value against all others."""
+    words, numbers = said.words, _numbers(said, column)
+    if len(numbers) != 1 or words.quantities_but(numbers) or column.kind == "epochs":
+        return None
+    whole = Span(0, len(words.text))
+    effects = [
+        t for t in words.tags if t.is_of("change", "helps", "hurts") and t.start >= numbers[0].end
+    ]
+    if not effects or not words.within(whole, "metric.accuracy", "metric.drop"):
+        return None
+    word = effects[0]
+    sign = {"helps": 1, "hurts": -1}.get(word.role) or SIGNS.get(word.kind, 0)
+    others = column.values - {numbers[0].number}
+    pairs = [p for other in others for p in column.pairs(numbers[0].number, other)]
+    return pairs, sign, word
+
+
+def _most(said: Said, column: Column) -> Fault | None:
+    """Read "30 epochs gave the best result", "the largest batch was the worst"."""
+    words, lexicon = said.words, said.words.lexicon
+    tags = [t for t in words.tags if t.is_of("extreme") and t.kind in EXTREMES]
+    numbers = _numbers(said, column)
+    is_led = lexicon.has("tried.most", said.text), lexicon.has("tried.least", said.text)
+    values = {n.number for n in numbers}
+    if is_led in ((True, False), (False, True)):
+        values |= {max(column.values) if is_led[0] else min(column.values)}
+        tags = [t for t in tags if not lexicon.has("tried.most", words.text[t.start :][:24])]
+        tags = [t for t in tags if not lexicon.has("tried.least", words.text[t.start :][:24])]
+    if len(values) != 1 or len(tags) != 1 or words.quantities_but(numbers):
+        return None
+    if any(t.is_of("negates") for t in words.tags) or words.within(
+        Span(0, len(words.text)), "compares"
+    ):
+        return None
+    pick = max if EXTREMES[tags[0].kind] else min
+    accuracies = [r.accuracy.middle for r in column.rows if r.accuracy]
+    ends = [r for r in column.rows if r.accuracy and r.accuracy.middle == pick(accuracies)]
+    if any(column.value(r) in values for r in ends):
+        return None
+    best = ends[0]
+    assert best.accuracy is not None
+    return Fault(
+        said.place,
+        f"{NAMES[column.kind]} {column.value(best)}: {percent(best.accuracy)} %",
+        f"line {best.line} gives it",
+        "likely",
+        also=(best.line,),
+    )
 
 
 def _fault(said: Said, column: Column, pair: tuple[Setting, Setting]) -> Fault:
@@ -262,7 +319,7 @@ def settings_apart(said: Said, facts: Facts) -> Fault | None:
     if not facts.settings or not said.is_claim:
         return None
     names = list(dict.fromkeys(m.kind for m in words.models if m.kind.startswith("row_")))
-    if len(names) != 2 or not words.within(Span(0, len(words.text)), "apart", "alone"):
+    if len(names) != 2 or not words.within(Span(0, len(words.text)), "apart", "alone", "change"):
         return None
     for table in facts.cells.settings:
         rows = [_row(table, name) for name in names]
