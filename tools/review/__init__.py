@@ -18,6 +18,7 @@ from tools.review.rules import (  # noqa: F401 -- each registers its rules
     leftovers,
     limits,
     orders,
+    own_numbers,
     ratios,
     settings,
     sizes,

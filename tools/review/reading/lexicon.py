@@ -93,6 +93,7 @@ class Lexicon:
     entries: tuple[Entry, ...]
     leaves: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     twins: dict[int, str] = field(default_factory=dict)
+    synonyms: tuple[tuple[str, str], ...] = ()  # words of one length that are read as another
 
     @cached_property
     def roles(self) -> dict[str, Pattern]:
@@ -116,8 +117,11 @@ class Lexicon:
         return {}
 
     def normal(self, text: str) -> str:
-        """Return a text with traditional characters, as long as it was."""
-        return text.translate(self.twins)
+        """Return a text with traditional characters and the usual words, as long as it was."""
+        text = text.translate(self.twins)
+        for word, usual in self.synonyms:
+            text = text.replace(word, usual)
+        return text
 
     def search(self, role: str, text: str) -> re.Match[str] | None:
         pattern = self.roles.get(role)
@@ -173,7 +177,7 @@ class Lexicon:
         added = tuple(entries)
         if not added:
             return self
-        more = Lexicon((*self.entries, *added), self.leaves, self.twins)
+        more = Lexicon((*self.entries, *added), self.leaves, self.twins, self.synonyms)
         # Names are roles of their own, so that nothing else has to be prepared again.
         more.__dict__["roles"] = self.roles | Lexicon(added, twins=self.twins).roles
         more.__dict__["named"] = self.named
@@ -181,7 +185,8 @@ class Lexicon:
 
     def without(self, entry: Entry) -> "Lexicon":
         """Return the lexicon that lacks one pattern."""
-        return Lexicon(tuple(e for e in self.entries if e is not entry), self.leaves, self.twins)
+        kept = tuple(e for e in self.entries if e is not entry)
+        return Lexicon(kept, self.leaves, self.twins, self.synonyms)
 
 
 @cache
@@ -247,15 +252,17 @@ def load(names: tuple[str, ...] = ()) -> Lexicon:
     entries: list[Entry] = []
     leaves: dict[tuple[str, str], tuple[str, ...]] = {}
     twins: dict[int, str] = {}
+    synonyms: list[tuple[str, str]] = []
     for name in names or languages():
         data = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
         pairs: Any = data.pop("variants", {})
         twins |= _twins(pairs.get("other", ""), pairs.get("same", ""))
+        synonyms += [(word, usual) for word, usual in pairs.get("words", ())]
         for role, table in _tables(data, ""):
             leaves[name, role] = tuple(map(narrow, table.get("leaves", ())))
             for pattern, *reads in table["words"]:
                 entries.append(Entry(name, role, pattern, tuple(map(narrow, reads))))
-    return Lexicon(tuple(entries), leaves, twins)
+    return Lexicon(tuple(entries), leaves, twins, tuple(synonyms))
 
 
 def _twins(other: str, same: str) -> dict[int, str]:

@@ -333,9 +333,17 @@ def _share(number: Number) -> Statement | None:
         words.lexicon.has(role, words.text)
         for role in ("final_model", "all.rows", "nobody.rows", "nobody")
     )
-    if not metrics and not words.context.metric and not is_named:
+    is_told = is_named or words.context.metric or _is_split(number)
+    if not metrics and not is_told:
         return None
     return _statement("accuracy", "was" if number.has_before("moves.from") else "is", value)
+
+
+def _is_split(number: Number) -> bool:
+    """Tell whether a number stands right behind the images that it is of: "training 99.1 %"."""
+    tags = [t for t in number.words.tags if t.is_of("split") and t.end <= number.start]
+    between = number.words.between(tags[-1].end, number.start) if tags else "-"
+    return bool(tags) and len(between) < NEXT and number.words.lexicon.fits("links", between)
 
 
 def _bare(number: Number, first: str) -> Statement | None:

@@ -2,6 +2,7 @@
 
 from tools.review.findings import Sure
 from tools.review.reading.facts import Facts
+from tools.review.reading.lexicon import load
 from tools.review.reading.statements import Statement
 from tools.review.rules.contract import sure_of
 from tools.review.rules.registry import Fault, rule
@@ -85,9 +86,16 @@ TOLD = {
 }
 
 
+def _is_general(statement: Statement) -> bool:
+    """Tell whether a condition only says when a clamp acts: "if a scale is below 2^-8, it ..."."""
+    is_acting = statement.metric in ("clamp effect", "step effect")
+    is_if = statement.modality == "supposed"
+    return is_acting and is_if and not load().has("contract.not_clamped", statement.place.text)
+
+
 def told(statement: Statement, name: str) -> Fault | None:
     entry = TOLD.get(statement.metric)
-    if entry is None or entry[0] != name or not statement.is_claim:
+    if entry is None or entry[0] != name or not (statement.is_claim or _is_general(statement)):
         return None
     sure: Sure = "possible" if name in ("scale-tiny", "clamp-effect") else sure_of(statement)
     return Fault(statement.place, entry[1], entry[2], sure, key=f"{name} {statement.place.line}")
