@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from lab3.log.records import TITLES
-from tools.report.console_log import ConsoleLog
+from tools.report.consoles import Consoles
 from tools.report.facts.comparison import Comparison, compare, lacks_speedup, timed_alike
 from tools.report.sections.context import Context
 from tools.report.sources import ranges
@@ -48,7 +48,7 @@ def latency_notes(rows: Sequence[Comparison], t: Texts) -> Iterator[str]:
         yield t("sentences.other_machine")
 
 
-def imported(context: Context, console: ConsoleLog) -> Iterator[str]:
+def imported(context: Context, console: Consoles) -> Iterator[str]:
     """Yield the comparison that console output alone tells."""
     t, fp32 = context.t, console.networks.get("train")
     yield t("sentences.imported")
@@ -76,4 +76,4 @@ def imported(context: Context, console: ConsoleLog) -> Iterator[str]:
                 )
             )
     yield context.table("imported", rows)
-    yield context.imported(ranges(console.result_lines))
+    yield context.imported(*((path, ranges(lines)) for path, lines in console.result_lines))

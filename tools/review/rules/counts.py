@@ -6,6 +6,7 @@ from tools.review.reading.facts import Facts
 from tools.review.reading.quantities import Interval, exactly
 from tools.review.reading.statements import FP32, PLAIN, PTQ, QAT, Statement
 from tools.review.rules.registry import Fault, rule
+from tools.review.rules.sizes import FLOAT
 from tools.review.rules.values import RESULTS
 
 TESTED = RESULTS.replace("| Model", "10,000 test images\n\n| Model", 1)
@@ -105,7 +106,7 @@ def parameters_differ(statement: Statement, facts: Facts) -> Fault | None:
     counts = [(s.value, s.place.line) for s in others if s.value]
     if not counts:
         sizes = [(s.value, s.place.line) for s in facts.values(FP32, "size") if s.value]
-        counts = [(v.times("0.25"), line) for v, line in sizes if s_is_cell(facts, line)]
+        counts = [(v.times("0.25"), line) for v, line in sizes if FLOAT.fits(v)]
     if not counts or any(
         c.low * Decimal("0.9") <= value.high and value.low <= c.high * Decimal("1.1")
         for c, _ in counts
@@ -120,7 +121,3 @@ def parameters_differ(statement: Statement, facts: Facts) -> Fault | None:
         also=(line,),
         key="parameters",
     )
-
-
-def s_is_cell(facts: Facts, line: int) -> bool:
-    return any(s.place.line == line and s.place.where == "cell" for s in facts.statements)
