@@ -29,6 +29,7 @@ BY_ITSELF = {
     "keeping": ("drop", "less"),
 }
 AMOUNTS = {k: k for k in ("more", "less", "better", "worse", "reach")}
+NEXT = 6  # characters between a verb and what it takes
 REACH = 90  # characters between two networks that are compared
 
 
@@ -223,10 +224,13 @@ def _measured(words: Words, word: Tag, segment: Span) -> tuple[str | None, str, 
         if kind in ("smaller", "bigger") and near and near.kind not in ("size", "compression"):
             return None, "", False
         return own, relation, True
-    relation = AMOUNTS.get(kind, "")
+    relation, clause = AMOUNTS.get(kind, ""), words.clause(word.start)
     metric, is_said = metric_near(words, word, segment)
     if metric is None or not relation:
         return None, "", False
+    lost = [t for t in words.within(clause, "change.loses") if 0 <= word.start - t.end <= NEXT]
+    if metric == "accuracy" and lost and relation in ("more", "less"):
+        metric = "drop"  # "loses more accuracy"
     is_placed = word.is_of("beats") and is_known(words, segment)  # "stays below PTQ"
     if relation in ("more", "less") and not (is_said or is_placed or words.context.metric):
         is_of_accuracy = any(q.kind == "points" for q in words.quantities) or any(

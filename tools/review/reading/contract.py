@@ -27,13 +27,13 @@ TOPICS = (  # what is told wrongly whenever these words are used, unless they ar
     ),
     *("ptq_trains", "stub_order", "tiny_zero", "fraction_power", "unrounded", "positive_power"),
     *("clamp_effect", "no_dequant", "affine_own", "stem", "half_formula"),
-    *("multiplied", "step_effect"),
+    *("multiplied", "step_effect", "negative_shift"),
 )
 # A "not" in these belongs to what they say.
 NEGATIVE = (
     *("fuse_part", "fuse_eval", "no_fake", "unrounded", "functional", "clamp_effect", "plain_add"),
     "half_formula",
-    *("fuse_train", "stub_order", "no_dequant", "stem", "step_effect"),
+    *("fuse_train", "stub_order", "no_dequant", "stem", "step_effect", "negative_shift"),
 )
 INTEGER = re.compile(
     r"(?<![\w.^/*-])-?\d{1,3}(?!\w|[%^]|\.\d|\s?%|,\d{3}| ?(?:to|~|-|\.\.|到|至|個|bits?)\s?-?\d)"
@@ -79,6 +79,10 @@ def zero_points(lexicon: Lexicon, text: str, before: str) -> Iterator[tuple[str,
     if not zeros or lexicon.has("contract.affine", text):
         return
     types = _types(lexicon, text)
+    if lexicon.has("contract.any_type", text) and not lexicon.has("contract.signed", before):
+        near = re.sub(r"[,;].*", "", text[zeros[0].end() :])
+        if not _types(lexicon, text[: zeros[0].start()] + near):
+            types = [(0, 0, "both")]
     for match in lexicon.matches("contract.one_each", text):
         named = [t for t in types if match.start("types") <= t[0] < match.end("types")]
         if len(named) == 2:

@@ -250,9 +250,11 @@ def _end_of(number: Number) -> str:
 def _times(number: Number) -> Statement | None:
     words = number.words
     span = Span(number.segment.start, number.clause.end)
-    if words.within(span, "other.ratio", "other.bytes", "other.time"):
+    if words.within(span, "other.ratio", "other.time"):
         return None
     for metric in number.metrics or _topic(number):
+        if metric in SIZES and words.within(span, "other.bytes"):
+            return None
         if metric in SIZES:
             return _statement("size", "ratio", number.value)
         if metric in ("latency", "speed", "speedup"):

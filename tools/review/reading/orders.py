@@ -11,6 +11,7 @@ from tools.review.reading.words import Span, Words
 
 MORE_IS_WORSE = ("size", "latency", "drop", "loss", "error", "gap")
 KNOWN = ("accuracy", "size", "latency", "drop", "loss", "throughput", "compression", "gap")
+CHINESE = re.compile(r"[\u3400-\u9fff]")
 RANKED = "ranking"  # of a statement that is one of many, and no praise
 LISTED = re.compile(r"[\s(]*(?:[0-9][0-9.]*\s*(?:%|MB|ms)?)?[\s)]*(?:[,、/>]|and|then)*[\s(]*")
 
@@ -24,6 +25,7 @@ def is_denied(words: Words, segment: Span, word: Tag) -> bool:
     """Tell whether a word is negated: an odd number of negations before it, in its clause."""
     clause = words.clause(word.start)
     start = max(segment.start, min(clause.start, _subject_start(words, segment, word)))
+    start = clause.start if CHINESE.search(words.text) else start  # there it stands by its verb
     counted = [q.start for q in words.quantities if q.end <= word.start]
     tags = [t for t in words.tags if t.is_of("negates") and start <= t.start]
     # "Not exactly four times smaller" denies the number alone.

@@ -79,7 +79,8 @@ def examples(words: Words, place: Place, text: str) -> Iterator[Statement]:
         given = _given(lexicon, text, end, min(until, end + REACH), start in logs)
         right = min(8, max(0, round(exact)))
         is_tie = abs(exact % 1 - 0.5) < TIE and 0 < exact < 8
-        if given is not None and not is_tie and abs(given[0] - right) > 0.1:
+        rights = {right, round(exact)} if start in logs else {right}  # rounded, then clamped
+        if given is not None and not is_tie and round(given[0], 1) not in rights:
             if lexicon.has("contract.not_clamped", text[:start] + text[end:]):
                 continue
             yield replace(said_at(words, place, given[1], "", "example"), relation=str(right))

@@ -284,6 +284,8 @@ def shift_range(statement: Statement, _: Facts) -> Fault | None:
     if statement.metric == "shift" and statement.relation.startswith("at "):
         why = f"S is {statement.relation} here; {CONTRACT}"
         return Fault(statement.place, "0 to max_shift_amount (8)", why, sure_of(statement))
+    if topic(statement, "negative shift"):
+        return Fault(statement.place, "S is at least 0", CONTRACT, "likely")
     if topic(statement, "limit"):
         what, _space, right = statement.relation.rpartition(" ")
         names = {

@@ -1,5 +1,6 @@
 """Hyperparameters and what was tried: one part of a report against another."""
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import combinations
@@ -417,6 +418,9 @@ def ablation_direction(said: Said, facts: Facts) -> Fault | None:
         else set()
     )
     changes |= {EFFECTS[t.role] for t in words.tags if t.role in EFFECTS}
+    levels = [t for t in words.tags if t.role in ("compares.more", "compares.less")]
+    near = {t.start for t in words.tags if t.role == "metric.accuracy"}
+    changes |= {LEVELS[t.role] for t in levels if any(0 <= s - t.end <= 2 for s in near)}
     named = [k for k in KINDS if lexicon.has(f"hyper.{k}", said.text)]
     if words.quantities and len(named) > 1:
         return None
@@ -457,6 +461,7 @@ EFFECTS = {
     "compares.better": "gains",
     "compares.worse": "loses",
 }
+LEVELS = {"compares.more": "gains", "compares.less": "loses"}
 ADDED = ("augmentation", "label_smoothing", "scheduler")
 
 
@@ -487,13 +492,15 @@ def settings_all(statement: Statement, facts: Facts) -> Fault | None:
     exempt = {
         m
         for m in facts.rows()
-        if lexicon.has("all.except", text) and m.removeprefix("row_") in text
+        if lexicon.has("all.except", text) and re.search(rf"\b{m[4:]}\b", text, re.I | re.A)
     }
     for setting in facts.settings:
         for header, cell in setting.values.items():
             quantity = next(quantities(cell), None)
             is_own = any(
-                cell_ == m.removeprefix("row_") for m in exempt for cell_ in setting.values.values()
+                cell_.upper() == m.removeprefix("row_")
+                for m in exempt
+                for cell_ in setting.values.values()
             )
             if quantity is None or is_own or not lexicon.has(f"hyper.{statement.metric}", header):
                 continue

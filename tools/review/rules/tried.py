@@ -119,7 +119,13 @@ def _is_of_other(said: Said) -> bool:
     words = said.words
     whole = Span(0, len(words.text))
     metrics = {t.kind for t in words.within(whole, "metric")}
-    if words.within(whole, "split.train", "elsewhere") or metrics - {"accuracy", "drop", "other"}:
+    hyper = words.lexicon.tags(said.text, "hyper.epochs")
+    trained = [
+        t
+        for t in words.within(whole, "split.train")
+        if not any(h.start <= t.start < h.end for h in hyper)  # "training longer"
+    ]
+    if trained or words.within(whole, "elsewhere") or metrics - {"accuracy", "drop", "other"}:
         return True
     return "other" in metrics and not metrics & {"accuracy", "drop"}
 
