@@ -52,7 +52,9 @@ def _recovered(
             segment, "metric.accuracy", "metric.drop", "change.loses", "metric.loss", "metric.gap"
         )
     )
-    metrics = {t.kind for t in words.within(segment, "metric")} - {
+    metrics = {t.kind for t in words.within(segment, "metric")}
+    metrics -= {"other"} if "accuracy" in metrics else set()  # "the accuracy that PTQ had cost"
+    metrics -= {
         "accuracy",
         "drop",
         "loss",

@@ -66,7 +66,8 @@ def _ends(value: str) -> list[int]:
     cuts = [
         m.start()
         for m in re.finditer(
-            r"[;\u3002$]|,(?=\s|[\u2e80-\u9fff])|[\u2e80-\u9fff]|\.(?=\s|$)", value
+            r"[;\u3002$]|,(?=\s|[\u2e80-\u9fff])|[\u2e80-\u9fff]|\.(?=\s|$)|\s(?=[A-Za-z]{3,}\s)",
+            value,
         )
     ]
     return [len(value), *reversed(cuts[:8])]

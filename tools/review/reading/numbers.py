@@ -295,6 +295,9 @@ def _share(number: Number) -> Statement | None:
         return None
     if quantity.kind == "":
         return _counted(number) or _bare(number, first)
+    is_signed = quantity.printed[0] in "+-" and quantity.kind == "points"
+    if is_signed and not metrics and not number.moves and named_before(number):
+        return _statement("accuracy", "gains", value_of_points(number))
     if number.is_apart:
         return _statement("accuracy", "changes", number.value.times("0.01"))
     is_share = number.has_after("other.share") and not (
@@ -341,6 +344,16 @@ def _share(number: Number) -> Statement | None:
     return _statement("accuracy", "was" if number.has_before("moves.from") else "is", value)
 
 
+def named_before(number: Number) -> bool:
+    """Tell whether a network and a colon stand right before a number: "PTQ: -0.97 points"."""
+    named = [m for m in number.words.models if m.end <= number.start]
+    return bool(named) and number.words.between(named[-1].end, number.start).strip(" ") in (":", "")
+
+
+def value_of_points(number: Number) -> Interval:
+    return number.value.times("0.01")
+
+
 def _is_split(number: Number) -> bool:
     """Tell whether a number stands right behind the images that it is of: "training 99.1 %"."""
     tags = [t for t in number.words.tags if t.is_of("split") and t.end <= number.start]
@@ -351,6 +364,8 @@ def _is_split(number: Number) -> bool:
 def _bare(number: Number, first: str) -> Statement | None:
     """Read numbers without a unit: losses, fractions, percentages that lack their sign."""
     quantity = number.quantity
+    if _is_listed(number):
+        return _statement("accuracy", "is", number.value.times("0.01"))
     tag = number.words.near(number.start, number.clause, "metric")
     if tag is None or tag.end > number.start:
         return None
@@ -366,6 +381,19 @@ def _bare(number: Number, first: str) -> Statement | None:
     if decimals >= 1 and FLOOR < quantity.number < 100:
         return _statement("accuracy", "is", number.value.times("0.01"))
     return None
+
+
+def _is_listed(number: Number) -> bool:
+    """Tell whether a network stands right before a percentage without its sign.
+
+    "Accuracy: FP32 93.96, PTQ 92.99"
+    """
+    words, quantity = number.words, number.quantity
+    named = [m for m in words.models if 0 <= number.start - m.end <= 3]
+    kinds = {t.kind for t in words.within(number.segment, "metric")} or {words.context.metric}
+    between = words.between(named[-1].end, number.start) if named else "-"
+    is_level = FLOOR < quantity.number < 100 and quantity.step < 1
+    return is_level and kinds == {"accuracy"} and between.strip(":= ") == ""
 
 
 def _split(number: Number) -> str:

@@ -240,6 +240,8 @@ def ablation_claim(statement: Statement, facts: Facts) -> Fault | None:
         for a, b in combinations([s for s in facts.settings if s.accuracy], 2)
         if a.accuracy and b.accuracy
     ]
+    if _is_of_one(statement, facts):
+        every = []
     trained = _gaps(facts)
     if any(
         value.low - slack <= d <= value.high + slack for d in [*differences, *every[:400], *trained]
@@ -255,6 +257,16 @@ def ablation_claim(statement: Statement, facts: Facts) -> Fault | None:
         also=lines,
         key=f"{statement.place.line} {100 * differences[0]:.2f}",
     )
+
+
+def _is_of_one(statement: Statement, facts: Facts) -> bool:
+    """Tell whether a sentence names one hyperparameter, no setting, and no further number."""
+    from tools.review.reading.lexicon import load
+
+    text = statement.place.text
+    kinds = {k for k in KINDS if load().has(f"hyper.{k}", text)}
+    rows = any(re.search(rf"\b{m[4:]}\b", text, re.I | re.A) for m in facts.rows())
+    return len(kinds) == 1 and not rows and len(list(quantities(text))) == 1
 
 
 def _gaps(facts: Facts) -> list[Decimal]:
