@@ -8,6 +8,7 @@ from tools.review.findings import Finding, Review
 from tools.review.reading.report import Report
 from tools.review.reading.shapes import read_report
 from tools.review.rules import (  # noqa: F401 -- each registers its rules
+    ablation,
     completeness,
     contract,
     counts,

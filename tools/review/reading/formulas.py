@@ -21,6 +21,7 @@ STOP = re.compile(r"[;。]\s*|\.\s+(?=[A-Z])|\n")
 STAR = re.compile(r"\^\{?\*\}?")
 LOWEST, HIGHEST = -0.7, 1.3  # a range whose scale tells all known mistakes apart
 SCALE = 2 * HIGHEST / 255
+PRODUCT = re.compile(r"[\w)]\s?\*\s?[\w(]")
 PIECE = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|`([^`\n]+)`", re.S)
 ASSIGNED = re.compile(
     r"(?<![A-Za-z_0-9.{\\/])(?P<name>\\?[A-Za-zΔ][A-Za-z_']{0,24}(?:_?\{[^{}]{1,20}\})?(?:\^\{?\*\}?)?)"
@@ -69,6 +70,8 @@ def read_formulas(text: str, raw: str, place: Place) -> Iterator[Statement]:
         for m in PIECE.finditer(raw)
     ]
     pieces += [(line, offset) for offset, line in enumerate(text.split("\n"))]
+    if "**" not in raw:  # an asterisk may be no emphasis
+        pieces += [(s, n) for n, s in enumerate(raw.split("\n")) if PRODUCT.search(s)]
     for piece, offset in pieces:
         for match in ASSIGNED.finditer(piece[:2000]):
             line = place.line + offset + piece.count("\n", 0, match.start())

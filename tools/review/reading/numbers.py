@@ -310,13 +310,15 @@ def _share(number: Number) -> Statement | None:
     if is_percent and (is_sized or first in SPEEDS) and "accuracy" not in metrics[:1]:
         if words.within(number.clause, "other.ratio", "other.bytes", "other.time"):
             return None
-        if number.moves or number.direction or is_sized:
+        if number.moves or number.direction or is_sized or number.has_after("of_whole"):
             metric = "size" if is_sized else "throughput" if first == "throughput" else "latency"
             return _statement(metric, "ratio", number.value)
         return None
     if "gap" in metrics and quantity.number < FLOOR and quantity.kind in ("%", "points"):
         return _statement("gap", "is", number.value.times("0.01"))
-    if first in ("loss", "error", "parameters", *SIZES, *SPEEDS) or "error" in metrics:
+    is_lost = first == "loss" and quantity.kind == "points" and "accuracy" in metrics
+    others = ("loss", "error", "parameters", *SIZES, *SPEEDS)
+    if (first in others and not is_lost) or "error" in metrics:
         return None
     if not metrics and words.context.metric not in ("", "accuracy", "drop"):
         return None

@@ -33,6 +33,7 @@ FAMILIES = (
 )
 STOP = re.compile(r"[,;:()、\n。]|(?<![0-9])/(?![0-9])")
 COMMA_IN_NUMBER = re.compile(r"(?<=[0-9]),(?=[0-9])")
+FIRST = 2  # characters before the first word of a sentence
 SPACE = " \t\r\n'\"*_"
 
 
@@ -181,7 +182,9 @@ class Words:
                     if re.search(r"[0-9]", self.text[tag.end : model.start]):
                         continue
                     found[model.start] = model
-                    found |= {m.start: m for m in self._joined_to(model)}
+                    # "Compared with PTQ, QAT ...": there the comma ends what it is compared with.
+                    joined = self._joined_to(model, is_first=tag.start <= FIRST)
+                    found |= {m.start: m for m in joined}
             elif tag.is_of("beats"):
                 behind = [m for m in self.models if 0 <= m.start - tag.end <= 24]
                 if behind and not STOP.search(self.text[tag.end : behind[0].start]):
@@ -192,12 +195,13 @@ class Words:
                     found[model.start] = model
         return found
 
-    def _joined_to(self, model: Tag) -> Iterator[Tag]:
+    def _joined_to(self, model: Tag, is_first: bool) -> Iterator[Tag]:
         """Yield the networks named in one breath after another: "than PTQ and QAT"."""
         for other in self.models:
             if other.start > model.end:
                 between = self.between(model.end, other.start)
-                if not between or self.lexicon.fits("between", between):
+                is_end = is_first and between == ","
+                if not is_end and (not between or self.lexicon.fits("between", between)):
                     yield other
                     model = other
                 else:

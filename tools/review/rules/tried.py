@@ -13,8 +13,9 @@ from tools.review.reading.orders import is_denied
 from tools.review.reading.quantities import Quantity, quantities
 from tools.review.reading.statements import Statement, percent
 from tools.review.reading.words import Span
+from tools.review.rules.ablation import columns, is_name
 from tools.review.rules.registry import Fault, rule
-from tools.review.rules.settings import NAMES, TRIED, columns, is_name
+from tools.review.rules.settings import NAMES, TRIED
 from tools.review.rules.training import Said
 
 BATCHES = (
