@@ -134,6 +134,12 @@ FOUND = {
         "hyperparameters-differ",
         "50 or 80",
     ),
+    "epochs of a log that the text contradicts": (
+        "We trained for 30 epochs.\n\n```\nEpoch 1/20 lr=9.00e-05, train_loss=0.2, val_loss=0.6, "
+        "train_acc=0.92, val_acc=0.82\n```\n",
+        "hyperparameters-differ",
+        "30 or 20",
+    ),
     "a denied gap": (
         "Training accuracy ends at 99.8 %, validation accuracy at 87.9 %, so there is no overfitting.\n",
         "overfitting-gap",

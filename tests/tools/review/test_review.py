@@ -317,7 +317,10 @@ def test_one_rule_can_be_asked_for(report: Path, lab3: Command) -> None:
     change(report, "| 92.99 | 0.97 |", "| 92.99 | 0.01 |")
     assert lab3("review", report, "-k", "zero-point").stdout.endswith("nothing found\n")
     assert "drop-unit" in lab3("review", report, "-k", "drop", fails=1).stdout
-    assert "no rule is called 'mood': choose from" in lab3("review", report, "-k", "mood", fails=1).stderr
+    assert (
+        "no rule is called 'mood': choose from"
+        in lab3("review", report, "-k", "mood", fails=1).stderr
+    )
 
 
 def test_control_characters_of_a_report_never_reach_the_terminal(

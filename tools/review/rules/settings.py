@@ -62,19 +62,25 @@ def hyperparameters_differ(statement: Statement, facts: Facts) -> Fault | None:
     if not before:
         return None
     other = before[0]
-    if any(t.touches(other.value) for t in tried if other.value) or other.quantity is None:
+    if any(t.touches(other.value) for t in tried if other.value):
         return None
-    here, there = statement.quantity, other.quantity
+    here, there = printed(statement), printed(other)
     name = NAMES[statement.metric]
-    assert here is not None
     return Fault(
         statement.place,
-        f"{name}: {there.printed} or {here.printed}, in both",
-        f"line {other.place.line} gives {there.printed}, line {statement.place.line} {here.printed}",
+        f"{name}: {there} or {here}, in both",
+        f"line {other.place.line} gives {there}, line {statement.place.line} {here}",
         "likely" if statement.is_sure == other.is_sure else "possible",
         also=tuple(s.place.line for s in apart),
         key=f"{statement.model} {statement.metric}",
     )
+
+
+def printed(statement: Statement) -> str:
+    """Return a number as it stands in the report; a log's epochs were counted, not printed."""
+    if statement.quantity is not None:
+        return statement.quantity.printed
+    return f"{statement.value.middle.normalize():f}" if statement.value else ""
 
 
 @rule(
