@@ -113,7 +113,7 @@ pieces = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(st.text(max_size=300), st.lists(pieces, max_size=60).map("".join)))
 def test_no_text_whatever_makes_the_review_fail(text: str) -> None:
     lines = text.count("\n") + text.count("\r") + 1
@@ -122,7 +122,7 @@ def test_no_text_whatever_makes_the_review_fail(text: str) -> None:
         assert 1 <= finding.line <= lines
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(list(BASES.values())), st.data())
 def test_no_damage_to_a_report_makes_the_review_fail(report: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(report)))

@@ -9,7 +9,8 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
+from operator import add
 from pathlib import Path
 from re import _constants, _parser  # type: ignore[attr-defined]  # as public as it gets
 from typing import Any
@@ -55,13 +56,24 @@ class Pattern:
 
     def __init__(self, sources: Iterable[str]) -> None:
         self.sources = tuple(sources)
-        self.needs = tuple(needed(source) for source in self.sources)
+        self.always: set[int] = set()  # numbers of patterns of which nothing is known
+        self.begins: dict[str, list[tuple[int, str]]] = {}  # by the first letters of their pieces
+        for number, source in enumerate(self.sources):
+            pieces = needed(source)
+            if not all(pieces) or not pieces:
+                self.always.add(number)
+                continue
+            for piece in pieces:
+                self.begins.setdefault(piece[:2], []).append((number, piece))
+        self.known = frozenset(self.begins)
 
     def _candidates(self, text: str) -> Iterator[re.Pattern[str]]:
         lowered = text.lower()
-        for source, needs in zip(self.sources, self.needs, strict=True):
-            if not needs or any(piece in lowered for piece in needs):
-                yield compiled(source)
+        numbers = set(self.always)
+        for begin in self.known & begins_in(lowered):
+            numbers.update(number for number, piece in self.begins[begin] if piece in lowered)
+        for number in sorted(numbers):
+            yield compiled(self.sources[number])
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
         """Yield matches by place; of those that overlap, the first."""
@@ -187,6 +199,12 @@ class Lexicon:
         """Return the lexicon that lacks one pattern."""
         kept = tuple(e for e in self.entries if e is not entry)
         return Lexicon(kept, self.leaves, self.twins, self.synonyms)
+
+
+@lru_cache(REMEMBERED)
+def begins_in(text: str) -> frozenset[str]:
+    """Return each letter of a text, and each with the next one."""
+    return frozenset((*text, *map(add, text, text[1:])))
 
 
 @cache
