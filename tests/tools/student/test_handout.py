@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lab3.log.runlog import LOG_NAME
 from tests.conftest import ROOT, SOLUTION, run_lab3
 from tests.making.datasets import write_cifar10
 from tools.report.pdf import browser
@@ -86,8 +87,9 @@ def test_the_walk_by_the_handout_alone_ends_with_an_archive_that_grades_100(
         if command[1] == "sweep":
             arguments = [{"10,30": "1,2"}.get(word, word) for word in arguments]
         done = run_lab3(*arguments, cwd=folder)
-        # What can't pass yet at that point: an unanswered report.
-        may_fail = command[1] in ("review", "submit")
+        # What can't pass yet at that point: runs that are still to come, an unanswered report.
+        is_early = not (folder / "runs" / "qat" / LOG_NAME).exists()
+        may_fail = command[1] in ("review", "submit", *(["check"] if is_early else []))
         assert done.returncode in ((0, 1) if may_fail else (0,)), (command, done.stderr)
         assert "Traceback" not in done.stderr
     shutil.rmtree(folder / "runs" / "cifar-fp32")
