@@ -92,7 +92,7 @@ def test_a_single_setting_is_no_ablation_and_needs_no_columns(tmp_path: Path) ->
     assert "there is one setting only" in text
     rows = table_after(text, "### Ablation")
     assert [row[0] for row in rows] == ["Run", "`fp32`"]
-    assert {len(row) for row in rows} == {4}
+    assert {len(row) for row in rows} == {3}
     assert "The same in all runs" not in text
 
 
