@@ -1,9 +1,9 @@
 # Every target installs what it needs into .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
-# One thread each, since threads that share cores slow each other down; a process more than two
-# cores, since tests of graders wait for other processes.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist worksteal
+# One thread each, since threads that share cores slow each other down; two processes more than two
+# cores, since tests of graders wait for other processes; compiled modules are kept, as for users.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/pytest -n 4 --dist worksteal
 # Where PyTorch lies without CUDA; its files have no hashes in requirements.lock.
 CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 # Versions other than those of requirements.lock are tried in an environment of their own.

@@ -1,9 +1,7 @@
 """What all tests share: the reference solution laid over the given files, and the commands."""
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,18 +27,9 @@ def run_lab3(
 ) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, as a user would.
 
-    A ``fresh`` one imports everything itself: where given files of ``lab3`` are changed as well.
+    A ``fresh`` one imports the kit itself: where given files of ``lab3`` are changed as well.
     """
-    if not (fresh or environment):
-        return warm.run([*map(str, arguments)], cwd)
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tools", *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": warm.COLUMNS, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return warm.run([*map(str, arguments)], cwd, fresh or bool(environment), environment)
 
 
 @pytest.fixture

@@ -1,16 +1,17 @@
 """The order and augmentation of training batches."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab3.batches import AUGMENTATIONS, PADDING, EpochBatches, augment, random_crop
-from lab3.data import Split, load_data
+from lab3.data import ImageData, Split
 
-DIGITS = load_data("digits", Path()).train
+
+@pytest.fixture(scope="module")
+def train(digits: ImageData) -> Split:
+    return digits.train
 
 
 def same(first: tuple[torch.Tensor, ...], second: tuple[torch.Tensor, ...]) -> bool:
@@ -18,22 +19,22 @@ def same(first: tuple[torch.Tensor, ...], second: tuple[torch.Tensor, ...]) -> b
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS)
-def test_a_batch_depends_on_seed_epoch_and_number_alone(augmentation: str) -> None:
-    first = EpochBatches(DIGITS, 16, augmentation, seed=3, epoch=5)
+def test_a_batch_depends_on_seed_epoch_and_number_alone(augmentation: str, train: Split) -> None:
+    first = EpochBatches(train, 16, augmentation, seed=3, epoch=5)
     torch.manual_seed(99)
-    second = EpochBatches(DIGITS, 16, augmentation, seed=3, epoch=5)
+    second = EpochBatches(train, 16, augmentation, seed=3, epoch=5)
     expected = [first[k] for k in range(4)]
     assert same(second[3], expected[3])
     assert same(second[0], expected[0])
     loaded = list(second.loader(first=2, workers=0, pin_memory=False))
     assert same(loaded[1], expected[3])
     assert len(loaded) == len(first) - 2
-    other = EpochBatches(DIGITS, 16, augmentation, seed=3, epoch=6)
+    other = EpochBatches(train, 16, augmentation, seed=3, epoch=6)
     assert not same(other[0], expected[0])
 
 
-def test_loader_processes_do_not_change_the_batches() -> None:
-    batches = EpochBatches(DIGITS, 64, "autoaugment", seed=0, epoch=0)
+def test_loader_processes_do_not_change_the_batches(train: Split) -> None:
+    batches = EpochBatches(train, 64, "autoaugment", seed=0, epoch=0)
     alone = list(batches.loader(first=17, workers=0, pin_memory=False))
     helped = list(batches.loader(first=17, workers=2, pin_memory=False))
     assert all(same(a, b) for a, b in zip(alone, helped, strict=True))
@@ -51,9 +52,9 @@ def test_an_epoch_shows_each_image_at_most_once(
     assert len(shown) == (count // batch_size * batch_size or count)
 
 
-def test_several_processes_share_each_batch() -> None:
-    whole = EpochBatches(DIGITS, 16, "none", seed=1, epoch=2)[5][1]
-    shares = [EpochBatches(DIGITS, 16, "none", 1, 2, rank, 2)[5][1] for rank in (0, 1)]
+def test_several_processes_share_each_batch(train: Split) -> None:
+    whole = EpochBatches(train, 16, "none", seed=1, epoch=2)[5][1]
+    shares = [EpochBatches(train, 16, "none", 1, 2, rank, 2)[5][1] for rank in (0, 1)]
     assert torch.equal(torch.stack(shares, dim=1).flatten(), whole)
 
 
@@ -76,8 +77,8 @@ def test_flips_mirror_about_half_of_the_images() -> None:
     assert 0.35 < left_is_bright < 0.65
 
 
-def test_none_changes_nothing_and_autoaugment_changes_most() -> None:
-    images = DIGITS.images[:50]
+def test_none_changes_nothing_and_autoaugment_changes_most(train: Split) -> None:
+    images = train.images[:50]
     assert torch.equal(augment(images, "none"), images)
     changed = augment(images, "autoaugment")
     assert changed.dtype == torch.uint8

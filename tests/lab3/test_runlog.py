@@ -4,9 +4,8 @@ import json
 from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,6 +41,9 @@ from tests.making.logs.records import (
     tensor,
     written,
 )
+
+if TYPE_CHECKING:
+    import jsonschema
 
 RECORDS = {
     "start": start(baseline=Baseline(name="fp32", checkpoint_sha256=SHA)),
@@ -305,7 +307,9 @@ def test_a_missing_log_is_named(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def schema() -> jsonschema.Draft202012Validator:
+def schema() -> "jsonschema.Draft202012Validator":
+    import jsonschema  # only here: its formats take seconds
+
     document = json.loads(json_schema())
     jsonschema.Draft202012Validator.check_schema(document)
     return jsonschema.Draft202012Validator(document)
@@ -314,7 +318,7 @@ def schema() -> jsonschema.Draft202012Validator:
 @settings(max_examples=60, deadline=None)
 @given(records=logs())
 def test_the_schema_accepts_every_line_that_is_written(
-    schema: jsonschema.Draft202012Validator, records: list[Record]
+    schema: "jsonschema.Draft202012Validator", records: list[Record]
 ) -> None:
     for record in records:
         schema.validate(json.loads(line(record)))
@@ -332,7 +336,7 @@ def is_read(run: Path, kind: str, content: bytes) -> bool:
 
 @pytest.mark.parametrize("kind", RECORDS)
 def test_the_schema_refuses_what_the_reader_refuses(
-    schema: jsonschema.Draft202012Validator, tmp_path: Path, kind: str
+    schema: "jsonschema.Draft202012Validator", tmp_path: Path, kind: str
 ) -> None:
     record = RECORDS[kind]
     fields = record.model_dump(mode="json")
@@ -348,7 +352,7 @@ def test_the_schema_refuses_what_the_reader_refuses(
 
 @pytest.mark.parametrize("kind", RECORDS)
 def test_the_schema_and_the_reader_agree_on_which_fields_a_record_needs(
-    schema: jsonschema.Draft202012Validator, tmp_path: Path, kind: str
+    schema: "jsonschema.Draft202012Validator", tmp_path: Path, kind: str
 ) -> None:
     needed_by_reader, needed_by_schema = set(), set()
     for field in type(RECORDS[kind]).model_fields:

@@ -1,8 +1,9 @@
 """Commands in processes forked from a warm one, which has imported PyTorch and run nothing of it.
 
-Each is a process of its own, as for a user, without the two seconds that importing takes. Where
-the process itself is the point (signals, what is imported, other environments), tests start a
-real one.
+Each is a process of its own, as for a user, without the two seconds that importing takes. One that
+is fresh comes from a process that has imported nothing of the kit: for other files of the kit and
+other environments. Where the process itself is the point (signals, what is imported), tests start
+a real one.
 """
 
 import importlib
@@ -19,17 +20,18 @@ from typing import Any
 from tests.making.pipes import read, write
 
 COLUMNS = "100"
-PRELOADED = (
+LIBRARIES = (
     "torch torch.ao.quantization torch._dynamo torchvision.transforms.v2 sklearn.datasets "
-    "matplotlib.pyplot markdown nh3 autograder.asking.judging tools.cli"
+    "matplotlib.pyplot markdown nh3 pydantic typer jinja2"
 ).split()
+OURS = ["autograder.asking.judging", "tools.cli"]
 
 
 @cache
-def server() -> "subprocess.Popen[bytes]":
+def server(is_fresh: bool) -> "subprocess.Popen[bytes]":
     """Start the warm process; it ends when its input does."""
     return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", __name__],
+        [sys.executable, "-W", "ignore", "-m", __name__, *LIBRARIES, *([] if is_fresh else OURS)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[2],
@@ -37,17 +39,19 @@ def server() -> "subprocess.Popen[bytes]":
     )
 
 
-def run(arguments: Sequence[str], cwd: Path) -> "subprocess.CompletedProcess[str]":
+def run(
+    arguments: Sequence[str], cwd: Path, is_fresh: bool, environment: dict[str, str]
+) -> "subprocess.CompletedProcess[str]":
     """Run ``lab3`` with these arguments in a folder, and return what it printed."""
-    warm = server()
+    warm = server(is_fresh)
     assert warm.stdin is not None
     assert warm.stdout is not None
-    write(warm.stdin, ([*arguments], str(cwd)))
+    write(warm.stdin, ([*arguments], str(cwd), environment))
     code, out, err = read(warm.stdout)
     return subprocess.CompletedProcess(["lab3", *arguments], code, out, err)
 
 
-def answer(arguments: list[str], cwd: str) -> tuple[int, str, str]:
+def answer(arguments: list[str], cwd: str, environment: dict[str, str]) -> tuple[int, str, str]:
     """Fork a process that runs the command, and wait for it."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         pid = os.fork()
@@ -55,6 +59,7 @@ def answer(arguments: list[str], cwd: str) -> tuple[int, str, str]:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
+            os.environ.update(environment)
             os._exit(exit_code(arguments, cwd))
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         texts = []
@@ -84,16 +89,16 @@ def exit_code(arguments: list[str], cwd: str) -> int:
 
 
 def serve() -> None:
-    for name in PRELOADED:
+    for name in sys.argv[1:]:
         importlib.import_module(name)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     while True:
         try:
-            arguments, cwd = read(requests)
+            arguments, cwd, environment = read(requests)
         except EOFError:
             return
-        write(answers, answer(arguments, cwd))
+        write(answers, answer(arguments, cwd, environment))
 
 
 if __name__ == "__main__":

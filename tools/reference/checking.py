@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,12 +19,13 @@ from tools.reference.publishing import (
     PROVENANCE,
     REPORT,
     RESULTS,
+    answers_of,
     documents,
     without_times,
-    write_staff_report,
 )
 from tools.reference.results import logs_below
-from tools.report.writing import FIGURES
+from tools.report.sources import collect
+from tools.report.writing import FIGURES, text_of
 
 TOLERANCE = 1e-9  # of a share that was computed in other steps
 SHOWN = 60  # characters of a line that differs
@@ -163,14 +165,14 @@ def report_faults(plan: Plan, folder: Path) -> list[str]:
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         shutil.copytree(folder / runs, place / runs, ignore=shutil.ignore_patterns("*.pt"))
-        report = write_staff_report(plan, place, folder)
-        if report is None:
+        sources = collect(place / runs)
+        if sources.fp32 is None:
             return []
-        found = differences_of_text(folder / REPORT, report.report.read_text(encoding="utf-8"))
-        missing = {path.name for path in report.figures} - {
-            path.name for path in (folder / FIGURES).glob("*")
-        }
-    return found + [f"{folder / FIGURES / name} is missing" for name in sorted(missing)]
+        text = text_of(sources, place, answers_of(folder))
+    shown = {Path(name) for name in re.findall(rf"\(({FIGURES}/[^)]+)\.png\)", text)}
+    files = sorted(name.with_suffix(kind) for name in shown for kind in (".png", ".svg"))
+    missing = [f"{folder / file} is missing" for file in files if not (folder / file).exists()]
+    return differences_of_text(folder / REPORT, text) + missing
 
 
 def compared_again(then: RunLog, now: RunLog) -> list[str]:

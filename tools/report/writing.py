@@ -16,6 +16,7 @@ from tools.report.sources import Sources
 from tools.report.texts import LANGUAGES, TEMPLATES, load_texts
 
 FIGURES = "figures"
+NOTHING = prose.SplitReport("", ())
 
 
 @dataclass
@@ -74,6 +75,14 @@ def write_report(
     return written
 
 
+def text_of(sources: Sources, folder: Path, answers: Mapping[str, str]) -> str:
+    """Return the English report of a folder's runs without drawing its figures."""
+    texts = load_texts("en")
+    context = Context(sources, texts, texts, folder / FIGURES, folder)
+    merged, _ = prose.merge(prose.parse(render(context, answers)), NOTHING, [], "")
+    return merged.text()
+
+
 def render(context: Context, answers: Mapping[str, str]) -> str:
     """Return the report as it is without any prose but ``answers``."""
     environment = Environment(
@@ -97,7 +106,7 @@ def read_existing(path: Path) -> prose.SplitReport:
     try:
         return prose.parse(path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
-        return prose.SplitReport("", ())
+        return NOTHING
     except OSError as error:
         raise LabError(f"{path} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:

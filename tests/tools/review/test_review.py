@@ -7,7 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -302,6 +301,8 @@ def test_findings_are_shown_by_section_most_certain_first(report: Path, lab3: Co
 
 
 def test_json_keeps_to_the_schema(report: Path, lab3: Command) -> None:
+    import jsonschema  # only here: its formats take seconds
+
     change(report, "| 92.99 | 0.97 |", "| 92.99 | 0.01 |")
     document = json.loads(lab3("review", report, "--json", fails=1).stdout)
     jsonschema.validate(document, json.loads(lab3("review", "--schema").stdout))
