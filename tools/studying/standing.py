@@ -17,7 +17,7 @@ from lab3.units import percent
 from tools.running.quantizing import QAT_RECIPE
 from tools.running.soundness import faults
 from tools.running.training import network_defaults
-from tools.running.workspace import is_stub
+from tools.running.workspace import REPAIR, is_stub
 from tools.studying.checking import PARTS
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def read_runs(folder: Path) -> tuple[list[RunLog], list[str]]:
         try:
             logs.append(read_log(path.parent))
         except RunLogError as error:
-            damaged.append(str(error))
+            damaged.append(f"{error}: {REPAIR}")
     return logs, damaged
 
 
