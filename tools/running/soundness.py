@@ -36,7 +36,7 @@ def contradictions(log: RunLog) -> list[str]:
     """Return where a log contradicts itself, as one does that was edited."""
     found = []
     end, result, quantized = log.end, log.result, log.quantized
-    if end and end.best_epoch:
+    if end and end.best_epoch and log.start.hyperparameters:
         best = max((epoch.validation_accuracy for epoch in log.epochs), default=math.nan)
         claims = [e.validation_accuracy for e in log.epochs if e.epoch == end.best_epoch]
         if log.start.kind == "train":  # another's is that of its INT8 network
