@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from autograder.host.sandbox import WALLED, Sandbox, why_not
 from tests.making import warm
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 SOLUTION = ROOT / "solution"
 use_code(SOLUTION)
+# No test is about time: on a busy computer all of them take longer.
+settings.register_profile("kit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kit")
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -208,7 +208,7 @@ def test_what_steers_a_terminal_is_shown_instead(text: str, shown: str) -> None:
     assert harmless(text) == shown
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(results(), st.sampled_from(get_args(Disclosure)))
 @example(result_of(lambda: "".join(NASTY)), "everything")
 @example(result_of(lambda: "\n" * 99 + "x" * 5000), "everything")

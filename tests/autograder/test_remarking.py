@@ -67,7 +67,7 @@ rubrics = st.builds(rubric_of, thresholds, points, unverified=shares)
 accuracies = st.sampled_from([(940, 930, 950), (900, 910, 905), (700, 650, 500), (990, 989, 100)])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     rubrics,
     rubrics,

@@ -172,9 +172,7 @@ BODIES = st.binary(max_size=40) | st.builds(
     ),
     st.binary(max_size=64),
 )  # fmt: skip
-many = settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+many = settings(max_examples=150, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @many

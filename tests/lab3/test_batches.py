@@ -40,7 +40,7 @@ def test_loader_processes_do_not_change_the_batches(train: Split) -> None:
     assert all(same(a, b) for a, b in zip(alone, helped, strict=True))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 9999), st.integers(0, 200))
 def test_an_epoch_shows_each_image_at_most_once(
     count: int, batch_size: int, seed: int, epoch: int

@@ -117,7 +117,7 @@ def test_a_pickle_of_another_shape_is_refused(content: bytes) -> None:
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_damage_to_a_batch_raises_nothing_but_a_value_error(data: st.DataObject) -> None:
     pixels, labels = cifar10_batches(1)["test_batch"]
     content = bytearray(pickled({b"labels": labels, b"data": pixels[:, :8], b"names": [b"a"]}))

@@ -162,7 +162,7 @@ def without(record: Record, field: str) -> bytes:
     return json.dumps(fields).encode() + b"\n"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(records=logs())
 def test_what_is_appended_reads_back_equal(
     tmp_path_factory: pytest.TempPathFactory, records: list[Record]
@@ -315,7 +315,7 @@ def schema() -> "jsonschema.Draft202012Validator":
     return jsonschema.Draft202012Validator(document)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(records=logs())
 def test_the_schema_accepts_every_line_that_is_written(
     schema: "jsonschema.Draft202012Validator", records: list[Record]

@@ -223,7 +223,26 @@ def take_time(_: Script) -> None:
     time.sleep(0.2)
 
 
+def await_refusals(script: Script) -> None:
+    """Wait until all that were to refuse to start did so, and are gone."""
+    wanted = script.starts.count("refuse")
+    while True:
+        others = {int(line.split()[1]) for line in noted(script.notes.parent, "start")}
+        others.remove(os.getpid())
+        if len(others) >= wanted and not any(map(runs, others)):
+            return
+        time.sleep(0.02)
+
+
+def runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 FATES: dict[str, Callable[[Script], None]] = {
+    "awaits refusals": await_refusals,
     "hangs": hang,
     "is stopped": stop,
     "is stopped in the middle": stop_in_the_middle,

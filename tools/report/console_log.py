@@ -252,11 +252,11 @@ class _Reader:
         return log
 
     def kind(self, index: int, training: Training) -> str:
-        """Return whose training it is: named before it, or by the result behind it."""
+        """Return whose training it is: named before it, by the file, or by the result behind it."""
         if training.before in ("train", "qat"):
             return training.before
         if index == 0:
-            return "train"
+            return "qat" if "qat" in self.log.path.stem.lower() else "train"
         return training.after if training.after == "qat" else "qat"
 
     def draw(self, curve: Curve, epochs: Sequence[Printed], is_percent: bool) -> None:

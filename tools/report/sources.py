@@ -8,7 +8,7 @@ from lab3.errors import LabError
 from lab3.log.records import Record, Result
 from lab3.log.runlog import LOG_NAME, RunLog, RunLogError, read_log
 from lab3.selection import select
-from tools.report.console_log import ConsoleLog
+from tools.report.consoles import Consoles
 from tools.report.facts.scales import Tensors
 
 
@@ -21,7 +21,7 @@ class Sources:
     qat: RunLog | None = None
     compared: list[RunLog] = field(default_factory=list)
     settings: list[RunLog] = field(default_factory=list)
-    console: ConsoleLog | None = None
+    console: Consoles | None = None
     has_runs: bool = False
     problems: list[str] = field(default_factory=list)
 

@@ -75,9 +75,11 @@ def write_report(
     return written
 
 
-def text_of(sources: Sources, folder: Path, answers: Mapping[str, str]) -> str:
-    """Return the English report of a folder's runs without drawing its figures."""
-    texts = load_texts("en")
+def text_of(
+    sources: Sources, folder: Path, answers: Mapping[str, str], language: str = "en"
+) -> str:
+    """Return the report of a folder's runs without drawing its figures."""
+    texts = load_texts(language)
     context = Context(sources, texts, texts, folder / FIGURES, folder)
     merged, _ = prose.merge(prose.parse(render(context, answers)), NOTHING, [], "")
     return merged.text()

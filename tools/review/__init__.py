@@ -8,8 +8,10 @@ from tools.review.findings import Finding, Review
 from tools.review.reading.report import Report
 from tools.review.reading.shapes import read_report
 from tools.review.rules import (  # noqa: F401 -- each registers its rules
+    ablation,
     completeness,
     contract,
+    counts,
     curves,
     drops,
     equations,
@@ -17,10 +19,13 @@ from tools.review.rules import (  # noqa: F401 -- each registers its rules
     leftovers,
     limits,
     orders,
+    own_numbers,
     ratios,
     settings,
     sizes,
+    told,
     training,
+    tried,
     values,
 )
 from tools.review.rules.completeness import is_foreign

@@ -34,8 +34,12 @@ def report(
         ),
     ] = None,
     console: Annotated[
-        Path | None,
-        Option("--console", metavar="FILE", help="Console output, for what no run log tells."),
+        list[Path] | None,
+        Option(
+            "--console",
+            metavar="FILE",
+            help="Console output, for what no run log tells; once for each file.",
+        ),
     ] = None,
     force: Annotated[
         bool,
@@ -55,10 +59,12 @@ def report(
         lab3 report --html --lang zh-TW
 
         lab3 report --console train.log
+
+        lab3 report --console fp32.log --console qat.log
     """
     gc.disable()  # a short program that keeps what it makes: collecting costs a twentieth of it
 
-    from tools.report.console_log import read_console
+    from tools.report.consoles import read_consoles
     from tools.report.sources import collect
     from tools.report.writing import write_report
 
@@ -68,7 +74,7 @@ def report(
             f"there is no run in {runs}, so there is nothing to report: begin with lab3 train"
         )
     if console:
-        material.console = read_console(console)
+        material.console = read_consoles(console)
         material.problems += material.console.problems
     if material.fp32 is None:
         material.problems.append(f"there is no FP32 run in {runs}: the report has gaps")

@@ -357,7 +357,7 @@ def test_a_torn_line_harms_nothing_and_garbage_is_named(
     assert results["runs.logs"].outcome == "failed"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_bounds_are_the_counts_that_no_tail_refutes(data: st.DataObject) -> None:
     images = data.draw(st.integers(2, 60))

@@ -59,7 +59,7 @@ def verdict(name: str, visibility: Any, function: Callable[[float, int], float])
 
 @pytest.mark.parametrize("visibility", ["public", "hidden"])
 @pytest.mark.parametrize("name", CHECKS)
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30, derandomize=True)
 @given(values=st.lists(ANY, min_size=1, max_size=5))
 def test_any_numbers_are_judged(name: str, visibility: str, values: list[float]) -> None:
     turn = iter(range(10_000))

@@ -364,7 +364,7 @@ def tarred(names: list[bytes], content: bytes) -> bytes:
     return file.getvalue()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @example([b"\xff.zip"], tarred, zipped([b"lab3/resnet.py"], b""), {})
 @example([b"lab3/resnet.py", b"\xff"], tarred, b"x", {"runs.zip": plain_zip(RUNS)})
 @example([b"lab3/resnet.py", b"", b"./"], zipped, b"x", {})

@@ -207,7 +207,7 @@ units = st.sampled_from([lines(resume()), lines(result()), b"\n", b" \n"])
 
 
 @given(st.lists(units, min_size=1, max_size=4))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_work_of_reading_a_log_grows_with_its_lines(some: list[bytes]) -> None:
     def work(times: int) -> int:
         content = lines(start()) + b"".join(some) * times
@@ -245,7 +245,7 @@ names = st.lists(
 
 
 @given(names)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_work_of_normalising_names_grows_with_their_length(names: list[str]) -> None:
     """Marks over and under a letter are put in order one by one, past all before them."""
     steps = 0

@@ -26,13 +26,13 @@ def survives(data: bytes) -> None:
 
 
 @given(st.sampled_from([b"", b"PK\3\4", b"PK\5\6", b"\x1f\x8b\x08\0"]), st.binary(max_size=2000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_random_bytes_are_harmless(magic: bytes, rest: bytes) -> None:
     survives(magic + rest)
 
 
 @given(st.sampled_from(ARCHIVES), st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_damaged_archives_are_harmless(name: str, data: st.DataObject) -> None:
     content = bytearray(VALID[name])
     places = st.integers(0, len(content) - 1)
@@ -47,7 +47,7 @@ def test_damaged_archives_are_harmless(name: str, data: st.DataObject) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 511), st.integers(0, 255)), min_size=1, max_size=6))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_damaged_tar_headers_with_good_checksums_are_harmless(
     changes: list[tuple[int, int]],
 ) -> None:

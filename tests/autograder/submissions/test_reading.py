@@ -156,7 +156,7 @@ some_files = st.dictionaries(
 
 
 @given(some_files, st.sampled_from(["", "hw3/", "a/b/"]), st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_packing_does_not_matter(files: Files, wrapping: str, chance: random.Random) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         plain = read(as_folder(files, Path(scratch) / "plain"))
@@ -174,7 +174,7 @@ def test_packing_does_not_matter(files: Files, wrapping: str, chance: random.Ran
 
 
 @given(some_files.filter(lambda files: set(files) & set(PLAIN)), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_byte_and_name_counts(files: Files, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(set(files) & set(PLAIN))))
     content = data.draw(st.binary(max_size=300).filter(lambda content: content != files[name]))

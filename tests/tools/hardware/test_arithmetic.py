@@ -84,7 +84,7 @@ def test_the_quantizer_rounds_once(numbers: list[float], shift: int, zero_point:
     assert torch.equal(kernel.int_repr(), found)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(1, 80),
     st.integers(1, 5),
@@ -162,7 +162,7 @@ KINDS = ["convolution", "linear", "addition", "average", "relu"]
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**31), halves=st.lists(st.integers(0, 127), min_size=3, max_size=3))
 def test_each_operator_equals_the_engine_s_kernel(
     engine: str, kind: str, seed: int, halves: list[int]
@@ -187,7 +187,7 @@ def test_each_operator_equals_the_engine_s_kernel(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**31), odd=st.lists(st.integers(0, 126), min_size=3, max_size=3))
 def test_with_odd_zero_points_only_halves_differ_and_the_reason_is_known(
     kind: str, seed: int, odd: list[int]

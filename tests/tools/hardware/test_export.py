@@ -331,7 +331,7 @@ def cases(draw: st.DrawFn) -> tuple[int, int, bool]:
     return draw(st.one_of(whole, near)), amount, draw(st.booleans())
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @example([(-(2**31) + 2**29 + 1, 30, False), (2**31 - 1 - 2**29, 30, True)])
 @given(st.lists(cases(), min_size=50, max_size=100))
 def test_a_shift_rounds_to_nearest(shifts: Path, numbers: list[tuple[int, int, bool]]) -> None:

@@ -220,7 +220,7 @@ def evidence(result: Result) -> list[tuple[frozenset[str], str]]:
     return [(case.key, case.evidence) for case in (*result.pairs, *result.singles)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.permutations(sorted(WORKS)), st.lists(st.text(max_size=8), min_size=6, max_size=6))
 def test_neither_order_nor_names_change_the_evidence(order: list[str], names: list[str]) -> None:
     works = everybody()
@@ -233,7 +233,7 @@ def test_neither_order_nor_names_change_the_evidence(order: list[str], names: li
     assert {case.key for case in before.pairs} >= {frozenset("ab"), frozenset("cd")}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.sampled_from(sorted(WORKS)), min_size=2, max_size=6))
 def test_nobody_is_a_pair_with_themselves(attempts: list[str]) -> None:
     works = everybody()

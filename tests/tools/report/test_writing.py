@@ -30,7 +30,7 @@ from tools.report.figures import drawing
 from tools.report.sections import SECTIONS
 from tools.report.sources import collect, ranges
 from tools.report.texts import LANGUAGES, TEMPLATES, load_texts
-from tools.report.writing import write_report
+from tools.report.writing import text_of, write_report
 
 
 @pytest.fixture(scope="module")
@@ -311,13 +311,12 @@ def test_garbage_gives_honest_gaps_and_a_message(
     tmp_path: Path, lab3: Command, garbage: str
 ) -> None:
     spoil, gap, message = GARBAGE[garbage]
-    spoil(write_runs(tmp_path / "runs"))
-    for language in LANGUAGES:
-        done = lab3("report", "--html", "--lang", language, "--out", f"{language}.md")
-        assert message in done.stderr
-    assert gap in (tmp_path / "en.md").read_text()
-    assert "**缺漏：**" in (tmp_path / "zh-TW.md").read_text() or garbage == "thousand epochs"
-    assert (tmp_path / "en.html").stat().st_size > 10_000
+    spoil(runs := write_runs(tmp_path / "runs"))
+    assert message in lab3("report", "--html").stderr
+    assert gap in (tmp_path / "report.md").read_text()
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+    chinese = text_of(collect(runs), tmp_path, {}, "zh-TW")
+    assert "**缺漏：**" in chinese or garbage == "thousand epochs"
 
 
 def test_console_output_fills_what_no_log_tells(tmp_path: Path, lab3: Command) -> None:
@@ -335,6 +334,25 @@ def test_console_output_fills_what_no_log_tells(tmp_path: Path, lab3: Command) -
     assert "MiB" in text
     assert (tmp_path / "figures/curves.png").exists()
     assert "check the path" in lab3("report", "--console", "none.log", fails=1).stderr
+
+
+def test_several_console_outputs_are_one_with_a_training_each(
+    tmp_path: Path, lab3: Command
+) -> None:
+    epoch = "Epoch {} | Train Loss: {} | Train Acc: 45.55% | Val Loss: 1.2581 | Val Acc: 53.70%\n"
+    (tmp_path / "fp32.log").write_text(
+        epoch.format(1, 1.48) + epoch.format(2, 1.21) + "[FP32] Loss: 0.3, Accuracy: 91.20%\n"
+    )
+    (tmp_path / "qat.log").write_text(
+        epoch.format(1, 0.31) + "[QAT INT8] Loss: 0.4, Accuracy: 91.00%\n"
+        "[FP32] Loss: 0.3, Accuracy: 91.50%\n"
+    )
+    done = lab3("report", "--console", "qat.log", "--console", "fp32.log")
+    text = (tmp_path / "report.md").read_text()
+    assert "imported from console output, `fp32.log` lines 1-2" in text
+    assert "`qat.log` lines 2-3; imported from console output, `fp32.log` lines 3" in text
+    assert "qat.log:3 and fp32.log:3 give FP32 two accuracies: the first is used" in done.stderr
+    assert re.search(r"\| QAT \|[^|]*\| 91\.00 \| 0\.50 \|", text)
 
 
 def test_an_unknown_baseline_is_refused_and_the_known_ones_are_named(

@@ -12,7 +12,7 @@ READ = (*FAMILIES, "hyper")  # roles that statements are read from
 LINES = (
     *("section", "numbered", "prompt", "placeholder", "chat", "label", "topic", "claim", "own"),
     *("header", "formula", "figure", "this_lab", "described", "before", "blank", "without", "all"),
-    *("in_general", "nobody", "final_model", "rate"),
+    *("in_general", "nobody", "final_model", "rate", "only_one", "tried"),
 )
 GROUPS = sorted({(entry.language, entry.role) for entry in LEXICON.entries})
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from lab3.log.records import TITLES
-from tools.report.console_log import ConsoleLog
+from tools.report.consoles import Consoles
 from tools.report.facts.comparison import compare
 from tools.report.sections.context import Context
 from tools.report.sources import ranges
@@ -36,7 +36,7 @@ def paragraphs(context: Context) -> Iterator[str]:
     yield context.source_of_results(sources.compared)
 
 
-def imported(context: Context, console: ConsoleLog) -> Iterator[str]:
+def imported(context: Context, console: Consoles) -> Iterator[str]:
     """Yield the comparison that console output alone tells."""
     t, fp32 = context.t, console.networks.get("train")
     yield t("sentences.imported")
@@ -64,4 +64,4 @@ def imported(context: Context, console: ConsoleLog) -> Iterator[str]:
                 )
             )
     yield context.table("imported", rows)
-    yield context.imported(ranges(console.result_lines))
+    yield context.imported(*((path, ranges(lines)) for path, lines in console.result_lines))

@@ -59,10 +59,10 @@ class Context:
     def source_of_results(self, logs: Iterable[RunLog]) -> str:
         return self.source(*((log, last_line_of(log, Result)) for log in logs))
 
-    def imported(self, lines: str) -> str:
-        assert self.sources.console is not None
-        path = self.sources.console.path.as_posix()
-        return self.cited(self.t("captions.imported", path=path, lines=lines))
+    def imported(self, *places: tuple[Path, str]) -> str:
+        """Return from which lines of which console outputs facts come."""
+        texts = [self.t("captions.imported", path=p.as_posix(), lines=lines) for p, lines in places]
+        return self.cited("; ".join(texts))
 
     def cited(self, source: str) -> str:
         return f"<sub>{self.t('captions.source', source=source)}</sub>"

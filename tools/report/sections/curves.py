@@ -19,9 +19,10 @@ def paragraphs(context: Context) -> Iterator[str]:
         yield t("sentences.unfinished", run=log.name, done=len(points), epochs=epochs)
     if points and log:
         name, source = log.name, context.source((log, lines_of(log, Epoch)))
-    elif console and console.points:
-        points, name = console.points, console.path.name
-        source = context.imported(ranges(console.epoch_lines))
+    elif console and console.drawn:
+        output, curve = console.drawn
+        points, name = curve.points, output.path.name
+        source = context.imported((output.path, ranges(curve.lines)))
         yield t("sentences.imported")
         if console.has_repeated_epochs:
             yield t("sentences.imported_repeated")

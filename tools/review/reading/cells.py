@@ -102,6 +102,8 @@ class Tables:
     def _read_one(self, grid: Grid, cells: Cells) -> None:
         found = self._networks(grid)
         cells.models |= {cell.model for cell in found}
+        if not found:
+            cells.statements += self._beyond(grid)
         header = [self.hyperparameter(h) for h in grid.rows[0]]
         kinds = {c.model for c in found}
         is_setting = len([h for h in header if h]) >= 1 and kinds <= {FP32, ""}
@@ -129,6 +131,20 @@ class Tables:
                     if not cell.text.strip():
                         cells.blanks.append(replace(cell, metric="value", label=cell.header))
                     self._add_setting(cell, grid, cells)
+
+    def _beyond(self, grid: Grid) -> Iterator[Statement]:
+        """Yield the accuracies above 100 % of a table that has no networks."""
+        header = grid.rows[0]
+        for row, line in zip(grid.rows[1:], grid.lines[1:], strict=True):
+            for c, text in enumerate(row):
+                quantity = next(quantities(text), None)
+                labels = (header[c], row[0])
+                is_accuracy = "accuracy" in map(self.metric, labels) and c > 0
+                is_percent = any(self.lexicon.has("header.percent", label) for label in labels)
+                if quantity and is_accuracy and is_percent and 100 < quantity.number < 1000:
+                    place = Place(line, grid.section, f"{labels[1]}: {labels[0]} {text}", "cell")
+                    value = quantity.interval.times("0.01")
+                    yield Statement("", "accuracy", "is", place, value, quantity=quantity)
 
     def _add_columns(self, grid: Grid, cells: Cells) -> None:
         """Take the hyperparameters of a table with networks as columns."""
@@ -177,7 +193,9 @@ class Tables:
                     line, grid.section, f"{row[0]}: {header[c]} {text}", "cell", grid.number
                 )
                 metric = self.metric(header[c])
-                made = Statement(f"row_{name}", metric, "is", place, label=name, quantity=quantity)
+                made = Statement(
+                    f"row_{name}", metric, "is", place, label=bare(row[0]), quantity=quantity
+                )
                 if metric == "accuracy" and (value := fraction(quantity)):
                     yield replace(made, value=value, split=self.split(header[c]))
                 elif metric == "loss":

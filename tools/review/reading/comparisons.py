@@ -1,13 +1,20 @@
 """Which network is said to be better, smaller, faster, the same or the most."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
-from tools.review.reading.lexicon import Tag, masked
-from tools.review.reading.quantities import NUMBER
-from tools.review.reading.statements import FP32, INT8, PTQ, QAT, Modality, Place, Statement
+from tools.review.reading.changes import read_changes
+from tools.review.reading.lexicon import Tag
+from tools.review.reading.orders import (
+    KNOWN,
+    is_denied,
+    is_known,
+    oriented,
+    read_chains,
+    read_rankings,
+    split_of,
+)
+from tools.review.reading.statements import FP32, INT8, PTQ, QAT, Place, Statement
 from tools.review.reading.words import Span, Words
 
 # What a comparative is about by itself, and whether it means more of that.
@@ -19,11 +26,11 @@ BY_ITSELF = {
     "faster": ("latency", "less"),
     "slower": ("latency", "more"),
     "losing": ("drop", "more"),
+    "keeping": ("drop", "less"),
 }
-AMOUNTS = {"more": "more", "less": "less", "better": "better", "worse": "worse"}
-MORE_IS_WORSE = ("size", "latency", "drop", "loss", "error", "gap")
+AMOUNTS = {k: k for k in ("more", "less", "better", "worse", "reach")}
+NEXT = 6  # characters between a verb and what it takes
 REACH = 90  # characters between two networks that are compared
-KNOWN = ("accuracy", "size", "latency", "drop", "loss", "throughput", "compression", "gap")
 
 
 @dataclass(frozen=True)
@@ -46,11 +53,18 @@ def read_comparisons(words: Words, place: Place) -> Iterator[Statement]:
         and not words.within(Span(0, len(words.text)), "all.three")
     ):
         return
-    yield from _chains(words, place)
+    yield from read_chains(words, place)
+    yield from read_rankings(words, place)
+    yield from read_changes(words, place)
     for word in words.tags:
         if word.is_of("compares", "beats"):
-            order = _order(words, word) or _against_all(words, word) or _implied(words, word)
-        elif word.is_of("extreme"):
+            order = (
+                _order(words, word)
+                or _against_all(words, word)
+                or _of_two(words, word)
+                or _implied(words, word)
+            )
+        elif word.is_of("extreme") and not words.within(words.segment(word.start), "ranked"):
             order = _extreme(words, word)
             if order is not None and (second := _second(words, word, order)):
                 yield _statement(words, place, second)
@@ -77,31 +91,10 @@ def _statement(words: Words, place: Place, order: Order) -> Statement:
         replace(place, line=line),
         modality=modality,
         than=order.than,
-        split=_split_of(words, segment),
+        split=split_of(words, segment),
         others=tuple(dict.fromkeys(m.kind for m in words.models if segment.holds(m))),
         is_sure=order.is_sure,
     )
-
-
-def _split_of(words: Words, segment: Span) -> str:
-    tags = words.within(segment, "split")
-    return tags[0].kind if tags else words.context.split
-
-
-def is_denied(words: Words, segment: Span, word: Tag) -> bool:
-    """Tell whether a word is negated: an odd number of negations before it, in its clause."""
-    clause = words.clause(word.start)
-    start = max(segment.start, min(clause.start, _subject_start(words, segment, word)))
-    counted = [q.start for q in words.quantities if q.end <= word.start]
-    tags = [t for t in words.tags if t.is_of("negates") and start <= t.start]
-    # "Not exactly four times smaller" denies the number alone.
-    tags = [t for t in tags if not any(t.end <= q for q in counted)]
-    return sum(t.start < word.start or t.start < word.end for t in tags) % 2 == 1
-
-
-def _subject_start(words: Words, segment: Span, word: Tag) -> int:
-    before = [m.start for m in words.models if segment.holds(m) and m.end <= word.start]
-    return max(segment.start, before[0] - 24) if before else word.start - 24
 
 
 def _order(words: Words, word: Tag) -> Order | None:
@@ -146,11 +139,30 @@ def _against_all(words: Words, word: Tag) -> Order | None:
     return Order(word, "any", standards[0].kind, relation, metric, is_sure)
 
 
+def _of_two(words: Words, word: Tag) -> Order | None:
+    """Read "of the two INT8 networks, QAT is more accurate": than PTQ."""
+    segment = words.segment(word.start)
+    kinds = {m.kind for m in words.models if segment.holds(m)} - {INT8}
+    if not word.is_of("compares") or not words.within(segment, "all.quantized"):
+        return None
+    if len(kinds) != 1 or not kinds <= {PTQ, QAT} or words.standards:
+        return None
+    metric, relation, is_sure = _measured(words, word, segment)
+    (kind,) = kinds
+    return (
+        Order(word, kind, QAT if kind == PTQ else PTQ, relation, metric, is_sure)
+        if metric
+        else None
+    )
+
+
 def _implied(words: Words, word: Tag) -> Order | None:
     """Read "PTQ became faster": than FP32."""
     if word.kind not in ("faster", "slower", "smaller") or not word.is_of("compares"):
         return None
     segment = words.segment(word.start)
+    if words.within(segment, "than.before"):
+        return None  # something else that is named
     models = [m for m in words.models if segment.holds(m)]
     kinds = {m.kind for m in models}
     if len(kinds) != 1 or not kinds <= {PTQ, QAT, INT8} or words.standards:
@@ -167,9 +179,10 @@ def _all_equal(words: Words, word: Tag) -> Iterator[Order]:
     if words.within(segment, "rough", "variant") or not words.within(segment, "all.three"):
         return
     tags = [t for t in words.within(segment, "metric") if abs(t.start - word.start) < 40]
-    if not tags or any(m for m in words.models if segment.holds(m)):
+    is_own = word.kind in ("size", "latency")
+    if not (tags or is_own) or any(m for m in words.models if segment.holds(m)):
         return
-    metric = min(tags, key=lambda t: abs(t.start - word.start)).kind
+    metric = word.kind if is_own else min(tags, key=lambda t: abs(t.start - word.start)).kind
     if metric in ("accuracy", "size", "latency"):
         yield Order(word, FP32, PTQ, "same", metric, True)
         yield Order(word, PTQ, QAT, "same", metric, True)
@@ -211,31 +224,21 @@ def _measured(words: Words, word: Tag, segment: Span) -> tuple[str | None, str, 
         if kind in ("smaller", "bigger") and near and near.kind not in ("size", "compression"):
             return None, "", False
         return own, relation, True
-    relation = AMOUNTS.get(kind, "")
+    relation, clause = AMOUNTS.get(kind, ""), words.clause(word.start)
     metric, is_said = metric_near(words, word, segment)
     if metric is None or not relation:
         return None, "", False
-    if relation in ("more", "less") and not is_said and not words.context.metric:
+    lost = [t for t in words.within(clause, "change.loses") if 0 <= word.start - t.end <= NEXT]
+    if metric == "accuracy" and lost and relation in ("more", "less"):
+        metric = "drop"  # "loses more accuracy"
+    is_placed = word.is_of("beats") and is_known(words, segment)  # "stays below PTQ"
+    if relation in ("more", "less") and not (is_said or is_placed or words.context.metric):
         is_of_accuracy = any(q.kind == "points" for q in words.quantities) or any(
             t.role == "metric.accuracy" for t in words.tags
         )
         if metric != "accuracy" or not is_of_accuracy:
             return None, "", False
     return (*oriented(metric, relation), is_said)
-
-
-def oriented(metric: str, relation: str) -> tuple[str, str]:
-    """Return a metric and "more" or "less" for what is called better, faster or higher."""
-    opposite = {"more": "less", "less": "more"}
-    if metric == "speed" or metric == "speedup":
-        relation = {"more": "less", "less": "more"}.get(relation, relation)
-        metric = "latency"
-    if metric == "compression":
-        metric, relation = "size", opposite.get(relation, relation)
-    if relation in ("better", "worse"):
-        is_more = (relation == "better") != (metric in MORE_IS_WORSE)
-        relation = "more" if is_more else "less"
-    return metric, relation
 
 
 def metric_near(words: Words, word: Tag, segment: Span) -> tuple[str | None, bool]:
@@ -271,23 +274,17 @@ def _with_neighbours(words: Words, clause: Span, segment: Span) -> Span:
     return Span(max(segment.start, start), clause.end)
 
 
-def is_known(words: Words, segment: Span) -> bool:
-    """Tell whether a part has no word that the lexicon doesn't know: then it is of results."""
-    shown = masked(words.shown, words.tags)[segment.start : segment.end]
-    shown = NUMBER.sub(" ", shown)
-    reason = next((t.start for t in words.within(segment, "reason")), segment.end)
-    shown = shown[: reason - segment.start]
-    pattern = words.lexicon.roles.get("neutral")
-    rest = pattern.sub(" ", shown) if pattern else shown
-    return not re.search(r"[a-z]{2,}|[^\x00-\x7f。、%≈]", rest, re.I)
-
-
 def _extreme(words: Words, word: Tag) -> Order | None:
     """Read "QAT has the highest accuracy", "PTQ is the fastest"."""
     segment = words.segment(word.start)
     clause = words.clause(word.start)
     models = [m for m in words.models if segment.holds(m) and m.start not in words.standards]
     own = [m for m in models if clause.holds(m)] or models
+    plain = [m for m in own if m.kind != INT8]
+    is_among = len({m.kind for m in plain}) == 1 and len(plain) < len(
+        own
+    )  # "the best INT8 network is"
+    own = plain if is_among else own
     rows = {m.kind for m in models if m.kind.startswith("row_")}
     if len({m.kind for m in own}) != 1 and len(rows) == 1:
         own = [m for m in models if m.kind in rows]
@@ -308,12 +305,15 @@ def _extreme(words: Words, word: Tag) -> Order | None:
         is_said = True
     else:
         near, is_said = metric_near(words, word, segment)
-        if near is None or not is_said:
+        is_unsaid = (
+            near == "accuracy" and word.kind in ("best", "worst") and is_known(words, segment)
+        )
+        if near is None or not (is_said or is_unsaid):
             return None
         relation = {"most": "more", "least": "less", "best": "better", "worst": "worse"}[word.kind]
         metric, relation = oriented(near, relation)
     relation = {"more": "most", "less": "least"}[relation]
-    rivals = [INT8] if words.within(segment, "all.quantized") else []
+    rivals = [INT8] if is_among or words.within(segment, "all.quantized") else []
     than = INT8 if rivals else FP32 if words.within(segment, "all.three") else ""
     return Order(word, kind, than, relation, metric, is_said)
 
@@ -345,14 +345,18 @@ def _equal(words: Words, word: Tag) -> Order | None:
     if word.kind == "par":
         first = [m for m in models if m.end <= word.start and m.start not in words.standards][:1]
         after = [m for m in models if m.start >= word.end][:1]
-        kinds = [m.kind for m in (*first, *after)]
+        ahead = list({m.kind: m for m in models if m.end <= word.start}.values())
+        kinds = [m.kind for m in (*first, *after)] if after else [m.kind for m in ahead]
         near = segment
+    if word.kind == "apart":
+        kinds, near = list(dict.fromkeys(m.kind for m in models)), segment
     if kinds == [INT8] and words.within(segment, "all.quantized", "all.both"):
         kinds = [PTQ, QAT]
     if len(kinds) != 2 or "other" in kinds:
         return None
     tags = [t for t in words.within(near, "metric") if abs(t.start - word.start) < 40]
-    tags = [t for t in tags if clause.holds(t)] or tags
+    if word.kind != "apart":
+        tags = [t for t in tags if clause.holds(t)] or tags
     if word.kind in ("size", "latency"):
         return Order(word, kinds[0], kinds[1], "same", word.kind, True)
     if word.kind == "par" and not tags and {q.kind for q in words.quantities} <= {"%", "points"}:
@@ -364,30 +368,3 @@ def _equal(words: Words, word: Tag) -> Order | None:
         return None
     relation = "par" if word.kind == "par" else "same"
     return Order(word, kinds[0], kinds[1], relation, oriented(metric, "more")[0], True)
-
-
-def _chains(words: Words, place: Place) -> Iterator[Statement]:
-    """Read "QAT > PTQ > FP32"."""
-    for first, second in pairwise(words.models):
-        between = words.shown[first.end : second.start]
-        match = re.fullmatch(r"[\s(]*[\d.%]*[\s)]*(?P<sign>[<>])[\s(]*", between)
-        if not match:
-            continue
-        segment = words.segment(first.start)
-        tags = words.within(segment, "metric")
-        metric = tags[0].kind if tags else words.context.metric or "accuracy"
-        if metric not in (*KNOWN, "speed", "speedup"):
-            continue
-        relation = "more" if match["sign"] == ">" else "less"
-        metric, relation = oriented(metric, relation)
-        modality: Modality = words.modality(segment)
-        yield Statement(
-            first.kind,
-            metric,
-            relation,
-            place,
-            modality=modality,
-            than=second.kind,
-            others=(first.kind, second.kind),
-            is_sure=bool(tags),
-        )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tools.review.reading.expressions import UnknownError, compute, parsed, python_of
+from tools.review.reading.mappings import mapping_of
 from tools.review.reading.quantities import DIGITS, exactly
 from tools.review.reading.statements import Place, Statement
 
@@ -20,6 +21,7 @@ STOP = re.compile(r"[;。]\s*|\.\s+(?=[A-Z])|\n")
 STAR = re.compile(r"\^\{?\*\}?")
 LOWEST, HIGHEST = -0.7, 1.3  # a range whose scale tells all known mistakes apart
 SCALE = 2 * HIGHEST / 255
+PRODUCT = re.compile(r"[\w)]\s?\*\s?[\w(]")
 PIECE = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$|`([^`\n]+)`", re.S)
 ASSIGNED = re.compile(
     r"(?<![A-Za-z_0-9.{\\/])(?P<name>\\?[A-Za-zΔ][A-Za-z_']{0,24}(?:_?\{[^{}]{1,20}\})?(?:\^\{?\*\}?)?)"
@@ -68,6 +70,8 @@ def read_formulas(text: str, raw: str, place: Place) -> Iterator[Statement]:
         for m in PIECE.finditer(raw)
     ]
     pieces += [(line, offset) for offset, line in enumerate(text.split("\n"))]
+    if "**" not in raw:  # an asterisk may be no emphasis
+        pieces += [(s, n) for n, s in enumerate(raw.split("\n")) if PRODUCT.search(s)]
     for piece, offset in pieces:
         for match in ASSIGNED.finditer(piece[:2000]):
             line = place.line + offset + piece.count("\n", 0, match.start())
@@ -108,6 +112,9 @@ def judged(name: str, value: str, place: Place) -> Iterator[Statement]:
     """Yield what one assignment of a scale or shift computes."""
     name = re.sub(r"[{}^*]", "", name)
     value = STAR.sub("", value)
+    if (statement := mapping_of(name, value, place)) is not None:
+        yield statement
+        return
     is_scale, is_shift = bool(SCALE_NAME.match(name)), bool(SHIFT_NAME.match(name))
     if not is_scale and not is_shift:
         return
@@ -138,6 +145,7 @@ def expressions(value: str) -> Iterator[ast.expr]:
 def scale_of(node: ast.expr, names: set[str], place: Place) -> Statement | None:
     """Return the scale of a known range, relative to the right one."""
     values = {name: v for name in names if (v := name_value(name)) is not None}
+    values |= dict(zip(ends_of(node), (LOWEST, HIGHEST), strict=False))
     magnitudes = [n for n in names if values.get(n) in (HIGHEST, LOWEST)]
     if not magnitudes:
         return None
@@ -148,6 +156,20 @@ def scale_of(node: ast.expr, names: set[str], place: Place) -> Statement | None:
     if scale == 0 or not math.isfinite(scale):
         return None
     return Statement("", "scale factor", "is", place, exactly(Decimal(f"{scale / SCALE:.4f}")))
+
+
+def ends_of(node: ast.expr) -> list[str]:
+    """Return the two names whose magnitudes are compared, the ends of a range: max(|a|, |b|)."""
+    for call in ast.walk(node):
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            continue
+        inner = [a.args[0] for a in call.args if isinstance(a, ast.Call) and len(a.args) == 1]
+        names = [n.id for n in inner if isinstance(n, ast.Name)]
+        if call.func.id == "max" and len(names) == len(call.args) == 2:
+            return names
+        if call.func.id == "max" and len(names) == len(call.args) == 1:
+            return ["", *names]  # of one tensor
+    return []
 
 
 def shift_of(node: ast.expr, names: set[str], is_scale: bool, place: Place) -> Statement | None:

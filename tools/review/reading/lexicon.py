@@ -9,7 +9,8 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
+from operator import add
 from pathlib import Path
 from re import _constants, _parser  # type: ignore[attr-defined]  # as public as it gets
 from typing import Any
@@ -55,13 +56,24 @@ class Pattern:
 
     def __init__(self, sources: Iterable[str]) -> None:
         self.sources = tuple(sources)
-        self.needs = tuple(needed(source) for source in self.sources)
+        self.always: set[int] = set()  # numbers of patterns of which nothing is known
+        self.begins: dict[str, list[tuple[int, str]]] = {}  # by the first letters of their pieces
+        for number, source in enumerate(self.sources):
+            pieces = needed(source)
+            if not all(pieces) or not pieces:
+                self.always.add(number)
+                continue
+            for piece in pieces:
+                self.begins.setdefault(piece[:2], []).append((number, piece))
+        self.known = frozenset(self.begins)
 
     def _candidates(self, text: str) -> Iterator[re.Pattern[str]]:
         lowered = text.lower()
-        for source, needs in zip(self.sources, self.needs, strict=True):
-            if not needs or any(piece in lowered for piece in needs):
-                yield compiled(source)
+        numbers = set(self.always)
+        for begin in self.known & begins_in(lowered):
+            numbers.update(number for number, piece in self.begins[begin] if piece in lowered)
+        for number in sorted(numbers):
+            yield compiled(self.sources[number])
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
         """Yield matches by place; of those that overlap, the first."""
@@ -93,6 +105,7 @@ class Lexicon:
     entries: tuple[Entry, ...]
     leaves: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     twins: dict[int, str] = field(default_factory=dict)
+    synonyms: tuple[tuple[str, str], ...] = ()  # words of one length that are read as another
 
     @cached_property
     def roles(self) -> dict[str, Pattern]:
@@ -116,8 +129,11 @@ class Lexicon:
         return {}
 
     def normal(self, text: str) -> str:
-        """Return a text with traditional characters, as long as it was."""
-        return text.translate(self.twins)
+        """Return a text with traditional characters and the usual words, as long as it was."""
+        text = text.translate(self.twins)
+        for word, usual in self.synonyms:
+            text = text.replace(word, usual)
+        return text
 
     def search(self, role: str, text: str) -> re.Match[str] | None:
         pattern = self.roles.get(role)
@@ -173,7 +189,7 @@ class Lexicon:
         added = tuple(entries)
         if not added:
             return self
-        more = Lexicon((*self.entries, *added), self.leaves, self.twins)
+        more = Lexicon((*self.entries, *added), self.leaves, self.twins, self.synonyms)
         # Names are roles of their own, so that nothing else has to be prepared again.
         more.__dict__["roles"] = self.roles | Lexicon(added, twins=self.twins).roles
         more.__dict__["named"] = self.named
@@ -181,7 +197,14 @@ class Lexicon:
 
     def without(self, entry: Entry) -> "Lexicon":
         """Return the lexicon that lacks one pattern."""
-        return Lexicon(tuple(e for e in self.entries if e is not entry), self.leaves, self.twins)
+        kept = tuple(e for e in self.entries if e is not entry)
+        return Lexicon(kept, self.leaves, self.twins, self.synonyms)
+
+
+@lru_cache(REMEMBERED)
+def begins_in(text: str) -> frozenset[str]:
+    """Return each letter of a text, and each with the next one."""
+    return frozenset((*text, *map(add, text, text[1:])))
 
 
 @cache
@@ -247,15 +270,17 @@ def load(names: tuple[str, ...] = ()) -> Lexicon:
     entries: list[Entry] = []
     leaves: dict[tuple[str, str], tuple[str, ...]] = {}
     twins: dict[int, str] = {}
+    synonyms: list[tuple[str, str]] = []
     for name in names or languages():
         data = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
         pairs: Any = data.pop("variants", {})
         twins |= _twins(pairs.get("other", ""), pairs.get("same", ""))
+        synonyms += [(word, usual) for word, usual in pairs.get("words", ())]
         for role, table in _tables(data, ""):
             leaves[name, role] = tuple(map(narrow, table.get("leaves", ())))
             for pattern, *reads in table["words"]:
                 entries.append(Entry(name, role, pattern, tuple(map(narrow, reads))))
-    return Lexicon(tuple(entries), leaves, twins)
+    return Lexicon(tuple(entries), leaves, twins, tuple(synonyms))
 
 
 def _twins(other: str, same: str) -> dict[int, str]:

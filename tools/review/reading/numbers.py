@@ -6,8 +6,8 @@ from decimal import Decimal
 from functools import cached_property
 
 from tools.review.reading.lexicon import Tag
-from tools.review.reading.quantities import BYTES, SECONDS, Interval, Quantity, exactly
-from tools.review.reading.statements import FP32, INT8, Place, Statement
+from tools.review.reading.quantities import BYTES, NUMBER, SECONDS, Interval, Quantity, exactly
+from tools.review.reading.statements import FP32, INT8, PTQ, QAT, Place, Statement
 from tools.review.reading.words import Span, Words
 
 SIZES = ("size", "compression")
@@ -83,7 +83,7 @@ class Number:
 
     @property
     def is_bound(self) -> bool:
-        return self.value.high - self.value.low > OPEN / 2
+        return is_open(self.value, OPEN / 2)
 
     @cached_property
     def moves(self) -> bool:
@@ -110,6 +110,16 @@ class Number:
         return {"more": "gains", "less": "loses"}.get(kind, kind)
 
     @cached_property
+    def is_apart(self) -> bool:
+        """Tell whether the number is how far two networks are apart: "there are 2 points between"."""
+        if self.quantity.kind not in ("%", "points") or self.quantity.number >= FLOOR:
+            return False
+        tags, words = self.words.within(self.segment, "apart"), self.words
+        kinds = {m.kind for m in words.models if self.segment.holds(m)}
+        others = words.within(self.segment, *APART_FROM)
+        return bool(tags) and len(kinds) == 2 and not others and not self.direction
+
+    @cached_property
     def metrics(self) -> list[str]:
         """What the clause measures, the nearest first; else what its context does."""
         tags = self.words.within(self.clause, "metric", "compares")
@@ -121,6 +131,11 @@ class Number:
         return list(dict.fromkeys(kind for kind in kinds if kind))
 
 
+# In a sentence on these, two networks are apart in something else than accuracy.
+APART_FROM = (
+    *("metric.size", "metric.latency", "metric.speed", "metric.loss", "metric.error"),
+    *("metric.compression", "split.train", "split.validation", "other.accuracy"),
+)
 _METRIC_OF = {
     "compares.faster": "latency",
     "compares.slower": "latency",
@@ -130,12 +145,18 @@ _METRIC_OF = {
 }
 
 
+def is_open(value: Interval, widest: Decimal = Decimal(4)) -> bool:
+    """Tell whether a value is only a limit: "more than 92 %"."""
+    return value.high - value.low > widest
+
+
 def read_numbers(words: Words, place: Place) -> Iterator[Statement]:
     """Yield what the numbers of a sentence say."""
     numbers = [Number(words, quantity) for quantity in words.quantities]
     paired = _paired(words, numbers)
     for number in numbers:
-        if number.quantity.kind == "" and number.has_before("moves.factor"):
+        is_divided = number.after.startswith(("/", "÷"))
+        if number.quantity.kind == "" and number.has_before("moves.factor") and not is_divided:
             number = Number(words, replace(number.quantity, kind="times"))
         kind = number.quantity.kind
         if number.quantity.printed.startswith("±") or number.before.endswith("±"):
@@ -222,15 +243,18 @@ def _end_of(number: Number) -> str:
     is_end = number.has_before("moves.to") and not words.within(
         number.segment, "model.ptq", "model.qat"
     )
-    return INT8 if is_end and not words.within(number.clause, "other") else ""
+    other = words.within(number.clause, "other.bytes", "other.time", "other.ratio")
+    return INT8 if is_end and not other else ""
 
 
 def _times(number: Number) -> Statement | None:
     words = number.words
     span = Span(number.segment.start, number.clause.end)
-    if words.within(span, "other.ratio", "other.bytes", "other.time"):
+    if words.within(span, "other.ratio", "other.time"):
         return None
     for metric in number.metrics or _topic(number):
+        if metric in SIZES and words.within(span, "other.bytes"):
+            return None
         if metric in SIZES:
             return _statement("size", "ratio", number.value)
         if metric in ("latency", "speed", "speedup"):
@@ -255,7 +279,8 @@ def _part(number: Number) -> Statement | None:
     if statement is None or statement.metric == "throughput":
         return None
     assert statement.value is not None
-    if number.has_before("moves.cut") and not number.has_before("moves.to"):
+    is_cut = number.has_before("moves.cut") or number.has_after("moves.cut_after")
+    if is_cut and not number.has_before("moves.to"):
         one = exactly(1)
         return replace(statement, value=one - statement.value)
     return statement
@@ -270,20 +295,30 @@ def _share(number: Number) -> Statement | None:
         return None
     if quantity.kind == "":
         return _counted(number) or _bare(number, first)
-    if number.has_after("other.share") or "other" in metrics[:1]:
+    is_signed = quantity.printed[0] in "+-" and quantity.kind == "points"
+    if is_signed and not metrics and not number.moves and named_before(number):
+        return _statement("accuracy", "gains", value_of_points(number))
+    if number.is_apart:
+        return _statement("accuracy", "changes", number.value.times("0.01"))
+    is_share = number.has_after("other.share") and not (
+        number.has_after("of_images") and words.within(number.segment, "hits.right")
+    )
+    if is_share or "other" in metrics[:1]:
         return None
     is_percent = quantity.kind == "%"
     is_sized = first in SIZES or (first in ("drop", "parameters") and set(SIZES) & set(metrics))
     if is_percent and (is_sized or first in SPEEDS) and "accuracy" not in metrics[:1]:
         if words.within(number.clause, "other.ratio", "other.bytes", "other.time"):
             return None
-        if number.moves or number.direction or is_sized:
+        if number.moves or number.direction or is_sized or number.has_after("of_whole"):
             metric = "size" if is_sized else "throughput" if first == "throughput" else "latency"
             return _statement(metric, "ratio", number.value)
         return None
     if "gap" in metrics and quantity.number < FLOOR and quantity.kind in ("%", "points"):
         return _statement("gap", "is", number.value.times("0.01"))
-    if first in ("loss", "error", "parameters", *SIZES, *SPEEDS) or "error" in metrics:
+    is_lost = first == "loss" and quantity.kind == "points" and "accuracy" in metrics
+    others = ("loss", "error", "parameters", *SIZES, *SPEEDS)
+    if (first in others and not is_lost) or "error" in metrics:
         return None
     if not metrics and words.context.metric not in ("", "accuracy", "drop"):
         return None
@@ -301,20 +336,43 @@ def _share(number: Number) -> Statement | None:
     if not is_percent or quantity.number < FLOOR:
         return None
     named = words.within(number.segment, "model", "all.three")
-    is_named = named or words.lexicon.has("final_model", words.text)
-    if not metrics and not words.context.metric and not is_named:
+    is_named = named or any(
+        words.lexicon.has(role, words.text)
+        for role in ("final_model", "all.rows", "nobody.rows", "nobody")
+    )
+    is_told = is_named or words.context.metric or _is_split(number)
+    if not metrics and not is_told:
         return None
     return _statement("accuracy", "was" if number.has_before("moves.from") else "is", value)
+
+
+def named_before(number: Number) -> bool:
+    """Tell whether a network and a colon stand right before a number: "PTQ: -0.97 points"."""
+    named = [m for m in number.words.models if m.end <= number.start]
+    return bool(named) and number.words.between(named[-1].end, number.start).strip(" ") in (":", "")
+
+
+def value_of_points(number: Number) -> Interval:
+    return number.value.times("0.01")
+
+
+def _is_split(number: Number) -> bool:
+    """Tell whether a number stands right behind the images that it is of: "training 99.1 %"."""
+    tags = [t for t in number.words.tags if t.is_of("split") and t.end <= number.start]
+    between = number.words.between(tags[-1].end, number.start) if tags else "-"
+    return bool(tags) and len(between) < NEXT and number.words.lexicon.fits("links", between)
 
 
 def _bare(number: Number, first: str) -> Statement | None:
     """Read numbers without a unit: losses, fractions, percentages that lack their sign."""
     quantity = number.quantity
+    if _is_listed(number):
+        return _statement("accuracy", "is", number.value.times("0.01"))
     tag = number.words.near(number.start, number.clause, "metric")
     if tag is None or tag.end > number.start:
         return None
     decimals = -int(quantity.step.as_tuple().exponent)
-    between = number.words.between(tag.end, number.start)
+    between = NUMBER.sub(" ", number.words.between(tag.end, number.start))
     is_told = number.words.lexicon.fits("links", between)
     if first == "loss" and is_told and decimals >= 2:
         return _statement("loss", "is", number.value)
@@ -325,6 +383,19 @@ def _bare(number: Number, first: str) -> Statement | None:
     if decimals >= 1 and FLOOR < quantity.number < 100:
         return _statement("accuracy", "is", number.value.times("0.01"))
     return None
+
+
+def _is_listed(number: Number) -> bool:
+    """Tell whether a network stands right before a percentage without its sign.
+
+    "Accuracy: FP32 93.96, PTQ 92.99"
+    """
+    words, quantity = number.words, number.quantity
+    named = [m for m in words.models if 0 <= number.start - m.end <= 3]
+    kinds = {t.kind for t in words.within(number.segment, "metric")} or {words.context.metric}
+    between = words.between(named[-1].end, number.start) if named else "-"
+    is_level = FLOOR < quantity.number < 100 and quantity.step < 1
+    return is_level and kinds == {"accuracy"} and between.strip(":= ") == ""
 
 
 def _split(number: Number) -> str:
@@ -348,6 +419,12 @@ def _paired(words: Words, numbers: list[Number]) -> dict[int, Tag]:
         held = [n for n in numbers if segment.start <= n.start < segment.end]
         for kind in ("%", "bytes", "seconds", "points", "times", ""):
             own = [n for n in held if n.quantity.kind == kind]
+            if len(own) == 3 and not models and words.within(segment, "all.three"):
+                names = (FP32, PTQ, QAT)  # in the order of every table
+                found |= {
+                    n.start: Tag(f"model.{m}", n.start, n.start)
+                    for n, m in zip(own, names, strict=True)
+                }
             if len(own) < 2 or len(models) < 2:
                 continue
             listed = [m for m in models if m.end <= own[0].start]

@@ -62,7 +62,7 @@ def exactly(value: float | str | Decimal) -> Interval:
 
 
 UNITS = {  # as they are written, and what they count; the longer ones first
-    r"[個个]?百分[點点]|percent(?:age)?[ -]points?|%[ -]?points?|pp\b|p\.p\.|points?": "points",
+    r"[個个]?百分[點点]|[個个][點点]|percent(?:age)?[ -]points?|%[ -]?points?|pp\b|p\.p\.|points?": "points",
     r"%|percent\b|per cent\b|\bpct\b": "%",
     r"Gi?B\b|Mi?B\b|[Kk]i?B\b|bytes?\b|megabytes?\b|位元組|M(?![A-Za-z])": "bytes",
     r"ms\b|毫秒|milliseconds?\b|[uµμ]s\b|微秒|secs?\b|seconds?\b|秒|s(?![A-Za-z])": "seconds",
@@ -97,6 +97,7 @@ WIDE = {
     0xFE6A: "%",
     0x2236: ":",
 }
+LISTED = re.compile("(?<=[0-9])，(?=[0-9])")  # a full-width comma separates no thousands
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻ˢⁿ", "0123456789-Sn")
 RAISED = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻ˢⁿ]+")
 
@@ -133,7 +134,7 @@ class Quantity:
 
 def narrow(text: str) -> str:
     """Return a text with its full-width digits, letters and punctuation as ASCII."""
-    text = text.translate(WIDE)
+    text = LISTED.sub("、", text).translate(WIDE)
     return RAISED.sub(lambda match: "^" + match[0].translate(SUPERSCRIPTS), text)
 
 

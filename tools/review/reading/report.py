@@ -12,6 +12,7 @@ from tools.review.reading.contract import read_contract
 from tools.review.reading.document import Block, ReportText
 from tools.review.reading.facts import Facts
 from tools.review.reading.formulas import read_formulas
+from tools.review.reading.hits import read_hits
 from tools.review.reading.lexicon import Entry, Lexicon, load
 from tools.review.reading.logs import curve_of, read_log
 from tools.review.reading.numbers import read_numbers
@@ -34,6 +35,7 @@ LABEL = 70  # characters that a label has at most
 def read_sentence(words: Words, place: Place, before: str = "") -> Iterator[Statement]:
     """Yield what one sentence states."""
     yield from read_numbers(words, place)
+    yield from read_hits(words, place)
     yield from read_comparisons(words, place)
     yield from read_settings(words, place)
     yield from read_contract(words, place, before)
@@ -195,13 +197,23 @@ def _row_names(cells: Cells) -> Iterator[Entry]:
     for name in sorted(names):
         word = re.escape(name)
         alone = "(?<![A-Za-z0-9])(?-i:" + word + ")(?![A-Za-z0-9'])"
-        if name in ("A", "I"):  # also words of English
+        if name in ("A", "I", "a", "i"):  # also words of English
             alone = f"(?:run|setting|row|model|experiment|baseline|config(?:uration)?) {word}(?![A-Za-z0-9])"
-            alone += f"|(?<![A-Za-z0-9 ]){word}(?= ?[\u3400-\u9fff])|(?<=[\u3400-\u9fff]) {word}(?![A-Za-z0-9])"
+            alone += "(?! [a-z]+ (?:of|with|for)\\b)" if name.islower() else ""
+            alone += f"|(?<![A-Za-z0-9 ]){word}(?= ?[\u3400-\u9fff])|(?<=[\u3400-\u9fff]) ?{word}(?![A-Za-z0-9])"
             alone += f"|^{word} (?=has|is|and|to)|(?<=(?:from|with|than) ){word}(?![A-Za-z0-9])"
+            alone += f"(?! [a-z])|(?<=to ){word}(?= ?[.,;])" if name.islower() else ""
+            alone += (
+                f"|(?i:(?<=between )|(?<=from )){word} (?=(?:and|to) [a-h]\\b)"
+                if name.islower()
+                else ""
+            )
             alone = f"(?-i:{alone})"
-        named = rf"(?:\b(?:our |the )?(?:baseline|final|run|setting) )?{alone}"
-        yield Entry("report", f"model.row_{name}", named, ())
+        elif name.islower() and len(name) == 1:
+            # A letter that stands alone, not one of "i.e.", "x = c" or a formula.
+            alone = rf"(?<![A-Za-z0-9.'\u2019=*/^-])(?<![=*/^] )(?-i:{word})(?![A-Za-z0-9.'=*/^-]*[A-Za-z0-9=*/^])(?! ?[=*/^(])"
+        named = rf"(?:\b(?:our |the )?(?:baseline|final|run|setting|row) )?{alone}"
+        yield Entry("report", f"model.row_{name.upper()}", named, ())
 
 
 def images_in(text: str) -> int:

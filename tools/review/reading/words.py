@@ -8,17 +8,32 @@ from decimal import Decimal
 from functools import cached_property
 
 from tools.review.reading.lexicon import Lexicon, Tag, masked
+from tools.review.reading.numerals import ROUGH, quantity_of
 from tools.review.reading.quantities import Quantity, quantities
 from tools.review.reading.statements import Modality
 
 FAMILIES = (
     *("metric", "split", "compares", "beats", "extreme", "equal", "than", "change", "negates"),
     *("past", "supposed", "elsewhere", "variant", "contrast", "joint", "reason", "pronoun"),
-    *("other", "all", "rough", "nobody", "amount", "worded", "followed"),
+    *(
+        "other",
+        "all",
+        "rough",
+        "nobody",
+        "amount",
+        "followed",
+        "apart",
+        "recovers",
+        "helps",
+        "hits",
+        "ranked",
+        "hurts",
+        "alone",
+    ),
 )
 STOP = re.compile(r"[,;:()、\n。]|(?<![0-9])/(?![0-9])")
 COMMA_IN_NUMBER = re.compile(r"(?<=[0-9]),(?=[0-9])")
-VAGUE = Decimal("0.7")  # of points in words, which round more than those in digits
+FIRST = 2  # characters before the first word of a sentence
 SPACE = " \t\r\n'\"*_"
 
 
@@ -65,13 +80,35 @@ class Words:
     @cached_property
     def quantities(self) -> list[Quantity]:
         """The numbers, also those in words: "a third", "twice"."""
-        found = list(quantities(self.text))
-        end = 0
+        worded = list(self.numerals)
         for tag in self.tags:
-            if tag.is_of("amount", "worded") and tag.start >= end:
-                end = tag.end
-                found.append(_worded(tag, self.text[tag.start : tag.end]))
-        return sorted(found, key=lambda q: q.start)
+            if tag.is_of("amount") and not any(
+                n.start < tag.end > tag.start < n.end for n in worded
+            ):
+                worded.append(_worded(tag, self.text[tag.start : tag.end]))
+        digits = [
+            q for q in quantities(self.text) if not any(w.start <= q.start < w.end for w in worded)
+        ]
+        return sorted([*worded, *digits], key=lambda q: q.start)
+
+    def quantities_but(self, known: list[Quantity]) -> list[Quantity]:
+        """Return the numbers besides some that are known."""
+        return [q for q in self.quantities if all(q.number != k.number for k in known)]
+
+    @cached_property
+    def numerals(self) -> list[Quantity]:
+        """The amounts in words that count times, parts or points; of those that overlap, the first."""
+        text = self.lexicon.normal(self.text)
+        found = [
+            quantity_of(kind, match)
+            for kind in ("points", "times", "tenths", "part", "ms")
+            for match in self.lexicon.matches(f"numeral.{kind}", text)
+        ]
+        kept: list[Quantity] = []
+        for quantity in sorted(found, key=lambda q: (q.start, -q.end)):
+            if not kept or quantity.start >= kept[-1].end:
+                kept.append(quantity)
+        return kept
 
     @cached_property
     def segments(self) -> list[Span]:
@@ -82,12 +119,12 @@ class Words:
 
     @cached_property
     def clauses(self) -> list[Span]:
-        amounts = [t for t in self.tags if t.is_of("amount", "worded")]
+        amounts = self.numerals  # "two and a half"
         cuts = [
             t.start
             for t in self.tags
             if t.is_of("joint", "contrast", "reason")
-            and not any(a.start < t.start < a.end for a in amounts)  # "two and a half"
+            and not any(a.start < t.start < a.end for a in amounts)
         ]
         commas = {m.start() for m in COMMA_IN_NUMBER.finditer(self.text)}
         cuts += [m.end() for m in STOP.finditer(self.text) if m.start() not in commas]
@@ -114,14 +151,20 @@ class Words:
     def between(self, start: int, end: int) -> str:
         return self.shown[start:end].strip(SPACE)
 
-    def modality(self, span: Span, is_strict: bool = True) -> Modality:
-        """Return whether a part claims something, or tells what was once or might be."""
+    def modality(self, span: Span, is_strict: bool = True, without: Tag | None = None) -> Modality:
+        """Return whether a part claims something, or tells what was once or might be.
+
+        Words that are part of ``without`` mean something else: "PTQ makes 97 mistakes".
+        """
         if self.text[: span.end].rstrip(" )\"'").endswith("?"):
             return "asked"
         reason = next((t.start for t in self.within(span, "reason")), span.end)
-        if self.within(span, "past"):
+        if any(
+            without is None or t.end <= without.start or t.start >= without.end
+            for t in self.within(span, "past")
+        ):
             return "past"
-        if self.within(span, "elsewhere"):
+        if any(t.start < reason for t in self.within(span, "elsewhere")):
             return "elsewhere"
         supposed = self.within(span, "supposed")
         if any(t.kind in ("if", "example") or (is_strict and t.start < reason) for t in supposed):
@@ -139,7 +182,9 @@ class Words:
                     if re.search(r"[0-9]", self.text[tag.end : model.start]):
                         continue
                     found[model.start] = model
-                    found |= {m.start: m for m in self._joined_to(model)}
+                    # "Compared with PTQ, QAT ...": there the comma ends what it is compared with.
+                    joined = self._joined_to(model, is_first=tag.start <= FIRST)
+                    found |= {m.start: m for m in joined}
             elif tag.is_of("beats"):
                 behind = [m for m in self.models if 0 <= m.start - tag.end <= 24]
                 if behind and not STOP.search(self.text[tag.end : behind[0].start]):
@@ -150,12 +195,13 @@ class Words:
                     found[model.start] = model
         return found
 
-    def _joined_to(self, model: Tag) -> Iterator[Tag]:
+    def _joined_to(self, model: Tag, is_first: bool) -> Iterator[Tag]:
         """Yield the networks named in one breath after another: "than PTQ and QAT"."""
         for other in self.models:
             if other.start > model.end:
                 between = self.between(model.end, other.start)
-                if not between or self.lexicon.fits("between", between):
+                is_end = is_first and between == ","
+                if not is_end and (not between or self.lexicon.fits("between", between)):
                     yield other
                     model = other
                 else:
@@ -163,12 +209,10 @@ class Words:
 
 
 def _worded(tag: Tag, text: str) -> Quantity:
-    """Return an amount in words: a part of the whole below 1, a factor above, or points."""
+    """Return an amount that one word names: a part of the whole below 1, a factor above."""
     value = Decimal(tag.kind.replace("_", "."))
-    if tag.is_of("worded"):
-        return Quantity(text, tag.start, tag.end, value, value * VAGUE, "points", "")
     kind = "part" if value < 1 else "times"
-    return Quantity(text, tag.start, tag.end, value, value / 5, kind, "")
+    return Quantity(text, tag.start, tag.end, value, value * ROUGH, kind, "")
 
 
 def _spans(cuts: list[int], length: int) -> list[Span]:

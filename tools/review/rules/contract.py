@@ -219,8 +219,16 @@ def scale_value(statement: Statement, _: Facts) -> Fault | None:
 @rule(
     "shift-example",
     "S in an example is the logarithm, rounded to the nearest integer.",
-    wrong=["The scale 0.3 has -log2 of 1.74, so S is 1."],
-    right=["The scale 0.3 has -log2 of 1.74, so S is 2."],
+    wrong=[
+        "The scale 0.3 has -log2 of 1.74, so S is 1.",
+        "A scale of 0.02 becomes 2^-5.",
+        "Scales above 1 get S = 8.",
+    ],
+    right=[
+        "The scale 0.3 has -log2 of 1.74, so S is 2.",
+        "A scale of 0.02 becomes 2^-6.",
+        "With floor, a scale of 0.3 would become 0.5.",
+    ],
 )
 def shift_example(statement: Statement, _: Facts) -> Fault | None:
     if statement.metric != "example" or statement.modality not in ("claimed", "supposed"):
@@ -266,6 +274,8 @@ def shift_rounding(statement: Statement, _: Facts) -> Fault | None:
     "S stays within 0 and max_shift_amount, which is 8.",
     wrong=[
         "S is clamped to [0, 7].",
+        "S can be at most 4.",
+        "The limit makes 2**-8 the largest scale that can occur.",
         "```python\nS = max(1, min(round(-math.log2(scale)), 8))\n```",
     ],
     right=["S is clamped to [0, 8].", "In our network S lies between 4 and 8."],
@@ -274,6 +284,16 @@ def shift_range(statement: Statement, _: Facts) -> Fault | None:
     if statement.metric == "shift" and statement.relation.startswith("at "):
         why = f"S is {statement.relation} here; {CONTRACT}"
         return Fault(statement.place, "0 to max_shift_amount (8)", why, sure_of(statement))
+    if topic(statement, "negative shift"):
+        return Fault(statement.place, "S is at least 0", CONTRACT, "likely")
+    if topic(statement, "limit"):
+        what, _space, right = statement.relation.rpartition(" ")
+        names = {
+            "shift most": "the largest S",
+            "scale least": "the smallest scale",
+            "scale most": "the largest scale",
+        }
+        return Fault(statement.place, f"{names[what]} is {right}", CONTRACT, "likely")
     value = statement.value
     if not topic(statement, "shift range") or value is None:
         return None
@@ -322,167 +342,3 @@ def shift_direction(statement: Statement, _: Facts) -> Fault | None:
         sure_of(statement),
         key=f"left {statement.place.line}",
     )
-
-
-TOLD = {
-    "tiny zero": (
-        "scale-tiny",
-        "the values saturate: x / scale is huge, and is clamped to the largest integer",
-        "only a scale that is too large rounds values to 0",
-    ),
-    "clamp effect": (
-        "clamp-effect",
-        "a scale below 2**-8 is raised to 2**-8, one above 1 is lowered to 1",
-        "the clamp moves a scale to the nearest that a shift can apply",
-    ),
-    "plain add": (
-        "residual-addition",
-        "FloatFunctional's add_relu, a module that observes the sum",
-        "a plain + has no observer, and fails on quantized tensors",
-    ),
-    "functional": (
-        "residual-addition",
-        "FloatFunctional gives the sum an observer, so that it is computed in INT8",
-        "after conversion it is a quantized addition",
-    ),
-    "fuse train": (
-        "fusion",
-        "fusing in eval mode for PTQ (train mode is for QAT)",
-        "fuse_modules raises 'Fusion only for eval!' in train mode",
-    ),
-    "fuse part": (
-        "fusion",
-        "every Conv2d fused with its BatchNorm2d, and the ReLU behind it, shortcut included",
-        "the contract of fuse_model",
-    ),
-    "prepare eval": (
-        "fusion",
-        "prepare_qat in train mode",
-        "prepare_qat only works on models in training mode",
-    ),
-    "no fake": (
-        "fake-quantization",
-        "QAT trains float weights through fake quantization",
-        "without it the training would be ordinary fine-tuning",
-    ),
-    "ptq trains": (
-        "fake-quantization",
-        "PTQ changes no weight by training: it calibrates observers",
-        "only QAT trains",
-    ),
-    "stub order": (
-        "stubs",
-        "QuantStub first and DeQuantStub last",
-        "the layers between them compute on integers",
-    ),
-    "stem": (
-        "stem",
-        "a 3x3 convolution with stride 1, and no max pooling",
-        "the lab's images have 32x32 pixels",
-    ),
-    "fuse eval": (
-        "fusion",
-        "fuse_modules_qat in train mode",
-        "QAT fuses in train mode, and BatchNorm goes on learning",
-    ),
-    "no dequant": (
-        "stubs",
-        "QuantStub converts floats to integers, DeQuantStub back",
-        "the two are told the other way round",
-    ),
-}
-
-
-def told(statement: Statement, name: str) -> Fault | None:
-    entry = TOLD.get(statement.metric)
-    if entry is None or entry[0] != name or not statement.is_claim:
-        return None
-    sure: Sure = "possible" if name in ("scale-tiny", "clamp-effect") else sure_of(statement)
-    return Fault(statement.place, entry[1], entry[2], sure, key=f"{name} {statement.place.line}")
-
-
-@rule(
-    "scale-tiny",
-    "Divided by a tiny scale values saturate; they don't become 0.",
-    wrong=["If the scale is tiny, every activation is quantized to 0."],
-    right=["If the scale is too large, small values are all quantized to 0."],
-)
-def scale_tiny(statement: Statement, _: Facts) -> Fault | None:
-    if statement.metric != "tiny zero" or statement.modality in ("asked", "denied", "elsewhere"):
-        return None
-    entry = TOLD["tiny zero"]
-    return Fault(statement.place, entry[1], entry[2], "possible", key=f"{statement.place.line}")
-
-
-@rule(
-    "clamp-effect",
-    "The clamp raises tiny scales to 2**-8 and lowers large ones to 1.",
-    wrong=["A scale above 1 becomes 2^-8 by the clamp."],
-    right=["A scale below 2^-8 is raised to 2^-8 by the clamp."],
-)
-def clamp_effect(statement: Statement, _: Facts) -> Fault | None:
-    return told(statement, "clamp-effect")
-
-
-@rule(
-    "residual-addition",
-    "The residual addition is FloatFunctional's, which observes the sum.",
-    wrong=[
-        "A plain + works just as well.",
-        "FloatFunctional keeps the addition in FP32.",
-        "```python\nout = F.relu(out + identity)\n```",
-    ],
-    right=[
-        "A plain + has no observer, so it can't be quantized.",
-        "```python\ny = self.skip_add_relu.add_relu(y, shortcut)\n```",
-    ],
-)
-def residual_addition(statement: Statement, _: Facts) -> Fault | None:
-    return told(statement, "residual-addition")
-
-
-@rule(
-    "fusion",
-    "Convolutions are fused with what follows them, in eval mode for PTQ.",
-    wrong=[
-        "For PTQ we fuse in train mode.",
-        "The shortcut is not fused.",
-        "```python\nmodel.train()\nmodel.fuse_model(is_qat=False)\n```",
-    ],
-    right=[
-        "For PTQ we fuse in eval mode, for QAT in train mode.",
-        "```python\nmodel.eval()\nmodel.fuse_model(is_qat=False)\n```",
-    ],
-)
-def fusion(statement: Statement, _: Facts) -> Fault | None:
-    return told(statement, "fusion")
-
-
-@rule(
-    "fake-quantization",
-    "QAT trains through fake quantization; PTQ does not train.",
-    wrong=["QAT trains without fake quantization.", "PTQ retrains the weights for two epochs."],
-    right=["QAT inserts fake quantization.", "PTQ needs no training."],
-)
-def fake_quantization(statement: Statement, _: Facts) -> Fault | None:
-    return told(statement, "fake-quantization")
-
-
-@rule(
-    "stem",
-    "The stem is a 3x3 convolution with stride 1.",
-    wrong=["The stem is a 7x7 convolution with stride 2."],
-    right=["Unlike ImageNet's, our stem is no 7x7 convolution."],
-)
-def stem(statement: Statement, _: Facts) -> Fault | None:
-    return told(statement, "stem")
-
-
-@rule(
-    "stubs",
-    "QuantStub comes first, DeQuantStub last.",
-    wrong=["DeQuantStub comes first and QuantStub last."],
-    right=["QuantStub comes first and DeQuantStub last."],
-)
-def stubs(statement: Statement, _: Facts) -> Fault | None:
-    return told(statement, "stubs")

@@ -273,7 +273,8 @@ def _pairs(statement: Statement, facts: Facts) -> list:  # type: ignore[type-arg
         models += [m for m in (named or QUANTIZED) if m not in models]
     thans = [statement.than] if statement.than in PLAIN else []
     # A gain may be over PTQ, a loss against what the sentence also names.
-    thans += [FP32]
+    if not (thans and statement.is_sure and statement.relation == "gains"):
+        thans += [FP32]
     if statement.relation != "loses" or PTQ in statement.others:
         thans.append(PTQ)
     is_bound = statement.value is not None and statement.value.low < -BOUND

@@ -34,10 +34,11 @@ def claim_bound(statement: Statement, facts: Facts) -> Fault | None:
         return None
     if value.high - value.low < OPEN[statement.metric]:
         return None
-    for model in _meant(statement):
+    models, is_kept = _meant(statement)
+    for model in models:
         found = [s for s in facts.values(model, statement.metric, statement.split) if s.value]
         found = [s for s in found if s.place != statement.place]
-        if found and all(s.value and _is_outside(s.value, value) for s in found):
+        if found and all(s.value and _is_outside(s.value, value) == is_kept for s in found):
             return Fault(
                 statement.place,
                 f"{NAMES[model]}: {shown(found[0])}",
@@ -49,17 +50,21 @@ def claim_bound(statement: Statement, facts: Facts) -> Fault | None:
     return None
 
 
-def _meant(statement: Statement) -> tuple[str, ...]:
-    """Return the networks that a limit is of."""
+def _meant(statement: Statement) -> tuple[tuple[str, ...], bool]:
+    """Return the networks that a limit is of, and whether they keep it: "no network falls below"."""
     lexicon, text, named = load(), statement.place.text, set(statement.others)
+    every = FP32, PTQ, QAT
     if lexicon.has("nobody", text) or "other" in named:
-        return ()
-    if lexicon.has("all.three", text) and named in (set(), {FP32, PTQ, QAT}, {FP32, INT8}):
-        return FP32, PTQ, QAT
+        return every if lexicon.has("nobody", text) and not named else (), False
+    if lexicon.has("only_one", text):
+        return tuple(m for m in every if len(named) == 1 and m not in named), False
+    if lexicon.has("all.three", text) and named in (set(), set(every), {FP32, INT8}):
+        return every, True
     if named in ({INT8}, {PTQ, QAT}, {PTQ, QAT, INT8}) and statement.model in (INT8, PTQ, QAT, ""):
-        return (PTQ, QAT) if lexicon.has("all.both", text) or statement.model == INT8 else ()
-    is_own = statement.model in (FP32, PTQ, QAT) and statement.is_sure and not statement.than
-    return (statement.model,) if is_own and named == {statement.model} else ()
+        both = lexicon.has("all.both", text) or statement.model == INT8
+        return (PTQ, QAT) if both else (), True
+    is_own = statement.model in every and statement.is_sure and not statement.than
+    return (statement.model,) if is_own and named == {statement.model} else (), True
 
 
 def _is_outside(value: Interval, bound: Interval) -> bool:

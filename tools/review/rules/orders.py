@@ -53,6 +53,9 @@ def pairs_of(statement: Statement, model: str, than: str, facts: Facts) -> list[
 def contradicts(relation: str, pair: Pair, is_denied: bool) -> bool:
     """Tell whether two values say the opposite; equal ones contradict "more", not "not more"."""
     own, base = pair.own, pair.base
+    if relation == "reach":
+        is_far = own.middle / base.middle < 1 - PAR
+        return own.middle > base.middle and not overlap(own, base) if is_denied else is_far
     if overlap(own, base):
         is_same_print = own == base
         return is_same_print and not is_denied and relation in ("more", "less")
@@ -96,7 +99,7 @@ def _of(model: str, facts: Facts, metric: str) -> list[str]:
     ],
 )
 def claim_order(statement: Statement, facts: Facts) -> Fault | None:
-    if statement.relation not in ("more", "less", "most", "least"):
+    if statement.relation not in ("more", "less", "most", "least", "reach"):
         return None
     if statement.modality not in ("claimed", "denied"):
         return None
@@ -104,7 +107,9 @@ def claim_order(statement: Statement, facts: Facts) -> Fault | None:
         return None
     if "other" in statement.others and statement.relation in ("most", "least"):
         return None
-    if statement.relation in ("more", "less"):
+    if statement.than == "base":
+        return _against_bases(statement, facts)
+    if statement.relation in ("more", "less", "reach"):
         return _compared(statement, facts)
     return _extreme(statement, facts)
 
@@ -129,6 +134,21 @@ def _compared(statement: Statement, facts: Facts) -> Fault | None:
             if pairs and all(contradicts(statement.relation, p, is_denied) for p in pairs):
                 return _fault(statement, model, than, pairs[0])
     return None
+
+
+def _against_bases(statement: Statement, facts: Facts) -> Fault | None:
+    """Judge "QAT raised accuracy": against FP32, and against PTQ, as either may be meant."""
+    is_denied = statement.modality == "denied"
+    first = None
+    for model in _of(statement.model, facts, "accuracy"):
+        bases = (FP32, PTQ) if model == QAT else (FP32,)
+        for than in bases:
+            pairs = pairs_of(statement, model, than, facts)
+            wrong = [p for p in pairs if contradicts(statement.relation, p, is_denied)]
+            if not pairs or len(wrong) < len(pairs) or overlap(wrong[0].own, wrong[0].base):
+                return None
+            first = first or _fault(statement, model, than, wrong[0])
+    return first
 
 
 def _fault(statement: Statement, model: str, than: str, pair: Pair) -> Fault:
@@ -200,7 +220,7 @@ def _extreme(statement: Statement, facts: Facts) -> Fault | None:
 def claim_same(statement: Statement, facts: Facts) -> Fault | None:
     if statement.relation not in ("same", "par") or statement.modality not in ("claimed", "denied"):
         return None
-    if statement.model not in PLAIN or statement.than not in PLAIN:
+    if not is_known(statement.model) or not is_known(statement.than):
         return None
     pairs = pairs_of(statement, statement.model, statement.than, facts)
     apart = [p for p in pairs if not overlap(p.own, p.base)]

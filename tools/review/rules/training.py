@@ -1,11 +1,13 @@
 """Curves, images and chance: overfitting, leaks, and differences of a few images."""
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 from tools.review.reading.facts import Curve, Facts
+from tools.review.reading.orders import RANKED
 from tools.review.reading.report import Report
 from tools.review.reading.statements import FP32, NAMES, PTQ, QAT, Place, Statement, percent
 from tools.review.reading.words import Words
@@ -15,6 +17,9 @@ WIDE = Decimal("0.06")  # a gap of training and validation accuracy that needs a
 LEAK = Decimal("0.025")  # validation accuracy above test accuracy
 FEW = 3
 MANY = 2_000  # test images; of fewer, two accuracies are easily the same
+TESTED = (
+    "| Model | Accuracy (%) |\n|---|---|\n| FP32 | 94.96 |\n| PTQ | 93.10 |\n| QAT | 93.17 |\n\n"
+)
 SMALL = Decimal("0.006")  # with fewer images each report says itself what chance can do
 RISE = Decimal("1.02")  # of a validation loss above its lowest value
 
@@ -297,6 +302,8 @@ def few_images(statement: Statement, facts: Facts) -> Fault | None:
         return None
     if statement.model not in (FP32, PTQ, QAT) or statement.than not in (FP32, PTQ, QAT):
         return None
+    if statement.header == RANKED:
+        return None
     from tools.review.reading.lexicon import load
 
     if load().has("claim.chance", statement.place.text):
@@ -312,6 +319,41 @@ def few_images(statement: Statement, facts: Facts) -> Fault | None:
                 f"{NAMES[statement.model]} and {NAMES[statement.than]} are equal within chance",
                 f"{percent(pair.own)} - {percent(pair.base)} = {percent(difference)} points are {count} "
                 f"of {facts.images:,}",
+                "possible",
+                also=(pair.own_line, pair.base_line),
+                key="images",
+            )
+    return None
+
+
+@rule(
+    "significance",
+    "A difference within chance is not significant.",
+    wrong=[TESTED + "QAT is significantly better than PTQ.", TESTED + "PTQ 顯著不如 QAT。"],
+    right=[
+        TESTED + "QAT is better than PTQ, but not significantly.",
+        TESTED + "FP32 is significantly better than PTQ.",
+    ],
+)
+def significance(statement: Statement, facts: Facts) -> Fault | None:
+    if statement.metric != "accuracy" or statement.relation not in ("more", "less", "gains"):
+        return None
+    models = (statement.model, statement.than)
+    if not statement.is_claim or any(m not in (FP32, PTQ, QAT) for m in models):
+        return None
+    from tools.review.reading.lexicon import load
+
+    text = statement.place.text
+    if not load().has("claim.significant", text) or load().has("claim.chance", text):
+        return None
+    for pair in facts.pairs(*models, "accuracy"):
+        rate, difference = float(pair.base.middle), abs(float(pair.own.middle - pair.base.middle))
+        chance = 1.96 * math.sqrt(2 * max(rate * (1 - rate), 0.0) / facts.images)
+        if 0 < difference < chance:
+            return Fault(
+                statement.place,
+                f"a difference within chance, which is up to about {100 * chance:.1f} points",
+                f"{100 * difference:.2f} points of {facts.images:,} images",
                 "possible",
                 also=(pair.own_line, pair.base_line),
                 key="images",
