@@ -202,6 +202,15 @@ def test_a_run_is_never_overwritten_by_another_one(copied: Path, lab3: Command) 
     assert (copied / "runs/fp32" / LOG_NAME).read_bytes() == before
 
 
+def test_a_log_that_somebody_edited_comes_with_the_remedy(copied: Path, lab3: Command) -> None:
+    log = copied / "runs/fp32" / LOG_NAME
+    log.write_text(log.read_text().replace('{"event":"epoch"', '{"event":"epo', 1))
+    for arguments in (("train", *SMALL, "--epochs", 2), ("ptq", "--code", SOLUTION)):
+        said = lab3(*arguments, fails=1).stderr
+        assert "runs/fp32/run.jsonl:2:" in said
+        assert "put the line back as it was, or repeat the run with --restart" in said
+
+
 def test_checkpoints_without_a_log_are_not_gone_on_with(copied: Path, lab3: Command) -> None:
     (copied / "runs" / "fp32" / LOG_NAME).unlink()
     assert "without run.jsonl" in lab3("train", *SMALL, "--epochs", 2, fails=1).stderr
