@@ -79,6 +79,7 @@ def test_evaluate_compares_all_runs_and_remembers(copied: Path, lab3: Command) -
     assert len(re.findall('"event":"result"', (copied / "runs/ptq" / LOG_NAME).read_text())) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("augmentation", "kills"),
     [
@@ -115,6 +116,7 @@ def test_a_run_killed_at_random_moments_ends_like_an_unbroken_one(
     assert not (killed / STATE_NAME).exists()
 
 
+@pytest.mark.long
 def test_ctrl_c_in_the_middle_of_an_epoch_saves_and_the_same_command_goes_on(
     finished: Path, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ def commands() -> list[list[str]]:
     return [shlex.split(line[2:], comments=True) for line in lines if line.startswith("$ ")]
 
 
+@pytest.mark.long
 def test_the_handout_shows_what_the_first_run_prints(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "assignment" / "lab3", tmp_path / "lab3")
     done = run_lab3("train", "--dataset", "digits", cwd=tmp_path, fresh=True)
