@@ -84,7 +84,7 @@ def show(calibration: Calibration) -> None:
     """Print what the runs say of one data set's thresholds."""
     title = f"{calibration.dataset}: {calibration.network}, {calibration.images:,} test images"
     print_table(title, verdict_table(calibration))
-    luck = "Runs of FP32 that miss it by the luck of so many test images, in percent"
+    luck = "Runs that miss it by the luck of so many test images, in percent (of losses: at most)"
     print_table(luck, luck_table(calibration))
     runs = max(verdict.runs for verdict in calibration.verdicts)
     if runs < FEW:
@@ -123,13 +123,13 @@ def verdict_table(calibration: Calibration) -> Table:
 
 
 def luck_table(calibration: Calibration) -> Table:
-    """One row a threshold of FP32, one column a number of test images."""
-    drawn = [one for one in calibration.verdicts if one.by_luck]
-    sizes = sorted({size for one in drawn for size in one.by_luck})
+    """One row a threshold, one column a number of test images."""
+    sizes = sorted({size for one in calibration.verdicts for size in one.by_luck})
     rows = [
-        (threshold(one), *(f"{100 * one.by_luck[size]:.1f}" for size in sizes)) for one in drawn
+        (one.network, threshold(one), *(f"{100 * one.by_luck[size]:.1f}" for size in sizes))
+        for one in calibration.verdicts
     ]
-    return Table(("Threshold", *(f"{size:,}" for size in sizes)), rows)
+    return Table(("Network", "Threshold", *(f"{size:,}" for size in sizes)), rows, left=2)
 
 
 def threshold(one: Verdict) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ class Verdict:
 
     ``interval`` is that of Clopper & Pearson (Biometrika 26, 1934) for the share of failing runs.
     ``by_luck`` is the mean probability of failing when the test images are drawn anew, by their
-    number: of FP32 only, since for a loss the logs don't tell which images are both networks'.
+    number: of a loss at most, since the logs don't tell which images both networks have right.
     """
 
     network: str
@@ -70,9 +71,15 @@ def calibrate(results: Summary, thresholds: Thresholds, error: float) -> Calibra
     ]
     tiers = sorted(thresholds.drop, key=lambda tier: tier.at)
     for row in quantized:
-        for tier, most in zip(tiers, loss_allowed(thresholds, images), strict=True):
-            failing = [lost > most for lost in row["lost_images"]["values"]]
-            verdicts.append(verdict(row["title"], tier, failing, {}))
+        runs = [*zip(right, row["lost_images"]["values"], strict=True)]
+        for number, tier in enumerate(tiers):
+            allowed = {size: loss_allowed(thresholds, size)[number] for size in sizes_with(images)}
+            by_luck = {
+                size: statistics.fmean(luck_of_losing(*run, images, size, most) for run in runs)
+                for size, most in allowed.items()
+            }
+            failing = [lost > allowed[images] for _, lost in runs]
+            verdicts.append(verdict(row["title"], tier, failing, by_luck))
     needs = right_needed(thresholds, images)
     names = zip(fp32["runs"], right, strict=True)
     return Calibration(
@@ -94,14 +101,41 @@ def verdict(
     return Verdict(network, tier.at, tier.share, k, n, clopper_pearson(k, n), by_luck)
 
 
+def sizes_with(images: int) -> list[int]:
+    return sorted({images, *SIZES})
+
+
 def luck_of(right: Sequence[int], images: int, at: float) -> dict[int, float]:
     """Return the mean probability of failing, by the number of images drawn."""
-    sizes = sorted({images, *SIZES})
+    accuracies = [count / images for count in right]
     return {
-        size: sum(binomial_below(needed(at, size), size, count / images) for count in right)
-        / len(right)
-        for size in sizes
+        size: statistics.fmean(binomial_below(needed(at, size), size, p) for p in accuracies)
+        for size in sizes_with(images)
     }
+
+
+def luck_of_losing(right: int, lost: int, images: int, drawn: int, most: int) -> float:
+    """Return at most how probable it is that of so many drawn images more than ``most`` are lost.
+
+    Of all images FP32 has ``right`` right and the INT8 network ``lost`` fewer. Those that only one
+    of them has right decide, and how many they are is not known: as few as the loss, or as many as
+    FP32 has wrong. By the normal approximation of their multinomial distribution.
+    """
+    fewest, largest = max(0, -lost), min(images - right, right - lost)
+    return max(
+        losing((lost + gained) / images, gained / images, drawn, most)
+        for gained in (fewest, max(fewest, largest))
+    )
+
+
+def losing(only_fp32: float, only_other: float, drawn: int, most: int) -> float:
+    """Return P(B - C > most), of images that only FP32 (B) or only the other (C) has right."""
+    loss = only_fp32 - only_other
+    variance = drawn * (only_fp32 + only_other - loss**2)
+    above = drawn * loss - (most + 0.5)
+    if variance <= 0:
+        return float(above > 0)
+    return math.erfc(-above / math.sqrt(2 * variance)) / 2
 
 
 def clopper_pearson(k: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:

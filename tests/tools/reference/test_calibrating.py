@@ -3,6 +3,7 @@
 import math
 import subprocess
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from tools.reference.calibrating import (
     calibrate,
     clopper_pearson,
     images_of_verdict,
+    losing,
+    luck_of_losing,
     patch,
 )
 from tools.reference.results import spread
@@ -107,6 +110,33 @@ def test_more_test_images_leave_less_to_luck() -> None:
     assert list(at[0.88].values()) == sorted(at[0.88].values(), reverse=True)
     assert at[0.88][1_000] > 1e-5 > at[0.88][10_000]
     assert all(chance > 0.99 for size, chance in at[0.93].items() if size >= 2_000)
+
+
+def test_losses_are_left_to_luck_as_their_distribution_says() -> None:
+    """Against the sums of the trinomial distribution, for few images."""
+    drawn, b, c = 60, 0.2, 0.1
+    exact = dict.fromkeys(range(-drawn, drawn + 1), 0.0)
+    for lost, gained in product(range(drawn + 1), repeat=2):
+        if (both := drawn - lost - gained) >= 0:
+            ways = math.comb(drawn, lost) * math.comb(drawn - lost, gained)
+            exact[lost - gained] += ways * b**lost * c**gained * (1 - b - c) ** both
+    for most in range(-5, 25):
+        tail = sum(chance for loss, chance in exact.items() if loss > most)
+        assert losing(b, c, drawn, most) == pytest.approx(tail, abs=0.01)
+
+
+@pytest.mark.parametrize(("most", "expected"), [(-1, 1.0), (0, 0.0), (3, 0.0)])
+def test_networks_with_the_same_images_right_lose_none(most: int, expected: float) -> None:
+    assert losing(0, 0, 100, most) == expected
+
+
+def test_of_losses_the_least_favourable_number_of_images_counts() -> None:
+    """A network that has other images right than FP32 may lose more by luck, and never less."""
+    few = luck_of_losing(right=9_990, lost=50, images=10_000, drawn=1_000, most=10)
+    many = luck_of_losing(right=9_000, lost=50, images=10_000, drawn=1_000, most=10)
+    assert losing(0.005, 0, 1_000, 10) <= few < many < 0.5
+    at = {(v.network, v.at): v.by_luck for v in calibrated().verdicts}
+    assert at["QAT", 0.03][10_000] < 1e-6 < at["QAT", 0.01][1_000] < at["PTQ", 0.01][1_000]
 
 
 def test_a_verdict_costs_fewer_images_the_clearer_it_is() -> None:
