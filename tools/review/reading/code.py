@@ -112,6 +112,9 @@ class _Reader:
             raise UnknownError
 
         for fault in filter(None, diagnose(shift)):
+            if fault == "sign" and (powers := _powers_of_negated(function)):
+                yield Statement("", "shift", "power", self.place(powers[0]))
+                continue
             logs = [
                 n
                 for n in ast.walk(function)
@@ -254,6 +257,17 @@ def _mentions_type(node: ast.AST) -> bool:
 
 def _has_log(function: ast.AST) -> bool:
     return bool({"log2", "log"} & _called(function))
+
+
+def _powers_of_negated(function: ast.FunctionDef) -> list[ast.AST]:
+    """Return the powers of a function that takes a negative logarithm: they lack the minus."""
+    negated = [
+        n
+        for n in ast.walk(function)
+        if isinstance(n, ast.UnaryOp) and isinstance(n.op, ast.USub) and _has_log(n.operand)
+    ]
+    powers = (n for n in ast.walk(function) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow))
+    return [n for n in powers if not isinstance(n.right, ast.UnaryOp)] if negated else []
 
 
 def _called(tree: ast.AST) -> set[str]:

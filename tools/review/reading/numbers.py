@@ -69,7 +69,12 @@ class Number:
         quantity = self.quantity
         if self.has_before("bound.below") or self.has_after("bound.below_after"):
             quantity = replace(quantity, comparator="<")
-        elif self.has_before("bound.above") or self.has_after("bound.above_after"):
+        elif match := self.words.lexicon.search("bound.above", self.before[-60:]):
+            # "Not more than" is a limit from above.
+            ahead = self.before[-60:][: match.start()].rstrip()
+            is_denied = self.words.lexicon.has("bound.denied", ahead)
+            quantity = replace(quantity, comparator="<" if is_denied else ">")
+        elif self.has_after("bound.above_after"):
             quantity = replace(quantity, comparator=">")
         elif self.is_rough:
             by = max(quantity.step / 2, abs(quantity.number) / 10)
@@ -84,6 +89,14 @@ class Number:
     @property
     def is_bound(self) -> bool:
         return is_open(self.value, OPEN / 2)
+
+    @cached_property
+    def is_denied(self) -> bool:
+        """Tell whether the number is what nobody reaches, or what something is not."""
+        if self.is_bound:
+            return False
+        tags = self.words.within(self.words.clause(self.start), "negates", "nobody")
+        return any(t.end <= self.start for t in tags)
 
     @cached_property
     def moves(self) -> bool:
@@ -174,6 +187,8 @@ def read_numbers(words: Words, place: Place) -> Iterator[Statement]:
         if words.within(span, "variant") or words.context.is_variant:
             owner += "+"
         modality = words.modality(number.segment)
+        if modality == "claimed" and statement.relation == "is" and number.is_denied:
+            modality = "denied"
         named = [m.kind for m in words.models if number.segment.holds(m)]
         named = named or [m.kind for m in words.models]
         line = place.line + words.text.count("\n", 0, number.start)
@@ -279,7 +294,9 @@ def _part(number: Number) -> Statement | None:
     if statement is None or statement.metric == "throughput":
         return None
     assert statement.value is not None
+    clause = number.words.text[number.clause.start : number.clause.end]
     is_cut = number.has_before("moves.cut") or number.has_after("moves.cut_after")
+    is_cut |= number.words.lexicon.has("moves.gone", clause)
     if is_cut and not number.has_before("moves.to"):
         one = exactly(1)
         return replace(statement, value=one - statement.value)
@@ -326,7 +343,8 @@ def _share(number: Number) -> Statement | None:
         return None
     value = number.value.times("0.01")
     ends = number.has_before("moves.to") or number.has_before("moves.from")
-    if "drop" in metrics and quantity.number < FLOOR and ends:
+    is_whole = number.has_before("moves.from") and quantity.kind == "points"  # 0.4 "of the 0.7 points"
+    if quantity.number < FLOOR and ((ends and "drop" in metrics) or is_whole):
         return _statement("drop", "was", value)
     if number.moves and not (ends and quantity.number >= FLOOR):
         relation = number.direction or "changes"

@@ -51,6 +51,8 @@ def leftovers(report: Report) -> list[Leftover]:
         if is_title and is_above and parts.is_placeholder(block.text):
             continue  # "Your answer", and below it the answer
         for offset, text in enumerate(block.text.split("\n")):
+            if lexicon.has("placeholder.quoted", text):
+                continue
             match = lexicon.search("placeholder.part", text)
             is_whole = bool(text.strip()) and parts.is_placeholder(text)
             if match or is_whole:
