@@ -93,6 +93,11 @@ def zero_points(lexicon: Lexicon, text: str, before: str) -> Iterator[tuple[str,
             return
     for match in INTEGER.finditer(text):
         start = match.start()
+        if lexicon.has("contract.as_zero", text[match.end() :][:24]):
+            kind = _type_before(lexicon, types, start, before)
+            for dtype in {"both": (QUINT8, QINT8), "": ()}.get(kind, (kind,)):
+                yield dtype, match[0], start
+            continue
         head = [z for z in zeros if z.end() <= start]
         if not head or RANGE_END.search(text[:start]) or TERM.search(text[: head[-1].start()]):
             continue

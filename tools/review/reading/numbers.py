@@ -343,7 +343,9 @@ def _share(number: Number) -> Statement | None:
         return None
     value = number.value.times("0.01")
     ends = number.has_before("moves.to") or number.has_before("moves.from")
-    is_whole = number.has_before("moves.from") and quantity.kind == "points"  # 0.4 "of the 0.7 points"
+    is_whole = (
+        number.has_before("moves.from") and quantity.kind == "points"
+    )  # 0.4 "of the 0.7 points"
     if quantity.number < FLOOR and ((ends and "drop" in metrics) or is_whole):
         return _statement("drop", "was", value)
     if number.moves and not (ends and quantity.number >= FLOOR):

@@ -8,6 +8,7 @@ from functools import cached_property
 from tools.review.reading.cells import Cells, Grid, Tables, as_known
 from tools.review.reading.code import read_code
 from tools.review.reading.comparisons import read_comparisons
+from tools.review.reading.composed import read_composed
 from tools.review.reading.contract import read_contract
 from tools.review.reading.document import Block, ReportText
 from tools.review.reading.facts import Facts
@@ -39,6 +40,7 @@ def read_sentence(words: Words, place: Place, before: str = "") -> Iterator[Stat
     yield from read_comparisons(words, place)
     yield from read_settings(words, place)
     yield from read_contract(words, place, before)
+    yield from read_composed(words, place)
 
 
 def reading(text: str, lexicon: Lexicon, context: Context | None = None) -> tuple[Statement, ...]:
