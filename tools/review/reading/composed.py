@@ -76,7 +76,7 @@ def _claimed(lexicon: Lexicon, claim: Claim, words: Words, text: str) -> Iterato
         for tag in said:
             ahead, behind = sorted((thing, tag), key=lambda t: t.start)
             if (
-                claim.is_after and tag.start < thing.start
+                claim.is_after and tag.end <= thing.start
             ) or behind.start - ahead.end > claim.reach:
                 continue
             span = words.segment(tag.start)
