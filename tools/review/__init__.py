@@ -22,6 +22,7 @@ from tools.review.rules import (  # noqa: F401 -- each registers its rules
     own_numbers,
     ratios,
     settings,
+    shares,
     sizes,
     told,
     training,

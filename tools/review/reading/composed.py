@@ -139,7 +139,9 @@ def _sides(
                 lexicon.has(f"order.{w}", text[subjects[-1].end : one.start])
                 for w in ("before_behind", "after_behind")
             )
-            return (subjects[-2], one) if is_second and len(subjects) > 1 else (subjects[-1], one)
+            if is_second:
+                return (subjects[-2], one) if len(subjects) > 1 else None
+            return subjects[-1], one
         joins = stops + "和與跟及、"
         is_next = right and not _crosses(text[tag.end : right[0].start], joins)
         return (right[0], one) if is_next and not left[:-1] else None

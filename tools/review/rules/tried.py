@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 
+from tools.review.reading.amounts import is_open
 from tools.review.reading.cells import GIVEN, Setting
 from tools.review.reading.facts import Facts
 from tools.review.reading.lexicon import Tag, load
-from tools.review.reading.numbers import is_open
 from tools.review.reading.orders import is_denied
 from tools.review.reading.quantities import Quantity, quantities
 from tools.review.reading.statements import Statement, percent
