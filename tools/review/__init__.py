@@ -21,6 +21,7 @@ from tools.review.rules import (  # noqa: F401 -- each registers its rules
     orders,
     own_numbers,
     ratios,
+    rows,
     settings,
     shares,
     sizes,

@@ -36,7 +36,10 @@ def read_numbers(words: Words, place: Place) -> Iterator[Statement]:
         if not owner and not words.models and words.lexicon.has("final_model", words.text):
             owner, is_sure = (FP32, False) if split_of(number) == "test" else ("", False)
         span = Span(number.segment.start, max(number.clause.end, number.end))
-        if words.within(span, "variant") or words.context.is_variant:
+        variants = words.within(span, "variant")
+        if statement.metric == "throughput":  # "120 images" are no setting there
+            variants = [t for t in variants if not t.start <= number.start < t.end]
+        if variants or words.context.is_variant:
             owner += "+"
         modality = words.modality(number.segment)
         if modality == "claimed" and statement.relation == "is" and number.is_denied:
