@@ -132,7 +132,8 @@ def _sides(
         if not left or _crosses(text[left[-1].end : tag.start], stops):
             return None
         one = left[-1]
-        subjects = [t for t in left[:-1] if not _crosses(text[t.end : one.start], ",;.。")]
+        ahead = [t for t in left[:-1] if t.kind != one.kind]
+        subjects = [t for t in ahead if not _crosses(text[t.end : one.start], ",;.。")]
         if subjects:
             is_second = lexicon.has(f"order.{way}", text[subjects[-1].end : one.start])
             is_second |= any(

@@ -38,7 +38,7 @@ def read_numbers(words: Words, place: Place) -> Iterator[Statement]:
         span = Span(number.segment.start, max(number.clause.end, number.end))
         variants = words.within(span, "variant")
         if statement.metric == "throughput":  # "120 images" are no setting there
-            variants = [t for t in variants if not t.start <= number.start < t.end]
+            variants = [t for t in variants if not words.text[t.start].isdigit()]
         if variants or words.context.is_variant:
             owner += "+"
         modality = words.modality(number.segment)

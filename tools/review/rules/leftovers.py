@@ -10,6 +10,7 @@ from tools.review.reading.statements import FP32, Place
 from tools.review.rules.registry import Fault, rule
 
 UNFILLED = re.compile(r"\.{2,}|…+|[xX]{2,}(?:\.[xX]+)?\s*%?|\?{2,}|_{2,}")
+UNKNOWN = re.compile(r"\W*\?{2,}\W*")
 BRACKETED = re.compile(r"^\W*\[[^\]\n]{3,60}\]\W*$")
 
 
@@ -34,7 +35,8 @@ def leftovers(report: Report) -> list[Leftover]:
         if block.table:
             for row, line in zip(block.table.rows, block.table.lines, strict=True):
                 for cell in row:
-                    if lexicon.roles["blank"].fullmatch(lexicon.normal(cell)):
+                    is_blank = lexicon.roles["blank"].fullmatch(lexicon.normal(cell))
+                    if is_blank and not UNKNOWN.fullmatch(cell):
                         continue
                     is_left = lexicon.has("placeholder.part", cell) or UNFILLED.fullmatch(cell)
                     if is_left or (cell and parts.is_placeholder(cell) and not _is_dash(cell)):

@@ -64,7 +64,8 @@ def _meant(statement: Statement) -> tuple[tuple[str, ...], bool]:
         both = lexicon.has("all.both", text) or statement.model == INT8
         return (PTQ, QAT) if both else (), True
     is_own = statement.model in every and statement.is_sure and not statement.than
-    return (statement.model,) if is_own and named == {statement.model} else (), True
+    is_one = named == {statement.model} or len(named) == 2
+    return (statement.model,) if is_own and is_one else (), True
 
 
 def _is_outside(value: Interval, bound: Interval) -> bool:

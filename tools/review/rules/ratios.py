@@ -50,8 +50,9 @@ def _fits(statement: Statement, pair: Pair) -> bool:
     if quantity.kind == "%" and statement.metric == "size" and value.low > 100:
         return False  # nothing shrinks by more than all of it
     if statement.header == CUT:
+        is_round = quantity.is_integer and value.high - value.low <= ROUGH
         cut = exactly(100) - (pair.own / pair.base).times(100)
-        return value.widened(ROUGH if quantity.is_integer else Decimal(0)).touches(cut)
+        return value.widened(ROUGH if is_round else Decimal(0)).touches(cut)
     least = ROUGH if quantity.kind == "%" and quantity.is_integer else quantity.step
     rough = replace(quantity, step=max(least, value.high - value.low))
     both = (pair, Pair(pair.own, pair.base, pair.own_line, pair.base_line))
