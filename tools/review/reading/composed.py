@@ -63,10 +63,10 @@ def read_composed(words: Words, place: Place) -> Iterator[Statement]:
                 said = said_at(words, place, at, f"{second} {first}", "order", denies=True)
                 yield said
                 break
-    if (at := _grows(lexicon, words, text)) is not None:
-        yield said_at(words, place, at, "", "scale grows")
-    if (at := _limited(lexicon, text)) is not None:
-        yield said_at(words, place, at, "", "limit effect")
+    if (growing := _grows(lexicon, words, text)) is not None:
+        yield said_at(words, place, growing, "", "scale grows")
+    if (limited := _limited(lexicon, text)) is not None:
+        yield said_at(words, place, limited, "", "limit effect")
 
 
 def _claimed(lexicon: Lexicon, claim: Claim, words: Words, text: str) -> Iterator[int]:
@@ -132,8 +132,8 @@ def _sides(
         if not left or _crosses(text[left[-1].end : tag.start], stops):
             return None
         one = left[-1]
-        ahead = [t for t in left[:-1] if t.kind != one.kind]
-        subjects = [t for t in ahead if not _crosses(text[t.end : one.start], ",;.。")]
+        others = [t for t in left[:-1] if t.kind != one.kind]
+        subjects = [t for t in others if not _crosses(text[t.end : one.start], ",;.。")]
         if subjects:
             is_second = lexicon.has(f"order.{way}", text[subjects[-1].end : one.start])
             is_second |= any(

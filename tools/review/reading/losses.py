@@ -9,8 +9,10 @@ from tools.review.reading.statements import FP32, PTQ, QAT, Place, Statement
 from tools.review.reading.words import Words
 
 # In a clause on these a ratio is of something else.
-OTHER = ("metric.size", "metric.latency", "metric.speed", "metric.speedup", "metric.throughput")
-OTHER += ("metric.compression", "metric.parameters", "metric.other", "split.train", "metric.error")
+OTHER = (
+    *("metric.size", "metric.latency", "metric.speed", "metric.speedup", "metric.throughput"),
+    *("metric.compression", "metric.parameters", "metric.other", "split.train", "metric.error"),
+)
 KINDS = ("times", "part", "%")
 
 

@@ -104,7 +104,7 @@ def step_size(said: Said, _: Facts) -> Fault | None:
         senses = [100 - part, 10_000 / part - 100]
         if not said.has("claim.reduced"):
             senses += [part, 10_000 / part]
-        if any(abs(step.number - sense) <= max(1, step.step) for sense in senses):
+        if any(abs(step.number - sense) <= max(Decimal(1), step.step) for sense in senses):
             return None
         return Fault(
             said.place, f"{100 - part:.0f} % less", f"{one.number} and {two.number}", "likely"
