@@ -3,9 +3,10 @@
 import os
 import sys
 from collections.abc import Callable
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from lab3.errors import LabError
 from tools.course.calibrate import calibrate
@@ -38,8 +39,32 @@ from tools.student.train import train
 TRACEBACK = "--traceback"  # understood behind a command, too
 READER_GONE = 141  # as the shell tells of a program that SIGPIPE ended
 
+
+class Commands(TyperGroup):
+    """The commands; a value that one refuses is named, which not every Typer does by itself."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = refusal(error)
+            raise
+
+
+def refusal(error: typer.BadParameter) -> str:
+    """Return why a value is refused, with the value."""
+    from pydantic import ValidationError
+
+    if not isinstance(error.__cause__, ValidationError):
+        return error.message
+    first = error.__cause__.errors()[0]
+    why = first["msg"].removeprefix("Value error, ")
+    return why if repr(first["input"]) in why else f"{first['input']!r}: {why}"
+
+
 app = typer.Typer(
     name="lab3",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,

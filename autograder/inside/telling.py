@@ -58,8 +58,9 @@ class ReturnedError(FoundError, TypeError):
     kind = "TypeError"
 
     def __init__(self, function: Any, returned: Any, expected: str) -> None:
-        what = described(returned)
-        super().__init__(function, f"{name_of(function)} returned {what} instead of {expected}")
+        remedy = ": end every way through it with return and a value" if returned is None else ""
+        what = f"{described(returned)} instead of {expected}{remedy}"
+        super().__init__(function, f"{name_of(function)} returned {what}")
 
 
 class MissingModuleError(FoundError, AttributeError):

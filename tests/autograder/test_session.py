@@ -11,19 +11,26 @@ import pytest
 
 from autograder.commandline import CHECKS
 from tests.conftest import ROOT, SOLVED
+from tests.making import warm
 
-PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+NO_CACHE = ("-p", "no:cacheprovider")
 
 
 def run_pytest(
-    *arguments: object, first: tuple[object, ...] = (), installed: Path | None = None
+    *arguments: object, first: tuple[object, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Run the checks of this checkout, or of an autograder that is installed in a folder."""
-    checks = installed / "autograder" / "checks" if installed else CHECKS
+    """Run the checks of this checkout."""
+    command = [*map(str, [*NO_CACHE, *first, CHECKS, *arguments])]
+    return warm.run(command, ROOT, is_fresh=True, program="pytest")
+
+
+def run_installed(site: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the checks of an autograder that is installed in a folder."""
+    checks = site / "autograder" / "checks"
     return subprocess.run(
-        [*map(str, [*PYTEST, *first, checks, *arguments])],
-        cwd=installed or ROOT,
-        env={**os.environ, "PYTHONPATH": str(installed or "")},
+        [sys.executable, "-m", "pytest", *NO_CACHE, *map(str, [checks, *arguments])],
+        cwd=site,
+        env={**os.environ, "PYTHONPATH": str(site)},
         capture_output=True,
         text=True,
         check=False,
@@ -69,7 +76,7 @@ def test_no_settings_of_a_submission_are_obeyed(with_settings: Path, tmp_path: P
     site = tmp_path / "site-packages"
     shutil.copytree(ROOT / "autograder", site / "autograder")
     named = ("--submission", with_settings, "-k", "symmetric_range")
-    done = run_pytest(*named, installed=site)
+    done = run_installed(site, *named)
     assert "2 of 2 points" in done.stdout
     assert not (tmp_path / "ran").exists()
 

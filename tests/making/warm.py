@@ -40,18 +40,24 @@ def server(is_fresh: bool) -> "subprocess.Popen[bytes]":
 
 
 def run(
-    arguments: Sequence[str], cwd: Path, is_fresh: bool, environment: dict[str, str]
+    arguments: Sequence[str],
+    cwd: Path,
+    is_fresh: bool = False,
+    environment: dict[str, str] | None = None,
+    program: str = "lab3",
 ) -> "subprocess.CompletedProcess[str]":
-    """Run ``lab3`` with these arguments in a folder, and return what it printed."""
+    """Run ``lab3``, or ``pytest``, with these arguments in a folder; return what it printed."""
     warm = server(is_fresh)
     assert warm.stdin is not None
     assert warm.stdout is not None
-    write(warm.stdin, ([*arguments], str(cwd), environment))
+    write(warm.stdin, (program, [*arguments], str(cwd), environment or {}))
     code, out, err = read(warm.stdout)
-    return subprocess.CompletedProcess(["lab3", *arguments], code, out, err)
+    return subprocess.CompletedProcess([program, *arguments], code, out, err)
 
 
-def answer(arguments: list[str], cwd: str, environment: dict[str, str]) -> tuple[int, str, str]:
+def answer(
+    program: str, arguments: list[str], cwd: str, environment: dict[str, str]
+) -> tuple[int, str, str]:
     """Fork a process that runs the command, and wait for it."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         pid = os.fork()
@@ -60,7 +66,7 @@ def answer(arguments: list[str], cwd: str, environment: dict[str, str]) -> tuple
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
             os.environ.update(environment)
-            os._exit(exit_code(arguments, cwd))
+            os._exit(exit_code(program, arguments, cwd))
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         texts = []
         for file in (out, err):
@@ -69,15 +75,13 @@ def answer(arguments: list[str], cwd: str, environment: dict[str, str]) -> tuple
     return code, *texts
 
 
-def exit_code(arguments: list[str], cwd: str) -> int:
-    """Run the command in this process, and return what it would exit with."""
-    from tools import cli
-
+def exit_code(program: str, arguments: list[str], cwd: str) -> int:
+    """Run the program in this process, and return what it would exit with."""
     os.chdir(cwd)
-    sys.argv = ["lab3", *arguments]
+    sys.argv = [program, *arguments]
     code: Any = 0
     try:
-        cli.main()
+        code = PROGRAMS[program]()
     except SystemExit as end:
         code = end.code or 0
     except BaseException:
@@ -88,6 +92,21 @@ def exit_code(arguments: list[str], cwd: str) -> int:
     return code if isinstance(code, int) else 1
 
 
+def lab3() -> None:
+    from tools import cli
+
+    cli.main()
+
+
+def pytest() -> int:
+    import pytest
+
+    return pytest.main()
+
+
+PROGRAMS = {"lab3": lab3, "pytest": pytest}
+
+
 def serve() -> None:
     for name in sys.argv[1:]:
         importlib.import_module(name)
@@ -95,10 +114,10 @@ def serve() -> None:
     os.dup2(2, 1)
     while True:
         try:
-            arguments, cwd, environment = read(requests)
+            request = read(requests)
         except EOFError:
             return
-        write(answers, answer(arguments, cwd, environment))
+        write(answers, answer(*request))
 
 
 if __name__ == "__main__":

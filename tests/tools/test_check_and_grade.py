@@ -141,6 +141,7 @@ def test_a_users_mistake_is_named(lab3: Command, arguments: list[str], text: str
     assert done.stdout == ""
 
 
+@pytest.mark.long
 def test_check_shows_one_screen_and_its_exit_code_tells(lab3: Command, student: Path) -> None:
     good = lab3("check", cwd=student)
     assert "54 of 54 points; all checks passed" in good.stdout

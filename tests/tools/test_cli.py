@@ -28,6 +28,21 @@ def test_where_nobody_reads_it_ends_without_a_word(arguments: tuple[str, ...]) -
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("train", "--dataset", "cifar"), "'cifar' is not one of 'digits'"),
+        (("train", "--epochs", "two"), "'two'"),
+        (("check", "--part", "7"), "'7'"),
+    ],
+)
+def test_a_value_that_is_refused_is_named(arguments: tuple[str, ...], why: str) -> None:
+    done = run_lab3(*arguments, cwd=ROOT)
+    assert done.returncode == 2
+    assert why in done.stderr
+    assert "Value error" not in done.stderr
+
+
 def test_the_version_is_told() -> None:
     done = run_lab3("--version", cwd=ROOT)
     assert done.stdout == f"lab3 {version('lab3-kit')}\n"

@@ -81,6 +81,7 @@ def test_nobody_elses_code_is_graded_without_walls(shared: Path) -> None:
     assert not list(shared.iterdir())
 
 
+@pytest.mark.long
 @needs_both
 def test_stronger_walls_can_be_demanded_and_no_weaker_ones(shared: Path) -> None:
     demand = ("grade", ROOT / "assignment", "--walls", "namespaces")
@@ -93,6 +94,7 @@ def test_stronger_walls_can_be_demanded_and_no_weaker_ones(shared: Path) -> None
     assert lab3_at("", *demand[:2], "--walls", "limits", cwd=shared).returncode == 1
 
 
+@pytest.mark.long
 @needs_both
 @pytest.mark.parametrize(
     "machine",

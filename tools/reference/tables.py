@@ -46,38 +46,21 @@ def compared(plan: Plan, results: Summary) -> Table:
     return Table(headers, rows) if plan.published else Table(headers[:-1], [r[:-1] for r in rows])
 
 
+def measured(row: Summary) -> tuple[str, ...]:
+    """Return what a variant is called, what it reached, and what it lost."""
+    lost = images(row["lost_images"], row["images"])
+    return row["title"], in_percent(row["accuracy"]), drop(row), lost
+
+
 def limited(rows: list[Summary]) -> Table:
     """One row a limit; how many tensors it clamps tells what the loss comes from."""
     headers = ("Largest shift", "Accuracy %", "Drop points", "Images lost", "Tensors clamped")
-    return Table(
-        headers,
-        [
-            (
-                row["title"],
-                in_percent(row["accuracy"]),
-                drop(row),
-                images(row["lost_images"], row["images"]),
-                plain(row["clamped"]),
-            )
-            for row in rows
-        ],
-    )
+    return Table(headers, [(*measured(row), plain(row["clamped"])) for row in rows])
 
 
 def calibrated(rows: list[Summary]) -> Table:
     headers = ("Calibration images", "Accuracy %", "Drop points", "Images lost")
-    return Table(
-        headers,
-        [
-            (
-                row["title"],
-                in_percent(row["accuracy"]),
-                drop(row),
-                images(row["lost_images"], row["images"]),
-            )
-            for row in rows
-        ],
-    )
+    return Table(headers, [measured(row) for row in rows])
 
 
 def ablation(rows: list[Summary]) -> Table:

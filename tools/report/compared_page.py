@@ -21,8 +21,9 @@ def comparison_page(logs: Sequence[RunLog]) -> str:
     with drawing.style(drawing.cjk_font(is_needed=False)):
         figure = base64.b64encode(comparison_svg(logs)).decode()
     alt = "Validation loss and accuracy over the epochs of each run."
-    image = f'<p><img src="data:image/svg+xml;base64,{figure}" alt="{alt}"></p>'
-    return framed(safe_html(text) + image, "en")
+    image = f'<img class="drawn" src="data:image/svg+xml;base64,{figure}" alt="{alt}">'
+    caption = f"<figcaption><strong>Figure 1.</strong> {alt}</figcaption>"
+    return framed(f"{safe_html(text)}<figure>{image}{caption}</figure>", "en")
 
 
 def escaped(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:

@@ -135,17 +135,20 @@ def confusion_table(result: Result) -> Table:
     return Table(("true \\ predicted", *classes), rows)
 
 
-def latency_notes(rows: Sequence[Comparison]) -> list[str]:
-    """Say how the latencies were measured: one line for each engine and number of threads."""
-    notes = [
-        f"Latency of {', '.join(runs)}: one image, {threads} threads, engine {engine}; "
-        "median (quartiles)"
-        for (engine, threads), runs in timed_alike(rows).items()
-    ]
-    t = load_texts("en")
-    notes += [text.replace("`", "") for text in noise_notes(rows, t)]
+def latency_notes(rows: Sequence[Comparison], t: Texts | None = None) -> list[str]:
+    """Say how the latencies were measured, and what can't be said.
+
+    In Markdown, or for a terminal where no texts are given."""
+    if t is None:
+        return [note.replace("`", "") for note in latency_notes(rows, load_texts("en"))]
+    notes = []
+    for (engine, threads), names in timed_alike(rows).items():
+        runs = ", ".join(f"`{name}`" for name in names)
+        count = t("sentences.threads" if threads > 1 else "sentences.one_thread", count=threads)
+        notes.append(t("sentences.latency", runs=runs, engine=engine, threads=count))
+    notes += noise_notes(rows, t)
     if any(row.speedup_interval for row in rows):
         notes.append(t("sentences.in_turn"))
     if lacks_speedup(rows):
-        notes.append(t("sentences.other_machine").replace("`", ""))
+        notes.append(t("sentences.other_machine"))
     return notes

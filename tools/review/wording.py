@@ -1,6 +1,7 @@
 """A review in words, for the student who mends a report or for the staff who mark it."""
 
 import textwrap
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Literal
 
@@ -22,7 +23,9 @@ def describe(review: Review, audience: Audience = "student") -> str:
     ordered = sorted(review.findings, key=lambda f: (f.section, SURE.index(f.sure), f.line))
     blocks = []
     for section, findings in groupby(ordered, key=lambda finding: finding.section):
-        blocks += [_title(section, audience), *(message(f, audience) for f in findings)]
+        blocks.append(_title(section, audience))
+        for _, alike in groupby(findings, key=lambda f: (f.rule, f.sure, f.says, f.why)):
+            blocks.append(message(list(alike), audience))
     if not review.findings:
         blocks += [scope(review)]
     return "\n\n".join([*filter(None, blocks), summary(review)])
@@ -35,10 +38,11 @@ def _title(section: int, audience: Audience) -> str:
     return f"{title} ({WEIGHTS[section]} % of the report)" if audience == "staff" else title
 
 
-def message(finding: Finding, audience: Audience) -> str:
-    """Return one finding: how sure, its rule and lines; what it says, what it should say, why."""
+def message(alike: Sequence[Finding], audience: Audience) -> str:
+    """Return findings that say the same: how sure, rule, lines; what they say, should say, why."""
+    finding = alike[0]
     word = finding.sure.upper()
-    place = _lines(finding.lines)
+    place = _lines(tuple(line for each in alike for line in each.lines))
     room = WIDTH - len(word) - len(place) - 4
     title, *rest = textwrap.wrap(RULES[finding.rule].claim, max(30, room))
     lines = [
@@ -50,11 +54,18 @@ def message(finding: Finding, audience: Audience) -> str:
         lines.append(f"  says     {finding.says}")
     if audience == "staff":
         lines.append(f"  verdict  {VERDICTS[finding.sure]}")
-        lines.append(f"  comment  {comment(finding)}")
+        lines += _labelled("comment", [comment(each) for each in alike])
     else:
-        lines.append(f"  should   {finding.should}")
+        lines += _labelled("should", [each.should for each in alike])
         lines.append(f"  why      {finding.why}")
     return "\n".join([*lines, f"  rule     {finding.rule}"])
+
+
+def _labelled(label: str, texts: list[str]) -> list[str]:
+    return [
+        f"  {label if number == 0 else '':8} {text}"
+        for number, text in enumerate(dict.fromkeys(texts))
+    ]
 
 
 def comment(finding: Finding) -> str:

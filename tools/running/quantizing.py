@@ -10,6 +10,7 @@ from lab3.log.runlog import CHECKPOINT_NAME, STATE_NAME, RunLog, append, read_lo
 from lab3.units import megabytes, percent
 from tools.running import devices, loop, networks, workspace
 from tools.running.datasets import data_record
+from tools.running.soundness import tell_complete
 from tools.running.training import with_changes
 from tools.running.variants import prepare_default_qat, prepare_variant
 from tools.shared.console import Bar, UserError, say
@@ -86,8 +87,7 @@ def ptq_run(
     )
     with workspace.locked(folder), workspace.left_empty_unless_begun(folder):
         if workspace.open_run(folder, start, restart, code) == "complete":
-            say(f"{folder} is complete already (--restart would do it again)")
-            return read_log(folder)
+            return tell_complete(folder)
         network = networks.load(baseline, origin.start)
         if variant:
             prepare_variant(network, variant)
@@ -133,8 +133,7 @@ def qat_run(
         )
         with workspace.locked(folder), workspace.left_empty_unless_begun(folder):
             if workspace.open_run(folder, start, restart, code) == "complete":
-                say(f"{folder} is complete already (--restart would do it again)")
-                return read_log(folder)
+                return tell_complete(folder)
             is_of_the_lab = qconfig == "qat"
             prepare = prepare_qat if is_of_the_lab else prepare_default_qat
             network = prepare(networks.load(baseline, origin.start))

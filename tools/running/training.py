@@ -13,6 +13,7 @@ from lab3.selection import DataName
 from lab3.units import megabytes, percent
 from tools.running import devices, loop, memory, workspace
 from tools.running.datasets import data_record
+from tools.running.soundness import tell_complete
 from tools.shared.console import UserError, say
 
 if TYPE_CHECKING:
@@ -84,8 +85,7 @@ def train_run(
         with workspace.locked(folder), workspace.left_empty_unless_begun(folder):
             status = devices.from_first(lambda: workspace.open_run(folder, start, restart, code))
             if status == "complete":
-                say(f"{folder} is complete already (--restart would do it again)")
-                return read_log(folder)
+                return tell_complete(folder)
             on_gpu = where.type == "cuda"
             place = devices.name(where)
             say(f"{arch} of width {width}: {start.parameters:,} parameters, on {place}")

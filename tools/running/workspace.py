@@ -35,6 +35,7 @@ TORCH_NOISE = (  # PyTorch announces the end of eager quantization at every step
     "TypedStorage is deprecated",
     "Please use quant_min and quant_max to specify the range",
 )
+REPAIR = "put the line back as it was, or repeat the run with --restart"  # of a damaged log
 CONTENTS = {  # fields that identify contents nobody wants to read
     "code_sha256": "your code",
     "given_sha256": "the given code",
@@ -192,7 +193,7 @@ def open_run(folder: Path, start: Start, restart: bool, code: Code | None = None
     if restart:
         for name in (LOG_NAME, CHECKPOINT_NAME, STATE_NAME):
             (folder / name).unlink(missing_ok=True)
-    log = read_log(folder) if (folder / LOG_NAME).exists() else None
+    log = intact_log(folder) if (folder / LOG_NAME).exists() else None
     has_state = (folder / STATE_NAME).exists()
     if log is None and (has_state or (folder / CHECKPOINT_NAME).exists()):
         raise UserError(
@@ -321,10 +322,18 @@ def find_run(runs: Path, run: str) -> Path:
     raise UserError(f"{run} is no run's folder: it has no {LOG_NAME} (runs in {runs}: {names})")
 
 
+def intact_log(folder: Path) -> RunLog:
+    """Return a run's log; raise UserError with the remedy when it is damaged."""
+    try:
+        return read_log(folder)
+    except RunLogError as error:
+        raise UserError(f"{error}: {REPAIR}") from None
+
+
 def complete_run(runs: Path, run: str) -> tuple[Path, RunLog]:
     """Return a run that has ended, by name or path; raise UserError when there is none."""
     folder = find_run(runs, run)
-    log = read_log(folder)
+    log = intact_log(folder)
     if log.end is None:
         raise UserError(f"run {log.name!r} has not ended: run its command again to go on")
     if not (folder / CHECKPOINT_NAME).exists():

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from lab3.log.runlog import LOG_NAME
 from tools.shared.console import UserError, out, say
 from tools.shared.options import Json
 
 if TYPE_CHECKING:
     from lab3.log.runlog import RunLog
     from tools.review.findings import Review
+
+
+OWN_REPORT, OWN_RUNS = Path("report.md"), Path("runs")  # of the student who stands here
 
 
 class Audience(StrEnum):
@@ -35,11 +39,18 @@ class Form(StrEnum):
 def review(
     path: Annotated[
         Path | None,
-        Argument(metavar="REPORT", help="A report: Markdown, HTML, a notebook, DOCX or PDF."),
+        Argument(
+            metavar="[REPORT]",
+            help="A report: Markdown, HTML, a notebook, DOCX or PDF; report.md by default.",
+        ),
     ] = None,
     runs: Annotated[
         Path | None,
-        Option("--runs", metavar="DIR", help="Also compare its numbers with these run folders."),
+        Option(
+            "--runs",
+            metavar="DIR",
+            help="Also compare its numbers with these run folders; runs/ for your own.",
+        ),
     ] = None,
     keyword: Annotated[
         str, Option("-k", metavar="NAME", help="Only the rules whose name contains this.")
@@ -62,7 +73,7 @@ def review(
 
     Examples:
 
-        lab3 review report.md
+        lab3 review
 
         lab3 review report.md --runs runs
 
@@ -81,7 +92,11 @@ def review(
         out.print(json_schema(), markup=False)
         return
     if path is None:
-        raise UserError("name a report: lab3 review report.md")
+        path = OWN_REPORT
+        if not path.exists():
+            raise UserError(f"there is no {path} here: lab3 report writes one, or name a report")
+        if runs is None and any(OWN_RUNS.rglob(LOG_NAME)):
+            runs = OWN_RUNS
     rules = wanted(keyword)
     review = reviewed(path, runs)
     findings = tuple(finding for finding in review.findings if finding.rule in rules)
@@ -123,7 +138,7 @@ def reviewed(path: Path, runs: Path | None) -> Review:
 
 def read_logs(runs: Path) -> list[RunLog]:
     """Return the run logs below a folder; one that is damaged is named and left out."""
-    from lab3.log.runlog import LOG_NAME, RunLogError, read_log
+    from lab3.log.runlog import RunLogError, read_log
 
     logs = []
     for path in sorted(runs.rglob(LOG_NAME)):  # also those of a sweep, one folder further down

@@ -85,5 +85,6 @@ def show(now: Standing) -> None:
     points.append(("sum", *map(number, sums)))
     print_table("Public points", Table(("For", "Reached", "Open", "Not asked yet"), points))
     if sums[2]:
-        say("not asked yet: checks of runs that aren't complete; accuracies: lab3 check --accuracy")
+        waiting = "" if any(run.counts for run in now.runs) else "checks of runs: none counts yet; "
+        say(f"not asked yet: {waiting}accuracies: lab3 check --accuracy")
     out.print(f"next: {now.why}\n\n    {now.next_command}\n", markup=False)

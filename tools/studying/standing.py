@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import ast
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lab3 import STUDENT_FILES
 from lab3.log.records import TITLES
 from lab3.log.runlog import LOG_NAME, RunLog, RunLogError, read_log
 from lab3.selection import Selection, is_of_the_lab, select
 from lab3.units import percent
-from tools.running.workspace import is_stub
+from tools.running.quantizing import QAT_RECIPE
+from tools.running.soundness import faults
+from tools.running.training import network_defaults
+from tools.running.workspace import REPAIR, is_stub
 from tools.studying.checking import PARTS
 
 if TYPE_CHECKING:
     from autograder.results import Grade
+    from lab3.selection import DataName
 
 STUBS = {  # by the file they stand in: class, function, part of the handout
     "resnet.py": (
@@ -80,13 +85,13 @@ class Standing:
 
 def read_runs(folder: Path) -> tuple[list[RunLog], list[str]]:
     """Return the run logs in a folder of runs, and what is wrong with those that are damaged."""
-    logs, faults = [], []
+    logs, damaged = [], []
     for path in sorted(folder.glob(f"*/{LOG_NAME}")):
         try:
             logs.append(read_log(path.parent))
         except RunLogError as error:
-            faults.append(str(error))
-    return logs, faults
+            damaged.append(f"{error}: {REPAIR}")
+    return logs, damaged
 
 
 def standing(
@@ -159,6 +164,8 @@ def reason(log: RunLog, selection: Selection) -> str:
     """Say why a run counts or doesn't; the rule is that of ``lab3.selection``."""
     if log.end is None:
         return "not complete: its command again goes on"
+    for fault in faults(log.path.parent, log):
+        return f"{fault}: --restart does the run again"
     accuracy = f"validation accuracy {percent(log.end.validation_accuracy)}"
     fp32 = selection.fp32
     if log is fp32:
@@ -209,7 +216,7 @@ def following(
         return f"lab3 check --part {wrong.part}", f"{wrong.name} is not right yet"
     unfinished = next((log for log in logs if log.end is None), None)
     if unfinished and not selection.fp32:
-        return f"lab3 {unfinished.start.kind}", f"{unfinished.name} goes on where it was"
+        return command_of(unfinished), f"{unfinished.name} goes on where it was"
     baseline = selection.fp32
     if baseline is None:
         return "lab3 train --dataset digits", "the code is right: practise on digits first"
@@ -221,9 +228,41 @@ def following(
     if any(log.result is None for log in chosen):
         names = " ".join(log.name for log in chosen)
         return f"lab3 evaluate {names}", "the test images haven't been looked at"
+    unsound = next((log for log in chosen if faults(log.path.parent, log)), None)
+    if unsound:
+        fault = faults(unsound.path.parent, unsound)[0]
+        return f"{command_of(unsound)} --restart", f"{unsound.name}: {fault}"
     failed = [r for r in grade.results if r.group in ("runs", "accuracy") and r.outcome != "passed"]
     if failed:
         return "lab3 check --part 4", "a check of your runs doesn't pass"
     if not has_report:
         return "lab3 report --html", "the runs are complete: write your report"
     return "lab3 submit", "answer what is open in report.md, then pack"
+
+
+def command_of(log: RunLog) -> str:
+    """Return the command that does a run, with what it was given beside the defaults."""
+    from lab3.training import RECIPES
+
+    start = log.start
+    words = ["lab3", start.kind]
+    usual: dict[str, Any] = {"name": "fp32" if start.kind == "train" else start.kind}
+    if start.kind == "train":
+        words += ["--dataset", start.data.name]
+        arch, width = network_defaults(start.data.name)
+        usual |= RECIPES[cast("DataName", start.data.name)].model_dump() | {
+            "arch": arch,
+            "width": width,
+        }
+    elif start.baseline:
+        usual["baseline"] = "fp32"
+        usual |= {"qconfig": start.kind, "calibration_images": 512}
+        usual |= QAT_RECIPE if start.kind == "qat" else {}
+    given: dict[str, Any] = {"name": log.name, "arch": start.arch, "width": start.width}
+    given |= start.hyperparameters.model_dump() if start.hyperparameters else {}
+    given |= {"baseline": start.baseline.name if start.baseline else None}
+    given |= {"qconfig": start.qconfig, "calibration_images": start.calibration_images}
+    for name, value in given.items():
+        if name in usual and value not in (None, usual[name]):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)

@@ -65,6 +65,7 @@ def logs(folder: Path, out: str) -> dict[str, object]:
     return {item.name: without_times(read_log(folder / out / item.name)) for item in items_of(plan)}
 
 
+@pytest.mark.long
 def test_a_plan_that_is_killed_ends_with_the_same_results(tmp_path: Path) -> None:
     profile(tmp_path, LAB)
     finish(tmp_path, "unbroken", "--jobs", "1")

@@ -104,6 +104,20 @@ def test_the_feedback_opens_without_complaints_and_fits(
     page.close()
 
 
+def test_what_passed_stays_folded_on_paper(chromium: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "feedback.html"
+    path.write_text(feedback(grade(result(), result(outcome="passed")), "some"), encoding="utf-8")
+    page, _ = opened(chromium, path, 1280)
+    page.emulate_media(media="print")
+    seen = (
+        "[...document.querySelectorAll('summary')].map(s => [s.textContent, s.checkVisibility()])"
+    )
+    shown = {text.split()[0]: is_seen for text, is_seen in page.evaluate(seen)}
+    assert shown["FAILED"]
+    assert not shown["PASSED"]
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_keeps_people_from_reading_the_report(
     chromium: Browser, report: Path, scheme: Literal["light", "dark"]

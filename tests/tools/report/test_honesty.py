@@ -35,6 +35,16 @@ def test_a_speed_up_comes_with_its_interval() -> None:
     assert "95 % interval" in latency_notes(rows)[-1]
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "shown"), [(2.6, 2.8, "2.50-2.80"), (2.2, 2.4, "2.20-2.50")]
+)
+def test_an_interval_holds_its_speed_up_where_times_drift(
+    low: float, high: float, shown: str
+) -> None:
+    rows = compare([fp32(), timed(low, high)])
+    assert comparison_table(rows).rows[1][-1] == f"2.50x ({shown})"
+
+
 @pytest.mark.parametrize("language", ["en", "zh-TW"])
 def test_a_ratio_that_means_nothing_is_said_and_not_printed(language: str) -> None:
     rows = compare([fp32(), timed(0.01, 772.39)])

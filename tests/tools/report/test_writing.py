@@ -1,6 +1,7 @@
 """``lab3 report`` from run logs: golden facts, both languages, and honest gaps."""
 
 import re
+import shutil
 import string
 import subprocess
 import sys
@@ -81,6 +82,18 @@ def test_the_ablation_has_the_settings_and_marks_the_best(report: Path) -> None:
     assert [row[-2] for row in rows[1:]] == ["**80.00** (best)", "70.00", "65.00"]
     assert [row[-1] for row in rows[1:]] == ["1, 6", "1, 3", "1, 3"]
     assert {len(row) for row in rows} == {5}
+
+
+def test_a_single_setting_is_no_ablation_and_needs_no_columns(tmp_path: Path) -> None:
+    write_runs(tmp_path / "runs")
+    shutil.rmtree(tmp_path / "runs" / "sweep")
+    write_report(tmp_path / "report.md", collect(tmp_path / "runs"), "en")
+    text = (tmp_path / "report.md").read_text()
+    assert "there is one setting only" in text
+    rows = table_after(text, "### Ablation")
+    assert [row[0] for row in rows] == ["Run", "`fp32`"]
+    assert {len(row) for row in rows} == {3}
+    assert "The same in all runs" not in text
 
 
 def test_the_evidence_on_overfitting_says_what_the_epochs_say(report: Path) -> None:

@@ -342,8 +342,33 @@ def test_what_is_no_report_gives_a_clear_error(name: str, tmp_path: Path, lab3: 
     assert name in lab3("review", tmp_path / name, fails=1).stderr
 
 
-def test_without_a_report_the_command_says_how(lab3: Command) -> None:
-    assert "lab3 review report.md" in lab3("review", fails=1).stderr
+def test_without_a_name_the_report_here_is_reviewed_with_the_runs_here(
+    report: Path, runs: Path, lab3: Command, tmp_path: Path
+) -> None:
+    change(report, "| 93.41 | 0.55 |", "| 93.14 | 0.82 |")
+    assert runs == tmp_path / "runs"
+    named = lab3("review", "report.md", "--runs", "runs", fails=1)
+    assert "log-accuracy" in named.stdout
+    assert lab3("review", fails=1).stdout == named.stdout
+    report.unlink()
+    assert "there is no report.md here: lab3 report writes one" in lab3("review", fails=1).stderr
+
+
+def test_open_questions_are_named_and_said_once(tmp_path: Path, lab3: Command) -> None:
+    (tmp_path / "report.md").write_text(
+        "## 6. Discussion\n\n**Did QAT beat PTQ?** Say why.\n\n*Write your answer here.*\n\n"
+        "**What was hard?** Say one thing.\n\n*Write your answer here.*\n\n"
+        "**Any feedback?** On this lab.\n\nPlease give us more GPUs.\n"
+    )
+    said = lab3("review", "-k", "placeholder", fails=1).stdout
+    assert said.count("a placeholder is left") == 1
+    assert "your answer to: Did QAT beat PTQ?" in said
+    assert "your answer to: What was hard?" in said
+    assert "feedback" not in said
+    assert "GPUs" not in lab3("review", "-k", "unanswered").stdout
+
+
+def test_the_help_names_the_options(lab3: Command) -> None:
     assert "lab3 review report.md --runs runs" in lab3("review", "--help").stdout
 
 

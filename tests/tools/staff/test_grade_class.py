@@ -63,6 +63,7 @@ def grading(course: Path, *arguments: str) -> Iterator["subprocess.Popen[bytes]"
             process.wait()
 
 
+@pytest.mark.long
 def test_a_small_class_gets_the_grades_that_it_has_to(
     lab3: Command, tmp_path: Path, runs: dict[str, bytes], sandbox: Sandbox
 ) -> None:

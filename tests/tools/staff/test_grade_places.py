@@ -72,6 +72,7 @@ def test_a_link_that_a_submission_brings_redirects_no_grade(lab3: Command, tmp_p
     assert list(mine.iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_course_that_a_submission_brings_is_none(
     lab3: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

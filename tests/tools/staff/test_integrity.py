@@ -83,6 +83,7 @@ def course(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "course"))
 
 
+@pytest.mark.long
 def test_copies_of_five_kinds_are_found_and_nobody_else(made: Path) -> None:
     said = json.loads((made / "said.json").read_text())
     assert faults(made, said) == []

@@ -23,6 +23,14 @@ def test_one_mistake_is_told_once_with_the_lines_around_it(lab3: Command, studen
     assert "%0ASyntaxError" in lines[0]
 
 
+def test_a_forgotten_return_is_told_with_its_remedy(lab3: Command, student: Path) -> None:
+    change(student / "lab3" / "observer.py", "return 2.0 **", "2.0 **")
+    done = lab3("check", "-k", "whole_power_of_two", cwd=student, fails=1)
+    assert "scale_approximate returned None instead of a number: end every way through" in " ".join(
+        done.stdout.split()
+    )
+
+
 def test_a_part_is_checked_alone(lab3: Command, student: Path) -> None:
     grade = json.loads(lab3("check", "--part", 3, "--json", cwd=student).stdout)
     assert {result["check"].split(".")[0] for result in grade["results"]} == {"observer"}

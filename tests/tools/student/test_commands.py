@@ -79,6 +79,7 @@ def test_evaluate_compares_all_runs_and_remembers(copied: Path, lab3: Command) -
     assert len(re.findall('"event":"result"', (copied / "runs/ptq" / LOG_NAME).read_text())) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("augmentation", "kills"),
     [
@@ -115,6 +116,7 @@ def test_a_run_killed_at_random_moments_ends_like_an_unbroken_one(
     assert not (killed / STATE_NAME).exists()
 
 
+@pytest.mark.long
 def test_ctrl_c_in_the_middle_of_an_epoch_saves_and_the_same_command_goes_on(
     finished: Path, tmp_path: Path
 ) -> None:
@@ -200,6 +202,15 @@ def test_a_run_is_never_overwritten_by_another_one(copied: Path, lab3: Command) 
     assert "--restart" in said
     assert "complete already" in lab3("train", *SMALL, "--epochs", 2).stderr
     assert (copied / "runs/fp32" / LOG_NAME).read_bytes() == before
+
+
+def test_a_log_that_somebody_edited_comes_with_the_remedy(copied: Path, lab3: Command) -> None:
+    log = copied / "runs/fp32" / LOG_NAME
+    log.write_text(log.read_text().replace('{"event":"epoch"', '{"event":"epo', 1))
+    for arguments in (("train", *SMALL, "--epochs", 2), ("ptq", "--code", SOLUTION)):
+        said = lab3(*arguments, fails=1).stderr
+        assert "runs/fp32/run.jsonl:2:" in said
+        assert "put the line back as it was, or repeat the run with --restart" in said
 
 
 def test_checkpoints_without_a_log_are_not_gone_on_with(copied: Path, lab3: Command) -> None:

@@ -37,7 +37,8 @@ def test_the_page_needs_nothing_else_and_obeys_no_name(lab3: Command, runs: Path
     lab3("runs", "--compare", "fp32", "a|b", "--html", runs / "page.html")
     page = (runs / "page.html").read_text()
     assert "<script" not in page
-    assert 'src="data:image/svg+xml;base64,' in page
+    assert '<figure><img class="drawn" src="data:image/svg+xml;base64,' in page
+    assert "<strong>Figure 1.</strong>" in page
     assert not re.search(r'(src|href)="(?!data:|#)', page)
 
 

@@ -23,6 +23,7 @@ def worked(student: Path, finished: Path, lab3: Command) -> Path:
     return student
 
 
+@pytest.mark.long
 def test_the_archive_holds_what_counts_and_says_what_it_loses(
     worked: Path, lab3: Command, tmp_path: Path
 ) -> None:

@@ -102,9 +102,16 @@ def is_in_turn(reference: Result, result: Result) -> bool:
 
 
 def reliability(reference: Result, result: Result) -> tuple[tuple[float, float] | None, bool]:
-    """Return the interval of a speed-up, where it is known, and whether it is too wide to say."""
+    """Return the interval of a speed-up, where it is known, and whether it is too wide to say.
+
+    The interval is that of the rounds' ratios; where times drift, the ratio of the medians can lie
+    outside of it, and the interval is widened to hold it.
+    """
     if timed := result.speedup:
-        return (timed.low, timed.high), timed.high > UNCERTAIN * timed.low
+        bounds = [timed.low, timed.high]
+        if is_in_turn(reference, result) and result.latency.median_s > 0:
+            bounds.append(reference.latency.median_s / result.latency.median_s)
+        return (min(bounds), max(bounds)), max(bounds) > UNCERTAIN * min(bounds)
     latencies = (reference.latency, result.latency)
     return None, any(t.upper_quartile_s > NOISY * t.lower_quartile_s for t in latencies)
 

@@ -25,11 +25,9 @@ def paragraphs(context: Context) -> Iterator[str]:
         rows.append((f"`{cells[0]}`", *cells[1:-1], accuracy, lines_of(log, (Start, End))))
     headers = t.columns("ablation")
     constant = [
-        index
-        for index in range(1, len(headers) - 2)
-        if len(rows) > 1 and len({row[index] for row in rows}) == 1
+        index for index in range(1, len(headers) - 2) if len({row[index] for row in rows}) == 1
     ]
-    if constant:
+    if constant and len(rows) > 1:  # a single run's stand in the table of hyperparameters
         same = [f"{headers[index]} {rows[0][index]}" for index in constant]
         yield t("sentences.same_settings", settings=t("rows.semicolon").join(same))
     kept = [index for index in range(len(headers)) if index not in constant]

@@ -1,14 +1,13 @@
 """FP32, PTQ and QAT side by side: size, accuracy, drop, latency."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from lab3.log.records import TITLES
 from tools.report.consoles import Consoles
-from tools.report.facts.comparison import Comparison, compare, lacks_speedup, timed_alike
+from tools.report.facts.comparison import compare
 from tools.report.sections.context import Context
 from tools.report.sources import ranges
-from tools.report.tables import comparison_table, noise_notes, optional
-from tools.report.texts import Texts
+from tools.report.tables import comparison_table, latency_notes, optional
 
 COMMANDS = {"train": "lab3 train", "ptq": "lab3 ptq", "qat": "lab3 qat"}
 
@@ -35,17 +34,6 @@ def paragraphs(context: Context) -> Iterator[str]:
     yield context.table("comparison", cells, left=2)
     yield "\n".join(f"- {note}" for note in latency_notes(rows, t))
     yield context.source_of_results(sources.compared)
-
-
-def latency_notes(rows: Sequence[Comparison], t: Texts) -> Iterator[str]:
-    for (engine, threads), names in timed_alike(rows).items():
-        runs = ", ".join(f"`{name}`" for name in names)
-        yield t("sentences.latency", runs=runs, engine=engine, threads=threads)
-    yield from noise_notes(rows, t)
-    if any(row.speedup_interval for row in rows):
-        yield t("sentences.in_turn")
-    if lacks_speedup(rows):
-        yield t("sentences.other_machine")
 
 
 def imported(context: Context, console: Consoles) -> Iterator[str]:

@@ -3,7 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from tools.review.findings import quote
 from tools.review.reading.cells import Cell
+from tools.review.reading.document import Block
 from tools.review.reading.facts import Facts
 from tools.review.reading.report import Report
 from tools.review.reading.statements import FP32, Place
@@ -20,6 +22,7 @@ class Leftover:
 
     place: Place
     says: str
+    question: str = ""  # that stands before it
 
 
 def leftovers(report: Report) -> list[Leftover]:
@@ -60,8 +63,15 @@ def leftovers(report: Report) -> list[Leftover]:
             if match or is_whole:
                 line = block.line + offset
                 says = match[0] if match and not is_whole else text
-                found.append(Leftover(Place(line, section, text), says))
+                asked = question(blocks[index - 1]) if is_answer and is_whole else ""
+                found.append(Leftover(Place(line, section, text), says, asked))
     return found
+
+
+def question(block: Block) -> str:
+    """Return the first sentence of what a template asks."""
+    text = " ".join(block.text.split()).strip("*_ ")
+    return re.split(r"(?<=[?？:])[\s*_]", text, maxsplit=1)[0].strip("*_ ")
 
 
 def _is_dash(cell: str) -> bool:
@@ -83,7 +93,9 @@ def _is_dash(cell: str) -> bool:
 def placeholder(leftover: Leftover, _: Facts) -> Fault | None:
     return Fault(
         leftover.place,
-        "your answer or number",
+        f"your answer to: {quote(leftover.question)}"
+        if leftover.question
+        else "your answer or number",
         "a placeholder is left",
         "certain",
         says=leftover.says,
