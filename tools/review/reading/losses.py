@@ -30,6 +30,10 @@ def read_losses(words: Words, place: Place) -> Iterator[Statement]:
         text = words.text[segment.start : segment.end]
         if words.within(segment, *OTHER) or not lexicon.has("loss_said", text):
             continue
+        # "Less than 1 %" is of accuracy unless it is said to be of a loss.
+        is_of_loss = number.has_after("loss_of") or number.before.endswith("的")
+        if quantity.kind == "%" and not is_of_loss:
+            continue
         named = [m for m in words.models if segment.holds(m)]
         ahead = words.shown[: named[-1].start].rstrip() if named else ""
         if named and named[-1].end <= number.start:  # in Chinese "less than" stands before "QAT's"
