@@ -138,7 +138,12 @@ def _moved(words: Words, place: Place) -> Iterator[Statement]:
         standards = [m.kind for m in models if m.start in words.standards]
         owners = [m.kind for m in models if m.start not in words.standards]
         way = words.within(segment, "compares.more", "compares.less", "change")
-        if len(standards) == len(owners) == 1 and way and number.moves:
+        if (
+            len(standards) == len(owners) == 1
+            and way
+            and number.moves
+            and quantity.kind == "points"
+        ):
             is_more = way[0].kind in ("more", "gains")
             relation = "loses" if is_more else "gains"
             yield replace(

@@ -65,7 +65,7 @@ def read_losses(words: Words, place: Place) -> Iterator[Statement]:
             yield replace(made, relation="leaves")
         elif len({m.kind for m in named}) == 2 and named[0].kind != FP32:
             first, last = named[0].kind, named[-1].kind
-            is_ratio = quantity.kind != "%" or number.has_after("loss_of")
+            is_ratio = quantity.kind != "%" or is_of_loss
             if first != last and last != FP32 and is_ratio:
                 is_less = quantity.kind == "times" and lexicon.has("loss_fewer", text)
                 value = _inverted(value) if is_less else value
