@@ -20,4 +20,4 @@ def main(folders: list[Path], is_listed: bool) -> None:
 if __name__ == "__main__":
     listed = "--list" in sys.argv
     given = [Path(argument) for argument in sys.argv[1:] if not argument.startswith("-")]
-    main(given or [FROZEN / name for name in ("one", "two", "three")], listed)
+    main(given or [FROZEN / name for name in ("one", "two", "three", "four")], listed)

@@ -6,7 +6,7 @@ TRUE = (
     "The accuracy drop of PTQ is only 0.97%.",
     "The accuracy drop of QAT is 0.55 percentage points.",
     "QAT improves accuracy by 0.42 points over PTQ.",
-    "QAT recovers more than half of the loss of PTQ (0.42 of 0.97 points).",
+    "QAT recovers less than half of the loss of PTQ (0.42 of 0.97 points).",
     "QAT reduces the accuracy loss of PTQ from 0.97% to 0.55%.",
     "QAT has a smaller accuracy drop than PTQ.",
     "QAT has a lower accuracy drop (0.55) than PTQ (0.97).",

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from decimal import Decimal
 
+from tools.review.reading.composed import STEPS as ORDER
 from tools.review.reading.contract import QINT8, QUINT8
 from tools.review.reading.expressions import UnknownError, compute, holds
 from tools.review.reading.formulas import diagnose, scale_of, shift_of
@@ -81,6 +82,7 @@ class _Reader:
                 yield from self._observer(node)
             yield from self._addition(node)
         yield from self._modes(tree)
+        yield from self._steps(tree)
 
     def _approximation(self, function: ast.FunctionDef) -> Iterator[Statement]:
         """Follow a function from a scale to 2**-S."""
@@ -112,6 +114,9 @@ class _Reader:
             raise UnknownError
 
         for fault in filter(None, diagnose(shift)):
+            if fault == "sign" and (powers := _powers_of_negated(function)):
+                yield Statement("", "shift", "power", self.place(powers[0]))
+                continue
             logs = [
                 n
                 for n in ast.walk(function)
@@ -242,6 +247,44 @@ class _Reader:
             elif name == "prepare_qat" and mode == "eval":
                 yield Statement("qat", "prepare eval", "is", self.place(call))
 
+    def _steps(self, tree: ast.Module) -> Iterator[Statement]:
+        """Find a model that is fused after it was prepared, or calibrated after it was converted."""
+        bodies: list[list[ast.stmt]] = [tree.body]
+        bodies += [n.body for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+        for body in bodies:
+            done: dict[str, str] = {}  # the last step of each model
+            for call in _calls_of(body):
+                step, model = _step(call)
+                before = done.get(model)
+                if step and before and ORDER[step] < ORDER[before]:
+                    yield Statement(f"{step} {before}", "order", "is", self.place(call))
+                    return
+                if step:
+                    done[model] = step
+
+
+def _calls_of(body: list[ast.stmt]) -> list[ast.Call]:
+    """Return the calls of statements that follow one another, by where they stand."""
+    calls = [
+        n
+        for statement in body
+        if not isinstance(statement, ast.FunctionDef | ast.ClassDef)
+        for n in ast.walk(statement)
+        if isinstance(n, ast.Call)
+    ]
+    return sorted(calls, key=lambda n: (n.lineno, n.col_offset))
+
+
+def _step(call: ast.Call) -> tuple[str, str]:
+    """Return the step that a call is, and the name of the model that it changes."""
+    name = _name(call)
+    step = {"fuse_model": "fuse", "prepare": "prepare", "prepare_qat": "prepare"}.get(name, "")
+    step = step or ("convert" if name == "convert" else "")
+    owner: ast.AST | None = call.args[0] if call.args else None
+    if name == "fuse_model" and isinstance(call.func, ast.Attribute):
+        owner = call.func.value
+    return (step, owner.id) if isinstance(owner, ast.Name) else ("", "")
+
 
 def _prepares_qat(calls: list[ast.Call]) -> bool:
     return any(_name(call) in ("prepare_qat", "fuse_modules_qat") for call in calls)
@@ -254,6 +297,19 @@ def _mentions_type(node: ast.AST) -> bool:
 
 def _has_log(function: ast.AST) -> bool:
     return bool({"log2", "log"} & _called(function))
+
+
+def _powers_of_negated(function: ast.FunctionDef) -> list[ast.AST]:
+    """Return the powers of a function that takes a negative logarithm: they lack the minus."""
+    negated = [
+        n
+        for n in ast.walk(function)
+        if isinstance(n, ast.UnaryOp) and isinstance(n.op, ast.USub) and _has_log(n.operand)
+    ]
+    powers = (
+        n for n in ast.walk(function) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow)
+    )
+    return [n for n in powers if not isinstance(n.right, ast.UnaryOp)] if negated else []
 
 
 def _called(tree: ast.AST) -> set[str]:

@@ -80,7 +80,10 @@ def read_comparisons(words: Words, place: Place) -> Iterator[Statement]:
 def _statement(words: Words, place: Place, order: Order) -> Statement:
     segment = words.segment(order.word.start)
     modality = words.modality(segment)
-    if modality == "claimed" and is_denied(words, segment, order.word):
+    is_nobody = order.subject != "any" and any(
+        t.start < order.word.start for t in words.within(segment, "nobody")
+    )
+    if modality == "claimed" and (is_nobody or is_denied(words, segment, order.word)):
         modality = "denied"
     line = place.line + sum(words.text.count(end, 0, order.word.start) for end in "\n\r")
     is_variant = words.within(segment, "variant") or words.context.is_variant

@@ -39,6 +39,7 @@ INTEGER = re.compile(
     r"(?<![\w.^/*-])-?\d{1,3}(?!\w|[%^]|\.\d|\s?%|,\d{3}| ?(?:to|~|-|\.\.|到|至|個|bits?)\s?-?\d)"
 )
 RANGE_END = re.compile(r"(?:\d\s?(?:to|~|\.\.|-|到|至)|[\[(]\s?-?\d+,)\s*$")
+TERM = re.compile(r"[)\w]\s?[+-]\s?$")  # the zero point is one of a formula
 REACH = 45  # characters between "zero point" and its number
 
 
@@ -61,7 +62,8 @@ def read_contract(words: Words, place: Place, before: str = "") -> Iterator[Stat
         for match in lexicon.matches(role, text):
             yield said_at(words, place, match.start(), "", topic, value=number(match["value"]))
     yield from read_shifts(words, place, text)
-    for topic in TOPICS:
+    is_partly = lexicon.has("contract.partly", text)
+    for topic in () if is_partly else TOPICS:
         found = lexicon.search(f"contract.{topic}", text)
         if found is None and topic == "clamp_effect" and before:
             across = lexicon.search(f"contract.{topic}", f"{before} {text}")
@@ -91,8 +93,15 @@ def zero_points(lexicon: Lexicon, text: str, before: str) -> Iterator[tuple[str,
             return
     for match in INTEGER.finditer(text):
         start = match.start()
+        if lexicon.has("contract.as_zero", text[match.end() :][:24]):
+            kind = _type_before(lexicon, types, start, before)
+            for dtype in {"both": (QUINT8, QINT8), "": ()}.get(kind, (kind,)):
+                yield dtype, match[0], start
+            continue
         head = [z for z in zeros if z.end() <= start]
-        if not head or RANGE_END.search(text[:start]):
+        if not head or RANGE_END.search(text[:start]) or TERM.search(text[: head[-1].start()]):
+            continue
+        if lexicon.has("contract.counted", text[match.end() :][:12]):
             continue
         follows = [t for t in types if t[0] >= match.end()][:1]
         joint = text[match.end() : follows[0][0]] if follows else "-"

@@ -31,6 +31,7 @@ class Facts:
     cells: Cells
     curves: list["Curve"] = field(default_factory=list)
     images: int = 10_000  # of the test set
+    batches: tuple[int, ...] = ()  # of which the report speaks beside a time
 
     def __post_init__(self) -> None:
         self._cells: dict[tuple[str, str], list[Statement]] = defaultdict(list)

@@ -251,7 +251,7 @@ def _range(shift: Callable[[float], float]) -> tuple[str, ...]:
         low, high = shift(3.1), shift(1e-6)
     except (UnknownError, ValueError, ArithmeticError):
         return ()
-    if 0 < low <= 8:
+    if 0 < low <= 8 or (low < 0 and high == 8):
         return (f"at least {low:.0f}",)
     return (f"at most {high:.0f}",) if 0 < high < 18 and high != 8 else ()
 
@@ -284,6 +284,8 @@ def _rounding(shift: Callable[[float], float]) -> str:
     if high not in (8, 20) and high < 18:
         return f"at most {high:.0f}"
     if low > 0:
+        return f"at least {low:.0f}"
+    if low < 0 and high == 8:  # only the upper limit is kept
         return f"at least {low:.0f}"
     return "right"
 

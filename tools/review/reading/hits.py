@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
+from tools.review.reading.amounts import Number
 from tools.review.reading.lexicon import Tag
 from tools.review.reading.quantities import Quantity
 from tools.review.reading.statements import FP32, PTQ, QAT, Place, Statement
@@ -16,7 +17,12 @@ REACH = 40  # characters between a number and the word that says right or wrong
 def read_hits(words: Words, place: Place) -> Iterator[Statement]:
     """Yield counts of images as ``right`` or ``wrong``, and shares of them as ``error``."""
     tags = words.within(Span(0, len(words.text)), "hits", "metric.error")
-    if not tags or words.within(Span(0, len(words.text)), "split.train", "split.validation"):
+    whole = Span(0, len(words.text))
+    if words.within(whole, "split.train", "split.validation"):
+        return
+    yield from _moved(words, place)
+    yield from _apart(words, place)
+    if not tags:
         return
     candidates = []
     for quantity in words.quantities:
@@ -107,3 +113,61 @@ def _of(words: Words, quantity: Quantity, segment: Span) -> tuple[str, str]:
     if len(kinds) != 1 or len(standards) > 1 or variants:
         return "", ""
     return subjects[0].kind, standards[0].kind if standards else ""
+
+
+def _moved(words: Words, place: Place) -> Iterator[Statement]:
+    """Read "the error rate rises from 6.2 % to 7.1 % with PTQ", and how far two rates are apart."""
+    if not words.within(Span(0, len(words.text)), "metric.error"):
+        return
+    for quantity in words.quantities:
+        number = Number(words, quantity)
+        segment = number.segment
+        models = [m for m in words.models if segment.holds(m)]
+        kinds = {m.kind for m in models}
+        if quantity.kind not in ("%", "points") or not kinds <= {FP32, PTQ, QAT}:
+            continue
+        made = Statement(
+            "", "error rate", "is", place, quantity.interval.times("0.01"), quantity=quantity
+        )
+        made = replace(made, modality=words.modality(segment))
+        changed = kinds - {FP32}
+        if number.has_before("moves.to") and len(changed) == 1 and quantity.kind == "%":
+            yield replace(made, model=next(iter(changed)))
+        elif number.has_before("moves.from") and quantity.kind == "%" and quantity.number > 1:
+            yield replace(made, model=FP32)
+        standards = [m.kind for m in models if m.start in words.standards]
+        owners = [m.kind for m in models if m.start not in words.standards]
+        way = words.within(segment, "compares.more", "compares.less", "change")
+        if (
+            len(standards) == len(owners) == 1
+            and way
+            and number.moves
+            and quantity.kind == "points"
+        ):
+            is_more = way[0].kind in ("more", "gains")
+            relation = "loses" if is_more else "gains"
+            yield replace(
+                made, model=owners[0], than=standards[0], metric="accuracy", relation=relation
+            )
+
+
+def _apart(words: Words, place: Place) -> Iterator[Statement]:
+    """Read "between PTQ and QAT there are 67 images"."""
+    for quantity in words.quantities:
+        segment = words.segment(quantity.start)
+        kinds = list(dict.fromkeys(m.kind for m in words.models if segment.holds(m)))
+        if quantity.kind or len(kinds) != 2 or not set(kinds) <= {FP32, PTQ, QAT}:
+            continue
+        after = words.shown[quantity.end :].lstrip()
+        if words.lexicon.has("counted_images", after[:24]) and words.within(segment, "apart"):
+            modality = words.modality(segment)
+            yield Statement(
+                kinds[0],
+                "right",
+                "apart",
+                place,
+                quantity.interval,
+                modality=modality,
+                than=kinds[1],
+                quantity=quantity,
+            )

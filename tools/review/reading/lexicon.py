@@ -292,5 +292,5 @@ def _tables(data: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, 
     for name, table in data.items():
         if "words" in table:
             yield prefix + name, table
-        else:
-            yield from _tables(table, f"{prefix}{name}.")
+        inner = {key: value for key, value in table.items() if isinstance(value, dict)}
+        yield from _tables(inner, f"{prefix}{name}.")

@@ -1,5 +1,6 @@
 """Console output that a report quotes: its results and curves, with their lines."""
 
+import re
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from tools.review.reading.quantities import narrow, quantities, size_bytes, time
 from tools.review.reading.statements import FP32, Place, Statement
 
 MODELS = {"train": FP32, "ptq": "ptq", "qat": "qat"}
+DROP = re.compile(r"\bdrop\w*\s*[:=]?\s*(-?\d+\.\d+(?:\s?%)?)", re.I)
 METRICS = {"accuracy": "accuracy", "size_bytes": "size", "latency_s": "latency"}
 
 
@@ -57,6 +59,12 @@ def read_log(text: str, line: int, section: int) -> tuple[list[Statement], list[
         place = Place(line + number - 1, section, rows[number - 1].strip(), "log", -line)
         statement = Statement(MODELS[kind], METRICS[name], "is", place, value, quantity=quantity)
         statements.append(replace(statement, split="test" if name == "accuracy" else ""))
+        drop = DROP.search(narrow(place.text)) if name == "accuracy" else None
+        lost = next(quantities(drop[1]), None) if drop else None
+        if lost is not None and statement.model != FP32:
+            points = lost.interval.times("0.01")
+            made = replace(statement, relation="loses", value=points, quantity=lost, header="drop")
+            statements.append(made)
     curves = []
     for curve in log.curves:
         last = dict(zip((p.epoch for p in curve.points), curve.lines, strict=False))

@@ -68,8 +68,21 @@ def without_directives(text: str) -> str:
     match = FRONT.match(text)
     is_front = match is not None and ":" in match[0]
     if match and is_front:
-        text = "\n" * match[0].count("\n") + text[match.end() :]
+        text = _told(match[0]) + text[match.end() :]
     return DIRECTIVE.sub("", text)
+
+
+TOLD = re.compile(r"(?:abstract|summary|description|摘要)\s*:\s*[|>]?[+-]?\s*", re.I)
+
+
+def _told(front: str) -> str:
+    """Return front matter with everything blank but what it tells in sentences."""
+    lines, is_told = [], False
+    for line in front.split("\n"):
+        begins = TOLD.match(line)
+        is_told = bool(begins) or (is_told and line[:1] in (" ", "\t"))
+        lines.append(line[begins.end() if begins else 0 :].strip("\t '\"") if is_told else "")
+    return "\n".join(lines)
 
 
 def images(text: str, line: int, references: dict[str, str]) -> list[Image]:

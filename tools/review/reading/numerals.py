@@ -30,6 +30,7 @@ VALUES: dict[str, int | Decimal] = {
             strict=True,
         )
     ),
+    "second": 2,
     "fourth": 4,
 }
 

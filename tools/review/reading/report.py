@@ -8,6 +8,7 @@ from functools import cached_property
 from tools.review.reading.cells import Cells, Grid, Tables, as_known
 from tools.review.reading.code import read_code
 from tools.review.reading.comparisons import read_comparisons
+from tools.review.reading.composed import read_composed
 from tools.review.reading.contract import read_contract
 from tools.review.reading.document import Block, ReportText
 from tools.review.reading.facts import Facts
@@ -15,6 +16,7 @@ from tools.review.reading.formulas import read_formulas
 from tools.review.reading.hits import read_hits
 from tools.review.reading.lexicon import Entry, Lexicon, load
 from tools.review.reading.logs import curve_of, read_log
+from tools.review.reading.losses import read_losses
 from tools.review.reading.numbers import read_numbers
 from tools.review.reading.parts import Parts, Section
 from tools.review.reading.sentences import sentences
@@ -29,6 +31,7 @@ TEST_IMAGES = re.compile(
 )
 TABLES = 20  # that can be results of this lab
 SENTENCES = 1_500  # many times the longest report; more would only take time
+LONGEST = 100_000  # characters in which a batch is looked for
 LABEL = 70  # characters that a label has at most
 
 
@@ -36,9 +39,11 @@ def read_sentence(words: Words, place: Place, before: str = "") -> Iterator[Stat
     """Yield what one sentence states."""
     yield from read_numbers(words, place)
     yield from read_hits(words, place)
+    yield from read_losses(words, place)
     yield from read_comparisons(words, place)
     yield from read_settings(words, place)
     yield from read_contract(words, place, before)
+    yield from read_composed(words, place)
 
 
 def reading(text: str, lexicon: Lexicon, context: Context | None = None) -> tuple[Statement, ...]:
@@ -63,7 +68,8 @@ class Report:
         self.lexicon = self.lexicon.extended(_row_names(cells))
         logged, curves = self._logs()
         statements = [*self._prose(), *cells.statements, *logged]
-        self.facts = Facts(as_known(statements), cells, curves, images_in(self.text))
+        batches = batches_in(self.text, self.lexicon)
+        self.facts = Facts(as_known(statements), cells, curves, images_in(self.text), batches)
 
     @cached_property
     def text(self) -> str:
@@ -222,3 +228,9 @@ def images_in(text: str) -> int:
         if not load().has("hyper.calibration", text[max(0, match.start() - 24) : match.start()]):
             return int(next(g for g in match.groups() if g).replace(",", ""))
     return 10_000
+
+
+def batches_in(text: str, lexicon: Lexicon) -> tuple[int, ...]:
+    """Return the batches that a report names beside a time or speed."""
+    found = (int(m["value"]) for m in lexicon.matches("claim.batch_timed", text[:LONGEST]))
+    return tuple(dict.fromkeys(found))[:4]

@@ -33,6 +33,9 @@ def read_settings(words: Words, place: Place) -> Iterator[Statement]:
         modality = words.modality(segment)
         if name == "best_epoch" and modality == "past":
             modality = "claimed"
+        own_clause = words.within(words.clause(match.start()), "negates")
+        if modality == "claimed" and any(t.start < match.start("value") for t in own_clause):
+            modality = "denied"
         models = [m for m in words.models if m.start < match.end()] or list(words.models)
         clause = words.clause(match.start())
         own = [m for m in words.models if clause.holds(m)]

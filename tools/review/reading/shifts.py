@@ -23,10 +23,15 @@ POWER = re.compile(r"2\s?(?:\^|\*\*)\s?[({]*\s?(-?\d+)")
 def read_shifts(words: Words, place: Place, text: str) -> Iterator[Statement]:
     """Yield ranges of the shift, examples of it, and scales that are called powers of two."""
     lexicon = words.lexicon
-    is_range = lexicon.has("contract.ranges", text) and not lexicon.has("contract.in_network", text)
+    is_seen = lexicon.has("contract.in_network", text)
+    is_range = lexicon.has("contract.ranges", text) and not is_seen
     is_limited = lexicon.has("contract.limited", text) or is_range
     if lexicon.has("contract.of_shift", text) and is_limited:
         for match in lexicon.matches("contract.shift_range", text):
+            # "In our network S lies between 4 and 8" is what was seen, whatever the clamp.
+            ahead = text[max(0, match.start("low") - 40) : match.start("low")]
+            if is_seen and not lexicon.has("contract.limited", re.sub(r".*[.,;:]", "", ahead)):
+                continue
             high = match["high"]
             limit = Decimal(high) if high.lstrip("-").isdecimal() else Decimal(8)
             low = Decimal(match["low"])

@@ -14,6 +14,9 @@ PLAIN = (FP32, PTQ, QAT, INT8)
 NAMES = {FP32: "FP32", PTQ: "PTQ", QAT: "QAT", INT8: "INT8"}
 
 
+CUT = "cut"  # header of a ratio that says by how much something shrank
+
+
 @dataclass(frozen=True)
 class Place:
     """Where something is said: line from 1, section 1 to 6 or 0, and the words."""

@@ -174,7 +174,8 @@ def ablation_most(said: Said, facts: Facts) -> Fault | None:
         return None
     lexicon = said.words.lexicon
     is_most, is_none = said.has("claim.most"), said.has("claim.none")
-    is_more = said.has("claim.outweighs") and not (is_most or is_none)
+    is_less = said.has("claim.outweighed") and not (is_most or is_none)
+    is_more = (is_less or said.has("claim.outweighs")) and not (is_most or is_none)
     if not (is_most or is_none or is_more):
         return None
     if is_more and any(t.is_of("negates") for t in said.words.tags):
@@ -185,6 +186,11 @@ def ablation_most(said: Said, facts: Facts) -> Fault | None:
         return None
     first = min(named, key=lambda k: lexicon.search(f"hyper.{k}", said.text).start())  # type: ignore[union-attr]
     size, one, two = found[first]
+    if is_less:
+        others = [k for k in named if k != first]
+        if len(others) == 1:  # what contributed less stands first
+            first, named = others[0], [others[0], first]
+            size, one, two = found[first]
     if is_more:
         others = [k for k in named if k != first]
         if len(others) != 1 or size >= found[others[0]][0]:

@@ -311,10 +311,16 @@ def shift_range(statement: Statement, _: Facts) -> Fault | None:
 @rule(
     "shift-sign",
     "S is the negative logarithm: scales below 1 have a positive S.",
-    wrong=["$S = \\text{round}(\\log_2(scale))$"],
+    wrong=[
+        "$S = \\text{round}(\\log_2(scale))$",
+        "```python\ndef f(scale):\n    S = round(-math.log2(scale))\n    return 2.0 ** S\n```",
+    ],
     right=["$S = \\text{round}(-\\log_2(scale))$"],
 )
 def shift_sign(statement: Statement, _: Facts) -> Fault | None:
+    if statement.metric == "shift" and statement.relation == "power":
+        why = "S is the number of bits of a right shift, so the scale is 2**-S"
+        return Fault(statement.place, "2.0 ** -S", why, sure_of(statement), key="sign")
     if statement.metric != "shift" or statement.relation != "sign":
         return None
     return Fault(

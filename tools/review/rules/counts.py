@@ -34,13 +34,15 @@ def claim_images(statement: Statement, facts: Facts) -> Fault | None:
         return None
     found = facts.values(statement.model, "accuracy")
     known = [s.value for s in found if s.value and s.place.where == "cell"]
-    if statement.relation == "exceeds":
+    if statement.relation in ("exceeds", "apart"):
         pairs = (
             facts.pairs(statement.model, statement.than, "accuracy")
             if statement.than in PLAIN
             else []
         )
         rates = [p.own - p.base for p in pairs]
+        if statement.relation == "apart":
+            rates = [r if r.middle >= 0 else -r for r in rates]
         if metric not in ("right", "wrong") or 2 * abs(value.middle) > facts.images:
             return None
     else:

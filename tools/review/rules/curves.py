@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from tools.review.reading.facts import Curve, Epoch, Facts
 from tools.review.reading.quantities import Interval, Quantity, exactly
+from tools.review.reading.statements import FP32
 from tools.review.rules.registry import Fault, rule
 from tools.review.rules.training import Said
 
@@ -53,6 +54,8 @@ def told_of(said: Said, facts: Facts) -> Told | None:
     words = said.words
     models = {m.kind for m in words.models}
     curves = [c for c in facts.curves if not models or c.model in models]
+    if len(curves) > 1 and not models:  # what names no network is of FP32's training
+        curves = [c for c in curves if c.model == FP32]
     if len(curves) != 1 or not said.is_told:
         return None
     curve = curves[0]

@@ -12,6 +12,7 @@ from tools.review.reading.statements import FP32, Place
 from tools.review.rules.registry import Fault, rule
 
 UNFILLED = re.compile(r"\.{2,}|…+|[xX]{2,}(?:\.[xX]+)?\s*%?|\?{2,}|_{2,}")
+UNKNOWN = re.compile(r"\W*\?{2,}\W*")
 BRACKETED = re.compile(r"^\W*\[[^\]\n]{3,60}\]\W*$")
 
 
@@ -37,7 +38,8 @@ def leftovers(report: Report) -> list[Leftover]:
         if block.table:
             for row, line in zip(block.table.rows, block.table.lines, strict=True):
                 for cell in row:
-                    if lexicon.roles["blank"].fullmatch(lexicon.normal(cell)):
+                    is_blank = lexicon.roles["blank"].fullmatch(lexicon.normal(cell))
+                    if is_blank and not UNKNOWN.fullmatch(cell):
                         continue
                     is_left = lexicon.has("placeholder.part", cell) or UNFILLED.fullmatch(cell)
                     if is_left or (cell and parts.is_placeholder(cell) and not _is_dash(cell)):
@@ -54,6 +56,8 @@ def leftovers(report: Report) -> list[Leftover]:
         if is_title and is_above and parts.is_placeholder(block.text):
             continue  # "Your answer", and below it the answer
         for offset, text in enumerate(block.text.split("\n")):
+            if lexicon.has("placeholder.quoted", text):
+                continue
             match = lexicon.search("placeholder.part", text)
             is_whole = bool(text.strip()) and parts.is_placeholder(text)
             if match or is_whole:

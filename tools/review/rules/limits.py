@@ -64,11 +64,51 @@ def _meant(statement: Statement) -> tuple[tuple[str, ...], bool]:
         both = lexicon.has("all.both", text) or statement.model == INT8
         return (PTQ, QAT) if both else (), True
     is_own = statement.model in every and statement.is_sure and not statement.than
-    return (statement.model,) if is_own and named == {statement.model} else (), True
+    is_one = named == {statement.model} or len(named) == 2
+    return (statement.model,) if is_own and is_one else (), True
 
 
 def _is_outside(value: Interval, bound: Interval) -> bool:
     return value.high <= bound.low or value.low >= bound.high
+
+
+@rule(
+    "claim-limit",
+    "A limit of the loss that is given for several networks, or for one only, is so.",
+    wrong=[
+        RESULTS + "\nBoth INT8 networks lose less than 0.5 points.\n",
+        RESULTS + "\nOnly QAT stays below one point of loss.\n",
+    ],
+    right=[
+        RESULTS + "\nBoth INT8 networks lose less than one point.\n",
+        RESULTS + "\nOnly QAT stays below half a point of loss.\n",
+    ],
+)
+def claim_limit(statement: Statement, facts: Facts) -> Fault | None:
+    value, text, lexicon = statement.value, statement.place.text, load()
+    if statement.metric != "accuracy" or statement.relation not in ("loses", "changes"):
+        return None
+    if value is None or not statement.is_claim or value.high - value.low < OPEN["accuracy"]:
+        return None
+    named = set(statement.others)
+    is_only = lexicon.has("only_one", text) and len(named) == 1 and named <= {PTQ, QAT}
+    is_each = lexicon.has("all.both", text) or lexicon.has("all.quantized", text)
+    if not is_only and not (is_each and named in (set(), {INT8}, {PTQ, QAT}, {PTQ, QAT, INT8})):
+        return None
+    for model in (PTQ, QAT):
+        losses = facts.loss(model)
+        is_meant = not is_only or model in named
+        if losses and all(_is_outside(loss, value) == is_meant for loss, _ in losses):
+            loss, pair = losses[0]
+            return Fault(
+                statement.place,
+                f"{NAMES[model]} loses {percent(loss)} points",
+                f"{percent(pair.base)} - {percent(pair.own)} = {percent(loss)}",
+                "likely",
+                also=(pair.base_line, pair.own_line),
+                key=f"limit {model} {statement.place.line}",
+            )
+    return None
 
 
 @rule(

@@ -4,9 +4,10 @@ import itertools
 import re
 from decimal import Decimal
 
+from tools.review.reading.amounts import Number
 from tools.review.reading.facts import Facts
-from tools.review.reading.numbers import Number
-from tools.review.reading.quantities import Quantity
+from tools.review.reading.lexicon import load
+from tools.review.reading.quantities import Quantity, quantities, size_bytes
 from tools.review.reading.statements import FP32, Statement, percent
 from tools.review.reading.words import Span
 from tools.review.rules.registry import Fault, rule
@@ -98,6 +99,16 @@ def step_size(said: Said, _: Facts) -> Fault | None:
         if abs(step.number / ratio - 1) <= ROUGH:
             return None
         return Fault(said.place, f"{ratio:.2f}x", f"{one.number} / {two.number}", "likely")
+    if kinds <= {"bytes", "seconds"} and step.kind == "%" and one.unit in ("", two.unit):
+        part = 100 * min(one.number, two.number) / max(one.number, two.number)
+        senses = [100 - part, 10_000 / part - 100]
+        if not said.has("claim.reduced"):
+            senses += [part, 10_000 / part]
+        if any(abs(step.number - sense) <= max(Decimal(1), step.step) for sense in senses):
+            return None
+        return Fault(
+            said.place, f"{100 - part:.0f} % less", f"{one.number} and {two.number}", "likely"
+        )
     is_step = kinds == {"%"} and step.kind in ("points", "%") and 0 < step.number < LEVEL
     if not is_step or min(one.number, two.number) < LEVEL:
         return None
@@ -106,6 +117,31 @@ def step_size(said: Said, _: Facts) -> Fault | None:
     if abs(step.number - difference) <= OFF + step.step / 2 or abs(step.number - relative) <= OFF:
         return None
     return Fault(said.place, f"{difference} points", f"{one.number} and {two.number}", "likely")
+
+
+@rule(
+    "parameter-bytes",
+    "A number of parameters times the bytes of each is the size.",
+    wrong=["With 23.5 million parameters of four bytes each, the file has 47 MB."],
+    right=["With 23.5 million parameters of four bytes each, the file has 94 MB."],
+)
+def parameter_bytes(statement: Statement, _: Facts) -> Fault | None:
+    if statement.metric != "parameters" or statement.relation != "is" or statement.value is None:
+        return None
+    if statement.place.where != "prose" or not statement.is_claim:
+        return None
+    text = statement.place.text
+    segments = [part for part in re.split(r"[;。]", text) if load().has("claim.four_bytes", part)]
+    sizes = [q for q in quantities(segments[0]) if q.unit == "mb"] if len(segments) == 1 else []
+    right = statement.value.times(4)
+    if len(sizes) != 1 or size_bytes(sizes[0]).touches(right.widened(right.middle / 25)):
+        return None
+    return Fault(
+        statement.place,
+        f"{right.middle / 10**6:.0f} MB",
+        "parameters times four bytes",
+        "likely",
+    )
 
 
 @rule(
@@ -139,8 +175,6 @@ def best_validation_differs(statement: Statement, facts: Facts) -> Fault | None:
 
 
 def _is_best(statement: Statement) -> bool:
-    from tools.review.reading.lexicon import load
-
     is_level = statement.metric == "accuracy" and statement.relation == "is" and statement.is_claim
     is_own = statement.model in (FP32, "") and not set(statement.others) - {FP32}
     is_told = statement.place.where == "prose" and statement.split == "validation"

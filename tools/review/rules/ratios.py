@@ -6,7 +6,7 @@ from decimal import Decimal
 from tools.review.findings import Sure
 from tools.review.reading.facts import Facts, Pair
 from tools.review.reading.quantities import Interval, Quantity, exactly
-from tools.review.reading.statements import FP32, INT8, NAMES, PLAIN, PTQ, QAT, Statement
+from tools.review.reading.statements import CUT, FP32, INT8, NAMES, PLAIN, PTQ, QAT, Statement
 from tools.review.rules.registry import Fault, rule
 from tools.review.rules.values import RESULTS
 
@@ -49,6 +49,10 @@ def _fits(statement: Statement, pair: Pair) -> bool:
         return is_ratio(quantity, value, pair.base, pair.own)
     if quantity.kind == "%" and statement.metric == "size" and value.low > 100:
         return False  # nothing shrinks by more than all of it
+    if statement.header == CUT:
+        is_round = quantity.is_integer and value.high - value.low <= ROUGH
+        cut = exactly(100) - (pair.own / pair.base).times(100)
+        return value.widened(ROUGH if is_round else Decimal(0)).touches(cut)
     least = ROUGH if quantity.kind == "%" and quantity.is_integer else quantity.step
     rough = replace(quantity, step=max(least, value.high - value.low))
     both = (pair, Pair(pair.own, pair.base, pair.own_line, pair.base_line))

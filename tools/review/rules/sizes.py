@@ -288,6 +288,9 @@ def _is_described(report: Report, statement: Statement, fitting: list[Configurat
     lexicon = report.lexicon
     per_channel = lexicon.has("described.per_channel", statement.label)
     not_fused = lexicon.has("described.not_fused", statement.label)
+    if ":" in statement.model and not {PREPARED, FLOAT} & set(fitting):
+        # A row of its own configuration: files of one scale per channel have 24.1 or 24.5 MB.
+        return not (per_channel or not_fused) or not any(c is CONVERTED[0] for c in fitting)
     if not (per_channel or not_fused):
         if CONVERTED[0] in fitting:
             return True

@@ -1,6 +1,9 @@
 """What the report says of stubs, fusion, additions, fake quantization and the clamp's effect."""
 
+from dataclasses import replace
+
 from tools.review.findings import Sure
+from tools.review.reading.composed import STEPS
 from tools.review.reading.facts import Facts
 from tools.review.reading.lexicon import load
 from tools.review.reading.statements import Statement
@@ -78,6 +81,32 @@ TOLD = {
         "a larger scale has coarser steps and a wider range, a smaller one finer steps",
         "the scale is the width of a step",
     ),
+    "ste": (
+        "gradient",
+        "the straight-through estimator passes the gradient through unchanged",
+        "the gradient of rounding, which is 0, is taken as 1",
+    ),
+    "float weights": (
+        "scale-weights",
+        "the scales of weights and activations are both powers of two",
+        "both observers approximate their scale",
+    ),
+    "scale grows": (
+        "scale-direction",
+        "the larger S, the smaller the scale",
+        "the scale is 2**-S",
+    ),
+    "limit effect": (
+        "scale-direction",
+        "S at most 8 keeps the scale from becoming smaller than 2**-8",
+        "the scale is 2**-S",
+    ),
+    "test calibration": (
+        "calibration-on-test",
+        "calibration on training images",
+        "the test images are for the end: what has chosen something is no test any more",
+    ),
+    "late limit": ("shift-limit", "S stays within 0 and 8", "max_shift_amount is 8"),
     "no dequant": (
         "stubs",
         "QuantStub converts floats to integers, DeQuantStub back",
@@ -203,3 +232,99 @@ def stem(statement: Statement, _: Facts) -> Fault | None:
 )
 def stubs(statement: Statement, _: Facts) -> Fault | None:
     return told(statement, "stubs")
+
+
+@rule(
+    "gradient",
+    "The straight-through estimator lets gradients pass.",
+    wrong=["The straight-through estimator sets the gradient of round to 0."],
+    right=[
+        "The straight-through estimator passes the gradient unchanged.",
+        "The derivative of round is 0 almost everywhere, so QAT uses a straight-through estimator.",
+    ],
+)
+def gradient(statement: Statement, _: Facts) -> Fault | None:
+    return told(statement, "gradient")
+
+
+@rule(
+    "scale-weights",
+    "Weights have scales that are powers of two, as activations have.",
+    wrong=["The scale of the weights need not be a power of two."],
+    right=["The scales of the weights are powers of two, too."],
+)
+def scale_weights(statement: Statement, _: Facts) -> Fault | None:
+    return told(statement, "scale-weights")
+
+
+@rule(
+    "scale-direction",
+    "The larger S, the smaller the scale.",
+    wrong=[
+        "The larger S, the larger the scale.",
+        "The upper limit of S keeps the scale from becoming too large.",
+    ],
+    right=[
+        "The larger S, the smaller the scale.",
+        "The upper limit of S keeps the scale from becoming too small.",
+    ],
+)
+def scale_direction(statement: Statement, _: Facts) -> Fault | None:
+    if statement.metric == "scale grows" and statement.modality == "supposed":
+        return told(replace(statement, modality="claimed"), "scale-direction")
+    return told(statement, "scale-direction")
+
+
+@rule(
+    "calibration-on-test",
+    "Observers are calibrated on training images.",
+    wrong=["For calibration we took 500 images from the test set."],
+    right=["For calibration we took 500 training images; the test set was used once."],
+)
+def calibration_on_test(statement: Statement, _: Facts) -> Fault | None:
+    return told(statement, "calibration-on-test")
+
+
+@rule(
+    "shift-limit",
+    "The largest S is max_shift_amount, which is 8.",
+    wrong=["We cut S only above 16."],
+    right=["We cut S above 8.", "Without the limit S would be above 16."],
+)
+def shift_limit(statement: Statement, _: Facts) -> Fault | None:
+    return told(statement, "shift-limit")
+
+
+@rule(
+    "step-order",
+    "Fusing, preparing, calibrating, converting; quant first and dequant after the last layer.",
+    wrong=[
+        "fuse_model is called after prepare.",
+        "dequant comes before fc.",
+        "```python\ntq.prepare(net, inplace=True)\nnet.fuse_model()\n```",
+    ],
+    right=[
+        "fuse_model is called before prepare.",
+        "dequant comes after fc.",
+        "```python\nnet.fuse_model()\ntq.prepare(net, inplace=True)\n```",
+    ],
+)
+def step_order(statement: Statement, _: Facts) -> Fault | None:
+    # "Before fusing we called prepare" tells what was done.
+    if statement.metric != "order" or statement.modality not in ("claimed", "past"):
+        return None
+    first, second = statement.model.split()
+    return Fault(
+        statement.place,
+        f"{SHOWN.get(first, first)} before {SHOWN.get(second, second)}",
+        ORDERS["steps" if first in STEPS else "layers"],
+        sure_of(statement),
+        key=f"order {statement.place.line}",
+    )
+
+
+SHOWN = {"fuse": "fusing", "prepare": "prepare", "calibrate": "calibration", "body": "the layers"}
+ORDERS = {
+    "steps": "a model is fused, prepared, calibrated and converted, in this order",
+    "layers": "quant comes first and dequant last, after fc",
+}

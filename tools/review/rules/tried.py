@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 
+from tools.review.reading.amounts import is_open
 from tools.review.reading.cells import GIVEN, Setting
 from tools.review.reading.facts import Facts
 from tools.review.reading.lexicon import Tag, load
-from tools.review.reading.numbers import is_open
 from tools.review.reading.orders import is_denied
 from tools.review.reading.quantities import Quantity, quantities
 from tools.review.reading.statements import Statement, percent
@@ -23,6 +23,7 @@ BATCHES = (
     "| A | 128 | 40 | 92.8 |\n| B | 256 | 40 | 91.9 |\n| C | 128 | 80 | 93.4 |\n\n"
 )
 NEAR = 24  # characters between "larger" and the hyperparameter
+STEP = Decimal(20)  # points; above it is where something stood
 SLACK = Decimal("0.0006")
 EXTREMES = {"most": True, "best": True, "least": False, "worst": False}
 SIGNS = {
@@ -192,13 +193,16 @@ def _directed(said: Said, column: Column) -> Judged | None:
         and t.start >= max(way.end, named.end)
     ]
     whole = Span(0, len(words.text))
-    is_of_accuracy = bool(words.within(whole, "metric.accuracy", "metric.drop"))
+    is_of_accuracy = bool(words.within(whole, "metric.accuracy", "metric.drop", "split.validation"))
     effects = [
         t
         for t in effects
         if is_of_accuracy or t.is_of("helps", "hurts", "compares.better", "compares.worse")
     ]
-    if not effects or words.quantities_but(numbers):
+    # "Halving" and "by 0.5 points" are no other values.
+    others = [q for q in words.quantities_but(numbers) if q.kind not in ("part", "times")]
+    others = [q for q in others if q.kind not in ("%", "points") or q.number > STEP]
+    if not effects or others:
         return None
     word = effects[0]
     sign = {"helps": 1, "hurts": -1}.get(word.role) or SIGNS.get(word.kind, 0)
@@ -326,7 +330,9 @@ def settings_apart(said: Said, facts: Facts) -> Fault | None:
     if not facts.settings or not said.is_claim:
         return None
     names = list(dict.fromkeys(m.kind for m in words.models if m.kind.startswith("row_")))
-    if len(names) != 2 or not words.within(Span(0, len(words.text)), "apart", "alone", "change"):
+    if len(names) != 2 or not words.within(
+        Span(0, len(words.text)), "apart", "alone", "change", "compares"
+    ):
         return None
     for table in facts.cells.settings:
         rows = [_row(table, name) for name in names]
