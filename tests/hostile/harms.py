@@ -70,7 +70,11 @@ def earned_by(
     """
     if (base, groups, without) not in EARNED:
         grade, _, following = grade_both(BASES[base], grader, groups, without)
-        assert {r.outcome for r in grade.results} <= OUTCOMES
+        if without and not {r.outcome for r in grade.results} <= OUTCOMES:
+            grader.renew()  # without walls, an attack before this one has harmed the worker
+            grade, _, following = grade_both(BASES[base], grader, groups, without)
+        outcomes = {r.outcome for r in grade.results}
+        assert outcomes <= OUTCOMES, [r.said for r in grade.results]
         assert {r.outcome for r in following.results} == {"passed"}
         EARNED[base, groups, without] = {
             (result.check, result.visibility): result.earned for result in grade.results
