@@ -103,12 +103,15 @@ def _aligned(*values: str) -> list[str]:
 def sentences(result: CheckResult) -> list[str]:
     """Return what went wrong, why, and what has to happen, a paragraph each.
 
-    What waits for another claim is not explained: the cause is told there, once.
+    What waits for another claim is not explained: the cause is told there, once. Of what crashed
+    the error is told beside what was seen before it.
     """
     those = "this point" if result.points == 1 else f"these {number(result.points)} points"
     verb = "s" if result.points == 1 else ""
     reasons = ("\n".join(clip(result.said, LINES)), harmless(result.diagnosis))
     texts = [text for text in reasons if text and result.waits_for is None]
+    if result.waits_for is not None and result.outcome == "crashed" and not result.is_waiting:
+        texts.append(reasons[0])
     if result.is_claim_only:
         texts.append("Only the run's log says so: no checkpoint was handed in that proves it.")
     if result.waits_for is not None:

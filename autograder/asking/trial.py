@@ -12,7 +12,6 @@ from autograder.expected.inputs import inputs_for
 from autograder.host.answers import NoAnswerError
 from autograder.host.child import SandboxError
 from autograder.host.client import Client
-from autograder.inside.questions import Places
 from autograder.measuring import Counting, Measurements, NeedsStaffError
 from autograder.results import CheckResult, Outcome, Place, Resources, Visibility, first_unmet
 from autograder.rubric import Entry, Rubric
@@ -48,7 +47,6 @@ class Trial:
         draw = draw_of(document.key, submission.sha256)
         self.measured = Measurements(runs, reader, document, counting, draw)
         self._causes: dict[tuple[object, ...], CheckResult] = {}
-        self._places: dict[str, tuple[str, int]] | None = None
 
     @property
     def used(self) -> Resources:
@@ -95,6 +93,8 @@ class Trial:
         self.note(entry, **verdict)
         if cause and entry.visibility == "public":
             self._causes.setdefault(cause, self.results[-1])
+            if verdict["outcome"] == "crashed":  # raised elsewhere, it may reach no line of theirs
+                self._causes.setdefault((verdict["said"],), self.results[-1])
         return self.results[-1]
 
     def unmet(self, checks: tuple[str, ...]) -> CheckResult | None:
@@ -104,7 +104,7 @@ class Trial:
     def note(self, entry: Entry, outcome: Outcome, place: Place | None = None, **more: Any) -> None:
         """Add a result, with what the student's code has printed meanwhile."""
         if place is None and outcome != "passed" and outcome != "grader_error":
-            place = self._place(about(entry.check).function)
+            place = self._clients["public"].beginning(about(entry.check).function)
         result = CheckResult(
             check=entry.check,
             visibility=entry.visibility,
@@ -117,18 +117,6 @@ class Trial:
         )
         self.results.append(result)
         self.on_result(result)
-
-    def _place(self, function: str) -> Place | None:
-        """Return where a function of the student begins, as far as their files can be imported."""
-        if self._places is None:
-            try:
-                self._places = self._clients["public"].ask(Places()).places
-            except (NoAnswerError, SandboxError):
-                self._places = {}
-        if function not in self._places:
-            return None
-        file, line = self._places[function]
-        return Place(file=file, line=line, function=function)
 
 
 def verdict_on(error: Exception) -> dict[str, Any]:

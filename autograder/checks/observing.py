@@ -16,6 +16,7 @@ from autograder.expected.inputs import SMALL, SMALLEST, WIDTH, Inputs
 from autograder.expected.origins import shifts
 from autograder.expected.reference import AVERAGES
 from autograder.host.answers import NoAnswerError, place_of, raise_for
+from autograder.host.client import Client
 from autograder.inside import experiments
 from autograder.inside.questions import (
     Block,
@@ -76,7 +77,8 @@ def qat(inputs: Inputs) -> Qat:
 
 def numbers(values: Tensor, with_type: bool = False) -> str:
     """Return the first numbers of a tensor, with its shape, and perhaps with its type."""
-    first = ", ".join(f"{value:.4f}" for value in values.flatten()[:3].tolist())
+    shown = "{:.4f}" if values.is_floating_point() else "{}"
+    first = ", ".join(map(shown.format, values.flatten()[:3].tolist()))
     first += ", ..." * (values.numel() > 3)
     kind = f" and type {values.dtype}" if with_type else ""
     return f"[{first}] of shape {tuple(values.shape)}{kind}"
@@ -119,13 +121,14 @@ def compare_cases(
     if len(answer.outputs) != len(question.cases):
         count = len(answer.outputs)
         raise NoAnswerError("crashed", f"{count} outputs came for {len(question.cases)} inputs")
-    wrong = []
+    wrong, after = [], ""
     for case, right, got in zip(question.cases, expected, answer.outputs, strict=True):
         images = "1 random image" if case.batch == 1 else f"{case.batch} random images"
-        mode = "train" if case.is_training else "eval"
+        mode = "train mode" if case.is_training else f"eval mode{after}"
         size = f"{case.size}x{case.size}"
-        if not compare(evidence, f"{what} on {images} of {size} in {mode} mode", right, got):
+        if not compare(evidence, f"{what} on {images} of {size} in {mode}", right, got):
             wrong.append(case)
+        after = ", after train mode" if case.is_training else after
     return wrong
 
 
@@ -186,7 +189,7 @@ def observe_layers(evidence: Evidence, computes: Mapping[str, bool]) -> None:
     got += f", not {', '.join(wrong[:3])}" if wrong else ""
     got += ", ..." if len(wrong) > 3 else ""
     holds = 4 * len(wrong) <= len(computes)
-    what = "INT8 layers whose integers show the scales that they name"
+    what = "INT8 layers whose outputs fit their own scales"
     evidence.add(what, f"all {len(computes)}", got, holds)
 
 
@@ -206,16 +209,26 @@ def observe_scales(evidence: Evidence, question: Ptq | Qat, converted: Converted
 
 def observe_ranges(
     evidence: Evidence, what: str, converted: Converted, largest: Mapping[str, float], error: float
-) -> bool:
-    """Observe that each activation has the scale of its range, which is known up to an error."""
+) -> list[str]:
+    """Observe that each activation has the scale of its range, which is known up to an error.
+
+    Returns the names of those that have another.
+    """
     wrong = []
     for name, value in largest.items():
         known = converted.qparams.get(name)
         allowed = {2.0**-shift for shift in shifts(value, error)}
         wrong += [name] if known is None or known.scale not in allowed else []
-    got = f"not that of {', '.join(wrong[:3])}" if wrong else "each"
-    evidence.add(what, "each its range's", got, not wrong)
-    return not wrong
+    expected = "those of their ranges"
+    got = f"others, for {', '.join(wrong[:3])}" + ", ..." * (len(wrong) > 3) if wrong else expected
+    evidence.add(what, expected, got, not wrong)
+    return wrong
+
+
+def caller_of_layers(client: Client, names: Iterable[str]) -> Place | None:
+    """Return where the ``forward`` begins that calls these layers, if it is one."""
+    owners = {"Bottleneck" if name.startswith("layer") else "ResNet" for name in names}
+    return client.beginning(f"Quantizable{owners.pop()}.forward") if len(owners) == 1 else None
 
 
 def observe_output(

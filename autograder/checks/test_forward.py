@@ -27,7 +27,7 @@ from autograder.expected.diagnoses import (
 from autograder.expected.examination import TOLERANCE
 from autograder.expected.inputs import WIDTH, Inputs
 from autograder.expected.reference import AVERAGES
-from autograder.host.answers import place_of
+from autograder.host.answers import NoAnswerError, place_of
 from autograder.host.client import Client
 from autograder.inside import experiments
 from autograder.inside.questions import (
@@ -41,8 +41,10 @@ from autograder.inside.questions import (
     NetworkGradients,
 )
 from autograder.inside.values import RaisedError
+from autograder.results import Place
 
 BLOCK = "QuantizableBottleneck.forward"
+ADDITION = "QuantizableBottleneck.add_relu"
 NETWORK = "QuantizableResNet.forward"
 CASES = (Case(2, 8, False), Case(3, 5, False))
 NETWORK_CASES = (Case(2, 32, False), Case(3, 32, False))
@@ -57,17 +59,42 @@ OTHER_NETWORK_CASES = (
 )
 
 
-def check_blocks(client: Client, evidence: Evidence, questions: Sequence[Block]) -> None:
+def check_blocks(
+    client: Client, inputs: Inputs, evidence: Evidence, questions: Sequence[Block]
+) -> None:
     """Judge what blocks compute; a mistake is only named when it explains all of them."""
     for question in questions:
         answer, expected = client.ask(question), reference.block_outputs(question)
         what = f"QuantizableBottleneck{shape_of(question)}"
         compare_cases(evidence, what, question, expected, answer)
     mistakes: set[str] = set()
+    place = None
     if not evidence.holds:
         mistakes = {mistake_in(client, question) for question in questions}
+        place = place_of_addition(client, inputs)
     diagnosis = mistakes.pop() if len(mistakes) == 1 else ""
-    evidence.judge("The output differs from the one that the handout describes.", diagnosis)
+    text = "The output differs from the one that the handout describes."
+    evidence.judge(text, diagnosis, place=place)
+
+
+def addition(inputs: Inputs) -> Addition:
+    """Ask what ``add_relu`` gives alone."""
+    return Addition(8, inputs.seed_for("addition"))
+
+
+def summands(question: Addition) -> tuple[Tensor, Tensor]:
+    return experiments.summands(question.seed, 4 * question.channels)
+
+
+def place_of_addition(client: Client, inputs: Inputs) -> Place | None:
+    """Return where ``add_relu`` begins, if alone, too, it gives something else than its sum."""
+    question = addition(inputs)
+    try:
+        output = client.ask(question).output
+    except NoAnswerError:
+        return None
+    a, b = summands(question)
+    return None if same(output, torch.relu(a + b), TOLERANCE) else client.beginning(ADDITION)
 
 
 def shape_of(question: Block) -> tuple[int, int, int]:
@@ -91,7 +118,8 @@ def block_input(question: Block, case: Case) -> Tensor:
 def test_block_without_shortcut(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The main path is conv1-bn1-relu1, conv2-bn2-relu2, conv3-bn3."""
     channels = inputs.random("block").choice([8, 12, 16])
-    check_blocks(client, evidence, [Block(4 * channels, channels, 1, inputs.seed, CASES)])
+    question = Block(4 * channels, channels, 1, inputs.seed, CASES)
+    check_blocks(client, inputs, evidence, [question])
 
 
 @about(BLOCK)
@@ -103,7 +131,7 @@ def test_block_with_shortcut(client: Client, inputs: Inputs, evidence: Evidence)
     channels = inputs.random("shortcut").choice([16, 24])
     seed = inputs.seed_for("shortcut")
     shapes = ((channels, 8, 2), (channels, 8, 1), (32, 8, 2))
-    check_blocks(client, evidence, [Block(*shape, seed, CASES) for shape in shapes])
+    check_blocks(client, inputs, evidence, [Block(*shape, seed, CASES) for shape in shapes])
 
 
 @about(NETWORK)
@@ -135,7 +163,10 @@ def mode_text(wrong: Sequence[Case]) -> str:
             "A single image is a batch of one: it is computed as in a larger batch, and the "
             "output's first dimension stays."
         )
-    return "In train mode only BatchNorm computes something else: with the batch's values."
+    text = "In train mode only BatchNorm computes something else: with the batch's values"
+    if all(case.is_training or case.batch == 1 for case in wrong):
+        return f"{text}."
+    return f"{text}, from which it learns those that it has in eval mode after that."
 
 
 @about(NETWORK, needs=("forward.network_logits",))
@@ -143,7 +174,7 @@ def test_network_modes(client: Client, inputs: Inputs, evidence: Evidence) -> No
     """The network computes this for a single image, too, and in train mode; the mode stays."""
     question = Network(CLASSES, WIDTH, inputs.seed_for("modes"), OTHER_NETWORK_CASES)
     answer, expected = client.ask(question), reference.network_outputs(question)
-    what = "the network, its stages plain,"
+    what = "the network (plain convolutions as stages)"
     evidence.judge(mode_text(compare_cases(evidence, what, question, expected, answer)))
 
 
@@ -174,9 +205,18 @@ def compare_gradients(
     for name, right in expected.items():
         if name == "input" or name.endswith("weight"):
             gradient = got.get(name)
-            holds = compare(evidence, f"gradient of {name}{where}", right, gradient)
+            holds = compare(evidence, f"gradient of {told(name)}{where}", right, gradient)
             is_none |= not holds and (gradient is None or not bool(gradient.any()))
     return is_none
+
+
+def told(name: str) -> str:
+    """Return what a parameter is called: the convolutions that stand for stages are not theirs."""
+    stage, _, inner = name.partition(".")
+    if not stage.startswith("layer"):
+        return name
+    which = "first" if inner.startswith("0.") else "second"
+    return f"the {which} plain convolution in place of {stage}"
 
 
 @about(NETWORK, follows=("forward.network_logits",))
@@ -198,21 +238,24 @@ def judge_gradients(evidence: Evidence, what: str, is_none: bool) -> None:
     """Judge gradients; without any, what was computed was another function's."""
     if not evidence.observations:
         evidence.add(what, "the handout's", "another one", holds=False)
-    text = "No gradient comes through a detach() or a no_grad, or to what doesn't require one."
+    text = (
+        "No gradient comes through detach(), no_grad or inference_mode, or to what doesn't require "
+        "one."
+    )
     evidence.judge(text if is_none else "")
 
 
-@about("QuantizableBottleneck.add_relu")
+@about(ADDITION)
 def test_functional_addition(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """The addition and its ReLU are one operation of ``self.skip_add_relu``."""
-    seed, channels = inputs.seed_for("addition"), 8
-    run = client.ask(Addition(channels, seed))
+    question = addition(inputs)
+    run = client.ask(question)
     # Adding again what was added already changes nothing; anything else changes the integers.
     holds = set(run.functionals) == {("skip_add_relu", "add_relu")}
     uses = ", ".join(
         f"{operation} of {name or 'one that is no module'}" for name, operation in run.functionals
     )
-    a, b = experiments.summands(seed, 4 * channels)
+    a, b = summands(question)
     is_sum = any(same(run.output, sum_, TOLERANCE) for sum_ in (torch.relu(a + b), a + b))
     none = "an addition by something else" if is_sum else "no addition of a FloatFunctional"
     evidence.add("add_relu", "add_relu of skip_add_relu", uses or none, holds)
@@ -220,10 +263,10 @@ def test_functional_addition(client: Client, inputs: Inputs, evidence: Evidence)
     scale = trials.activation_scale(torch.relu(a + b))
     real_a, real_b = (experiments.integers(value).dequantize() for value in (a, b))
     holds = is_on_grid(run.integers, torch.relu(real_a + real_b), scale, zero_point=128)
-    got = str(run.error) if run.error else "others"
-    expected = f"the integers at the scale of the sum behind its ReLU, {scale:.4g}"
+    got = str(run.error) if run.error else "other integers"
+    expected = f"relu(out + identity) as integers, at the scale {scale:.4g}"
     if holds and run.int8_functionals != run.functionals:
-        holds, got = False, "the same integers without skip_add_relu"
+        holds, got = False, "these integers, but not from skip_add_relu"
     evidence.add("add_relu in INT8", expected, expected if holds else got, holds)
     evidence.judge(
         "self.skip_add_relu has an observer, and becomes one INT8 operation with its ReLU.",
@@ -287,7 +330,7 @@ def test_stub_order(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     if not run.error:
         inwards, outwards = run.crossings
         counts, are_right = f"{inwards} and {outwards}", inwards == outwards == 1
-        evidence.add("floats to integers, and integers to floats", "1 and 1", counts, are_right)
+        evidence.add("conversions to integers, and to floats", "1 and 1", counts, are_right)
         got = "integers" if run.returns_integers else "floats"
         evidence.add("the INT8 network's output", "floats", got, not run.returns_integers)
     diagnosis = diagnose_stubs(quants, dequants, quant, dequant)

@@ -52,6 +52,7 @@ PLAIN, STRIDED = observing.SHAPES
 WIDENED = "with downsample, of stride 1"
 SHAPES = {**observing.SHAPES, WIDENED: (16, 8, 1)}
 RUNNING = "BatchNorm with its running statistics"
+NOT_THE_BATCH = f"{RUNNING}, not with the batch's"
 PATHS = {"block": "the main path", "shortcut": "the shortcut"}
 
 
@@ -154,7 +155,7 @@ def check_stem(client: Client, inputs: Inputs, evidence: Evidence, is_qat: bool)
         not_so = "BatchNorm doesn't learn" if is_qat else "INT8 version computes something else"
         got += f", but its {not_so}"
     if stem.is_folded:
-        got = RUNNING
+        got = NOT_THE_BATCH
     what = f"the stem's conv1, fused for {'QAT' if is_qat else 'PTQ'}"
     evidence.add(what, describe(right), got, holds)
     diagnosis = diagnose_fused([(STEM[0], state)], is_unfolded=not is_qat and stem.is_learning)
@@ -231,7 +232,7 @@ def check_every_block(client: Client, inputs: Inputs, evidence: Evidence, is_qat
             holds, got = False, f"{got}, but {wrong}"
             cause = UNFOLDED if layer.conv in unfolded else ""
         if not holds and layer.conv in folded:
-            got, cause = RUNNING, diagnose_folded([folded[layer.conv]])
+            got, cause = NOT_THE_BATCH, diagnose_folded([folded[layer.conv]])
         elif state == whole(layer) != expected:
             got += ", but not by it"
         if not holds:

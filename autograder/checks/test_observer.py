@@ -107,7 +107,7 @@ def test_whole_power_of_two(client: Client, inputs: Inputs, evidence: Evidence) 
     judge(client, evidence, calls, text)
 
 
-@about(APPROXIMATE)
+@about(APPROXIMATE, follows=("observer.whole_power_of_two",))
 def test_nearest_exponent(client: Client, inputs: Inputs, evidence: Evidence) -> None:
     """``S`` is the integer nearest to ``-log2(scale)``."""
     scales = inputs.strata("nearest", [0.3, 0.3625, 0.02, 0.7, 0.006, 0.18, 0.2, 0.125])
@@ -193,6 +193,9 @@ def test_finite_and_positive(client: Client, evidence: Evidence) -> None:
         evidence.add(f"scale_approximate({scale!r})", "finite and positive", got, holds)
         place = place or (place_of(result.error) if result.error else None)
     text = "Observers meet such scales, for example when they have seen no data."
+    broken = [s for s, o in zip(special, evidence.observations, strict=True) if not o.holds]
+    if all(0 < scale < math.inf for scale in broken):
+        text = "Within 0 and max_shift_amount every S gives a finite and positive result."
     evidence.judge(text, place=place)
 
 

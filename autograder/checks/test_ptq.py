@@ -9,6 +9,7 @@ from autograder.checks.observing import (
     FUSION,
     SCALES,
     STEPS,
+    caller_of_layers,
     compare_int8,
     int8_names,
     observe_layers,
@@ -41,18 +42,20 @@ def test_converts(client: Client, inputs: Inputs, evidence: Evidence, charged: C
     question = ptq(inputs)
     converted = client.ask(question)
     what = "prepare, calibrate, convert, INT8 forward"
-    place = observe_output(evidence, what, question, converted, charged)
+    text, place = "", observe_output(evidence, what, question, converted, charged)
     observe_layers(evidence, client.derive(int8_layers, question))
     if not charged(
         *FORWARD, *FUSION, "fusion.output_unchanged", *SCALES, "observer.symmetric_range"
     ):
         shape = question.layers, question.num_classes, question.width, question.seed
-        what = "scales of activations after calibration"
-        observe_ranges(evidence, what, converted, grids.calibrated(*shape), RANGE_ERROR)
+        what, ranges = "scales of activations after calibration", grids.calibrated(*shape)
+        if wrong := observe_ranges(evidence, what, converted, ranges, RANGE_ERROR):
+            text = "An observer sees what self.conv1(x) gives; self.conv1.forward(x) goes past it."
+            place = place or caller_of_layers(client, wrong)
     diagnosis = diagnose_int8_error(converted.error) if converted.error else ""
     if diagnosis == OUT_OF_PLACE and charged(*FUSION, "fusion.modes"):
         diagnosis = FUSED_FOR_QAT
-    evidence.judge("", diagnosis, place=place)
+    evidence.judge(text, diagnosis, place=place)
 
 
 @about(OBSERVER, follows=FUSION + SCALES + CONVERTED)
@@ -108,11 +111,13 @@ def check_logits(client: Client, evidence: Evidence, what: str, question: Int8Lo
         partial(grids.network_logits, *shape, question.batch, first) for first in AVERAGES
     )
     place = compare_int8(evidence, what, right(), run, STEPS, (other() for other in others))
+    text = "Both networks were given the same weights and scales, and have the same kernels."
     if run.returns_integers:
         evidence.add(f"logits of {what}", "floats", "integers", holds=False)
+        # forward calls dequant last: without that claim this is not asked.
+        text = "Logits are floats: fusing leaves dequant where it is, behind the last layer."
+        place = client.beginning("QuantizableResNet.fuse_model")
     diagnosis = diagnose_int8_error(run.error) if run.error else ""
-    text = "Both networks were given the same weights and scales, and have the same kernels."
-    text = "Logits are floats: dequant comes last." if run.returns_integers else text
     evidence.judge(text, diagnosis, place=place)
 
 

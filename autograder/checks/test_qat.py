@@ -15,6 +15,7 @@ from autograder.checks.observing import (
     INT8_FORWARD,
     QAT_FUSION,
     SCALES,
+    caller_of_layers,
     exponent,
     fusion,
     observe_layers,
@@ -61,15 +62,16 @@ def test_fake_quantize(
         evidence.add(f"output of {name}", "multiples of its scale", got, state.is_fake)
         is_any |= layer is not None and layer.fake_scale is not None
     diagnosis = "Plain observers watch but don't round: training is ordinary fine-tuning."
-    text = ""
+    text, place = "", None
     if not charged(*RANGES):
         shape = question.layers, question.num_classes, question.width, question.seed
         ranges = grids.trained(*shape)
         largest = {layer.conv: ranges[layer.conv] for layer in conv_layers(question.layers)}
         what = "scales of convolutions after training"
-        if not observe_ranges(evidence, what, trained.converted, largest, TRAINED_ERROR):
+        if wrong := observe_ranges(evidence, what, trained.converted, largest, TRAINED_ERROR):
             text = "In forward, self.conv1(x) rounds as well; self.conv1.forward(x) goes past that."
-    evidence.judge(text, "" if is_any else diagnosis)
+            place = caller_of_layers(client, wrong)
+    evidence.judge(text, "" if is_any else diagnosis, place=place)
 
 
 def rounded_text(layer: TrainedLayer | None, known: Qparams | None, is_fake: bool) -> str:
@@ -115,6 +117,7 @@ def test_weights_move(client: Client, inputs: Inputs, evidence: Evidence, charge
         if convolution is not None and convolution.weight.shape == before.shape:
             moved = float((convolution.weight - before).abs().max())
             holds, got = 0 < moved < math.inf, f"moved by up to {moved:.3g}"
+            got = got if math.isfinite(moved) else "no longer finite"
             if moved == 0:
                 is_still, got = True, "as before"
             if holds and is_right:

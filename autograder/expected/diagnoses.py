@@ -97,6 +97,9 @@ SCALE_MISTAKES: dict[str, ScaleRule] = {  # (-log2(scale), max_shift_amount) to 
     "The logarithm to base 10 is used instead of the one to base 2.": (
         lambda e, most: clamped(round(e * math.log10(2)), most)
     ),
+    "An integer division, such as 1 // 2**S, gives 0 for every S above 0.": lambda e, most: (
+        math.inf if clamped(round(e), most) else 0
+    ),
     "S itself comes back, and not 2.0**-S.": lambda e, most: (
         -math.log2(shift) if (shift := clamped(round(e), most)) else math.inf
     ),
@@ -175,25 +178,30 @@ def diagnose_block(
 BlockMistake = Callable[[Any, Tensor], Tensor | None]
 
 
-def main_path(block: Any, x: Tensor, *, without: str = "", last: str = "") -> Tensor:
-    """Return conv1 to bn3 without one module, or with a ReLU behind the last one."""
-    out = x
-    for name in ("conv1", "bn1", "relu1", "conv2", "bn2", "relu2", "conv3", "bn3"):
-        out = out if name == without else getattr(block, name)(out)
-    return F.relu(out) if last == "relu" else out
+MAIN_PATH = "conv1 bn1 relu1 conv2 bn2 relu2 conv3 bn3"
+
+
+def main_path(block: Any, x: Tensor, names: str = MAIN_PATH) -> Tensor:
+    """Return what the main path gives when it has these modules, one behind the other."""
+    for name in names.split():
+        x = getattr(block, name)(x)
+    return x
 
 
 def shortcut(block: Any, x: Tensor) -> Tensor:
     return x if block.downsample is None else block.downsample(x)
 
 
-def without(name: str) -> Callable[[Any, Tensor], Tensor]:
-    return lambda b, x: F.relu(main_path(b, x, without=name) + shortcut(b, x))
+def changed(old: str, new: str) -> BlockMistake:
+    """Return a block in whose main path other modules stand in the place of some."""
+    assert old in MAIN_PATH
+    names = MAIN_PATH.replace(old, new)
+    return lambda b, x: F.relu(main_path(b, x, names) + shortcut(b, x))
 
 
 BLOCK_MISTAKES: dict[str, BlockMistake] = {
     "The output is that of a block with a ReLU behind bn3: the only ReLU there is the one of the "
-    "addition.": lambda b, x: F.relu(main_path(b, x, last="relu") + shortcut(b, x)),
+    "addition.": lambda b, x: F.relu(F.relu(main_path(b, x)) + shortcut(b, x)),
     "The output is that of a block without a ReLU behind the addition.": (
         lambda b, x: main_path(b, x) + shortcut(b, x)
     ),
@@ -209,10 +217,23 @@ BLOCK_MISTAKES: dict[str, BlockMistake] = {
     "The output is that of a block whose shortcut gets a ReLU.": (
         lambda b, x: F.relu(main_path(b, x) + F.relu(shortcut(b, x)))
     ),
+    "The output is that of a block that adds its main path to itself, and not the shortcut.": (
+        lambda b, x: F.relu(2 * main_path(b, x))
+    ),
     "The output is the input.": lambda _b, x: x,
     **{
-        f"The output is that of a block without {name}.": without(name)
+        f"The output is that of a block without {name}.": changed(name, "")
         for name in ("bn1", "relu1", "bn2", "relu2", "bn3")
+    },
+    **{
+        f"The output is that of a block with {new} in the place of {old}.": changed(old, new)
+        for old, new in (("bn1", "bn2"), ("bn2", "bn1"))
+    },
+    **{
+        f"The output is that of a block whose relu{n} comes before bn{n}.": (
+            changed(f"bn{n} relu{n}", f"relu{n} bn{n}")
+        )
+        for n in (1, 2)
     },
 }
 

@@ -14,9 +14,9 @@ from autograder.host.child import (
     WorkerTimedOutError,
 )
 from autograder.host.sandbox import Sandbox
-from autograder.inside.questions import Checkpoint, CheckpointFile, pack
+from autograder.inside.questions import Checkpoint, CheckpointFile, Places, pack
 from autograder.inside.values import Answer, Question
-from autograder.results import Resources
+from autograder.results import Place, Resources
 
 A = TypeVar("A", bound=Answer)
 Q = TypeVar("Q", bound=Question[Any])
@@ -72,6 +72,14 @@ class Client:
         if key not in self._derived:
             self._derived[key] = compute(self, question)
         return cast(R, self._derived[key])
+
+    def beginning(self, function: str) -> Place | None:
+        """Return where a function of the student begins, as far as their files can be imported."""
+        try:
+            file, line = self.ask(Places()).places[function]
+        except (NoAnswerError, SandboxError, KeyError):
+            return None
+        return Place(file=file, line=line, function=function)
 
     def checkpoint(self, path: Path) -> Checkpoint:
         """Return a checkpoint as data; the student's code takes no part."""

@@ -96,7 +96,7 @@ def described(value: Any) -> str:
     if isinstance(value, Tensor):
         kind = "" if value.dtype == torch.float32 else f" and type {value.dtype}"
         return f"a tensor of shape {tuple(value.shape)}{kind}"
-    name = type(value).__name__
+    name = "complex number" if isinstance(value, complex) else type(value).__name__
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
@@ -108,7 +108,8 @@ def number_from(function: Any, *arguments: Any, **more: Any) -> float:
     except OverflowError:
         raise ReturnedError(function, returned, "a number in the range of floats") from None
     except (TypeError, ValueError, RuntimeError):
-        raise ReturnedError(function, returned, "a number") from None
+        expected = "a real one" if isinstance(returned, complex) else "a number"
+        raise ReturnedError(function, returned, expected) from None
 
 
 def submodule(module: Any, name: str) -> Any:

@@ -122,6 +122,15 @@ def test_what_waits_is_explained_where_the_cause_is_told() -> None:
     assert "  Not judged yet: observer.lower_clamp has to hold first" in waiting
 
 
+def test_what_crashed_tells_its_error_though_it_waits_for_another_claim() -> None:
+    said = "AssertionError: Fusion only for eval!"
+    crashed = whole(outcome="crashed", said=said, waits_for="fusion.blocks", diagnosis="because")
+    assert said in describe(crashed)
+    assert "because" not in describe(crashed)
+    failed = crashed.model_copy(update={"outcome": "failed"})
+    assert said not in describe(failed)
+
+
 def test_one_point_is_not_many() -> None:
     shown = describe(result(points=1, waits_for="observer.lower_clamp"))
     assert "0 of 1 point\n" in shown
