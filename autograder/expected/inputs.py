@@ -37,8 +37,13 @@ LIMITS: Pairs = (
 # Scales within half a step of a limit, or on it, each with one beyond that limit.
 EDGES = ((0.9, 3.1), (1.0, 3.1), (1.2, 3.1), (0.0043, 1e-6), (2.0**-8, 1e-6), (0.0033, 1e-6))
 TINY, HUGE = (1e-6, 0.0001, 0.0005, 1e-20), (1.7, 3.1, 300.0, 1e12)
-# The last two lie beside a tie: with 254 or 256 instead of 255 steps they have another S.
-RANGES = ((-3.1, 1.3), (-0.4, 5.7), (0.0, 0.9), (-12.3, -2.2), (-2.82, 1.0), (0.3, 2.81))
+# The last four lie beside a tie: with a range that is a little longer or shorter, such as by 254 or
+# 256 instead of 255 steps, they have another S.
+RANGES = (
+    *((-3.1, 1.3), (-0.4, 5.7), (0.0, 0.9), (-12.3, -2.2)),
+    *((-2.82, 1.0), (0.3, 2.81), (-2.81, 1.0), (0.3, 2.82)),
+)
+BESIDE_TIES = (-0.008, -0.004), (0.004, 0.008)  # of exponents
 ORDINARY = (0.3, 0.3625, 0.02, 0.7, 0.003, 0.006, 0.18, 0.2, 1e-6, 1.7, 3.1, 300.0)
 # A mistake has to explain all of these before it is named.
 PUBLIC_CALLS: Pairs = (*((scale, None) for scale in ORDINARY), *LIMITS)
@@ -113,7 +118,14 @@ class Inputs:
         if not self.is_hidden:
             return RANGES
         source = self.random("range")
-        return tuple((-source.uniform(2, 9), source.uniform(0.1, 0.9)) for _ in range(4))
+        wide = [(-source.uniform(2, 9), source.uniform(0.1, 0.9)) for _ in range(4)]
+        for bounds in BESIDE_TIES:
+            least, greatest = (
+                255 / 2 * 2.0 ** -(source.randint(3, 6) + 0.5 + source.uniform(*bounds))
+                for _ in range(2)
+            )
+            wide += [(-least, least / 3), (-greatest / 3, greatest)]
+        return tuple(wide)
 
     def strata(self, name: str, public: list[float]) -> list[float]:
         """Return the published scales, or hidden ones that tell the ways to round apart.

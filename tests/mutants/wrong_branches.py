@@ -125,6 +125,14 @@ BRANCHES: dict[str, Wrong] = {
         text(OBSERVER, "2 * largest / 255", "largest / 127"),
         fails="observer: symmetric_range",
     ),
+    "the least value a hundredth further": wrong(
+        text(OBSERVER, "abs(self.min_val.item())", "abs(1.01 * self.min_val.item())"),
+        fails="observer: symmetric_range",
+    ),
+    "the greatest value a hundredth nearer": wrong(
+        text(OBSERVER, "abs(self.max_val.item())", "abs(0.99 * self.max_val.item())"),
+        fails="observer: symmetric_range",
+    ),
     "steps by type": wrong(
         text(OBSERVER, "/ 255", "/ (254 if self.dtype == torch.qint8 else 255)"),
         fails="observer: symmetric_range",
@@ -386,6 +394,7 @@ BRANCHES: dict[str, Wrong] = {
 
 QUICK_BRANCHES = {
     "never 1.0 below 1", "limit 0 taken for none", "remembered without the limit", "256 steps",
+    "the least value a hundredth further",
     "shortcut for strides only", "shortcut for channels only", "integers are added as floats",
     "an average of floats in INT8", "no shortcut of stride 1", "relu1 for QAT alone",
     "classifier drawn anew for QAT", "dequant lost in fusing", "every second block",
