@@ -156,6 +156,16 @@ class File:
         return CourseError(f"{where}: {'.'.join(keys)}: {text}")
 
 
+def syntax_remedy(text: str, error: tomllib.TOMLDecodeError) -> str:
+    """Say what to do about a line that is no TOML; most often a time is written otherwise."""
+    at = re.search(r"\(at line (\d+)", str(error))
+    line = text.splitlines()[int(at[1]) - 1] if at else ""
+    is_time = re.search(r"=\s*\d{4}-\d", line)
+    return "mend this line" + (
+        "; a time is written like 2026-12-01T23:59:00+01:00" if is_time else ""
+    )
+
+
 def load(path: Path) -> tuple[Settings, File]:
     """Return the settings in a file; raise CourseError, with the line, unless all are right."""
     try:
@@ -167,7 +177,7 @@ def load(path: Path) -> tuple[Settings, File]:
     try:
         document = tomllib.loads(file.text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise CourseError(f"{path}: not TOML: {error}: mend this line") from None
+        raise CourseError(f"{path}: not TOML: {error}: {syntax_remedy(file.text, error)}") from None
     for keys in unknown_fields(document):
         raise file.error(keys, f"there is no such setting: {proposal(keys)}")
     for name in PATHS:

@@ -57,7 +57,9 @@ def require_known(items: Sequence[Item], selection: Selection) -> None:
     for pattern in (*selection.only, *selection.exclude, *selection.rerun):
         is_word = pattern in ("failed", "changed") and pattern in selection.rerun
         if not is_word and not any(matches(item, [pattern]) for item in items):
-            raise SelectionError(f"{pattern!r} is no submission of this class: see the table")
+            raise SelectionError(
+                f"{pattern!r} is no submission of this class: see the table of lab3 grade"
+            )
 
 
 def chosen(items: Sequence[Item], selection: Selection) -> list[Item]:

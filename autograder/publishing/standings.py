@@ -9,7 +9,7 @@ from autograder.course.index import Student
 from autograder.course.linking import in_class
 from autograder.course.naming import folder_name
 from autograder.grades.choosing import counted_in
-from autograder.grades.gathering import content_of
+from autograder.grades.gathering import item_of
 from autograder.grades.made import Made
 from autograder.grades.storing import Store
 from autograder.results import Grade
@@ -45,7 +45,7 @@ def why_open(counted: Counted, grade: Grade | None, made: Made | None) -> str:
     """Say why a grade can't be given out; nothing where it can."""
     if grade is None or made is None:
         return UNGRADED
-    if made.key.content != content_of(counted.attempt):
+    if made.key.content != item_of(counted).content:
         return OTHER_ATTEMPT
     if not grade.is_canary_well:
         return NOT_WELL

@@ -10,7 +10,8 @@ from pathlib import Path
 from autograder.course.counting import Counted
 from autograder.course.folder import Course
 from autograder.course.index import Attempt, Student, write_index
-from autograder.grades.gathering import content_of
+from autograder.grades.choosing import counted_in
+from autograder.grades.gathering import item_of
 from autograder.grades.storing import Store
 from autograder.publishing.awards import Award, Awards
 from autograder.results import CheckResult, Grade
@@ -165,9 +166,10 @@ def write(
 def store(course: Course, pupils: Sequence[Pupil]) -> None:
     """Store the grades of some students."""
     there, facts = Store(course.grades), facts_of()
+    content = {one.student.id: item_of(one).content for one in counted_in(course, there)}
     for pupil in pupils:
         if (grade := pupil.grade()) is not None:
-            put(there, pupil.id, grade, facts, content_of(pupil.attempt))
+            put(there, pupil.id, grade, facts, content[pupil.id])
 
 
 def due(hours: float) -> str:

@@ -209,3 +209,10 @@ def test_packing_twice_gives_the_same_archive(tmp_path: Path) -> None:
             "runs/a/model.pt",
             "report.md",
         }
+
+
+def test_what_an_lms_gives_of_a_class_is_no_submission(lab3: Command, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as file:
+        file.writestr("Ada Lovelace_657693_assignsubmission_file_lab3.zip", b"")
+    said = lab3("grade", "all.zip", cwd=tmp_path).stderr
+    assert "is this what an LMS gives of a class? lab3 collect takes that" in said

@@ -125,8 +125,7 @@ def print_results(results: list[FromSource], result: Summary) -> None:
     """Print what each source gave, what there is now, and what somebody has to look at."""
     rows: list[tuple[str, ...]] = [
         (one_line(source.name), source.kind, str(source.new), str(source.known))
-        for source in results
-        if source.new + source.known
+        for source in [one for one in results if one.new + one.known] or results
     ]
     print_table("Collected", Table(("Source", "Kind", "New", "There already"), rows, left=2))
     numbers = {

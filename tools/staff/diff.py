@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PREVIOUS = "previous"
 HEADERS = ("Why", "Before", "After")
 UNKNOWN = "nothing that grades name"
+NOTHING_BEFORE = (
+    "nothing to compare: nobody has an earlier grade; the same result again makes no new one"
+)
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def print_diff(compared: Compared) -> None:
     elif compared.all:
         out.print(f"nothing changed: {len(compared.all)} grades have the same marks", markup=False)
     else:
-        out.print("nothing to compare: nobody was graded before", markup=False)
+        out.print(NOTHING_BEFORE, markup=False)
     if count := compared.rest_on_others:
         say(f"{count} have the same marks, and rest on other conditions")
 

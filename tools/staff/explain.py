@@ -58,7 +58,7 @@ def explain(
         out.print_json(json.dumps(data))
         return
     print_facts((student_facts(record) if record else {}) | facts_of(grade), grade.notes)
-    for result in results:
+    for result in () if grade.unread and not keyword else results:  # all say the same
         print_evidence(result)
     if record:
         print_history(record)
@@ -139,7 +139,10 @@ def read_grade(path: Path) -> Grade:
     try:
         return Grade.model_validate_json(file.read_bytes())
     except OSError as error:
-        raise UserError(f"{file} can't be read: {error.strerror}; lab3 grade writes it") from None
+        where = "" if path.name != str(path) else "; stand in the course's folder to name a student"
+        raise UserError(
+            f"{file} can't be read: {error.strerror}; lab3 grade writes it{where}"
+        ) from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from typer import Argument, Option
 
+from lab3 import STUDENT_FILES
 from lab3.errors import LabError
 from tools.grades import Exact, Progress, RubricFile, prepare, print_grade, print_walls
 from tools.shared.console import UserError, out, say
@@ -329,6 +330,8 @@ def grade_one(
         print_walls(grade)
     for note in grade.notes:
         say(f"for staff: {harmless(note)}")
+    if {f"lab3/{file} is missing" for file in STUDENT_FILES} <= {*grade.problems}:
+        say("is this what an LMS gives of a class? lab3 collect takes that, in a course folder")
     say(f"wrote {', '.join(path.name for path in written)} to {folder}")
     if not grade.is_canary_well:
         say(grade.canary)

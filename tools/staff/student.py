@@ -58,7 +58,7 @@ def student_record(name: str) -> Record | None:
     if course is None:
         return None
     store = Store(course.grades)
-    counted = one_student(course, counted_in(course, store), name)
+    counted = one_student(course, counted_in(course, store), name, "a grade.json")
     grade, made = store.grade(counted.folder), store.made(counted.folder)
     if grade is None:
         raise UserError(f"{title_of(counted.student)} has no grade yet: lab3 grade makes it")
@@ -71,8 +71,23 @@ def student_record(name: str) -> Record | None:
     )
 
 
-def one_student(course: Course, everybody: Sequence[Counted], name: str) -> Counted:
-    """Return the student who is meant; raise UserError, with those who may be, unless it is one."""
+def student_counted(name: str) -> Counted | None:
+    """Return what counts of a student, graded or not, None where one stands in no course."""
+    from autograder.course.folder import Course
+    from autograder.grades.choosing import counted_in
+    from autograder.grades.storing import Store
+
+    course = Course.here()
+    if course is None:
+        return None
+    return one_student(course, counted_in(course, Store(course.grades)), name, "an archive")
+
+
+def one_student(course: Course, everybody: Sequence[Counted], name: str, other: str) -> Counted:
+    """Return the student who is meant; raise UserError, with those who may be, unless it is one.
+
+    ``other`` is what might have been named by its path instead.
+    """
     from autograder.course.finding import find
 
     found = find(everybody, name)
@@ -85,8 +100,8 @@ def one_student(course: Course, everybody: Sequence[Counted], name: str) -> Coun
     if any(name in (row.id, row.name, *row.ids.values()) for row in course.missing()):
         raise UserError(f"{name!r} has handed in nothing")
     raise UserError(
-        f"{name!r} is nobody who handed in, and no grade: see the table of lab3 grade, or name the "
-        "path of a grade.json"
+        f"{name!r} is nobody who handed in, and no path: see the table of lab3 grade, or name the "
+        f"path of {other}"
     )
 
 

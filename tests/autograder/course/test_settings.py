@@ -79,6 +79,11 @@ def test_all_that_the_template_comments_out_is_right_when_uncommented(tmp_path: 
         ('[choices]\nada = {attempt = "x"}', "2: choices.ada.reason: is missing: add it"),
         ('[choices."a.b"]\nattempt = "x"\nreason = ""', "3: choices.a.b.reason: write something"),
         ("name = ", " not TOML: Invalid value (at end of document): mend this line"),
+        (
+            'name = "a"\ndeadline = 2026-12-01 23:59',
+            " not TOML: Expected newline or end of document after a statement (at line "
+            "2, column 23): mend this line; a time is written like 2026-12-01T23:59:00+01:00",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line_and_a_remedy(

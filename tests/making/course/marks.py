@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from autograder.course.folder import Course
-from autograder.grades.gathering import content_of
+from autograder.grades.gathering import item_of
 from autograder.grades.storing import Store
 from autograder.results import CheckResult, Grade
 from tests.making.course.comparing import CODE, UNPROMISED
@@ -52,4 +52,4 @@ def store_grades(course: Course, people: list[Person]) -> None:
     store, facts, own = Store(course.grades), facts_of(), {p.id: p for p in people}
     for counted in course.counted():
         person = own[counted.student.id]
-        put(store, counted.folder, grade_of(person), facts, content_of(counted.attempt))
+        put(store, counted.folder, grade_of(person), facts, item_of(counted).content)

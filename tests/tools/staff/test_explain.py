@@ -77,6 +77,20 @@ def test_a_grade_of_another_attempt_is_told(lab3: Command, course: Course) -> No
     assert "out of date the grade is of another attempt: lab3 grade grades this one" in said
 
 
+def test_what_nothing_could_be_graded_of_is_said_once(lab3: Command, course: Course) -> None:
+    unread = grade(FAILED, submission="0042", unread="nothing can be graded: it is empty")
+    put(Store(course.grades), "0042", unread, FACTS, "a")
+    assert "FAILED" not in lab3("explain", "0042", cwd=course.folder).stdout
+    assert "FAILED" in lab3("explain", "0042", "-k", FAILED.check, cwd=course.folder).stdout
+
+
+def test_who_stands_in_no_course_is_told_where_students_are_known(
+    lab3: Command, course: Course
+) -> None:
+    said = lab3("explain", "ada", cwd=course.folder.parent, fails=1).stderr
+    assert said.endswith("; stand in the course's folder to name a student\n")
+
+
 def test_a_path_of_a_grade_is_explained_as_well(lab3: Command, course: Course) -> None:
     for path in ("grades/0042", "grades/0042/grade.json", "grades/0042/versions/1"):
         done = lab3("explain", path, cwd=course.folder)
@@ -102,7 +116,7 @@ def test_a_grade_that_a_submission_brings_is_not_shown(lab3: Command, course: Co
         ("Ada", "'Ada' may be Ada Lovelace (0042), Ada Zuse (0043): name one by id"),
         ("0043", "Ada Zuse (0043) has no grade yet: lab3 grade makes it"),
         ("Bob", "'Bob' has handed in nothing"),
-        ("eve", "'eve' is nobody who handed in, and no grade"),
+        ("eve", "'eve' is nobody who handed in, and no path"),
         ("submissions", "'submissions' is nobody who handed in"),
     ],
 )
