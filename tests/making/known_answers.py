@@ -68,6 +68,9 @@ class Silent:
     def take_output(self) -> str:
         return ""
 
+    def beginning(self, _function: str) -> None:
+        return None
+
 
 def handed_in(folder: Path, missing: str = "") -> Runs:
     """Runs with checkpoints of the usual sizes, one of them perhaps missing."""

@@ -25,6 +25,7 @@ def notebook(student: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("resnet", "observer", "qconfig", "quantize"):
         monkeypatch.setitem(sys.modules, f"lab3.{name}", sys.modules.get(f"lab3.{name}"))
         monkeypatch.delitem(sys.modules, f"lab3.{name}")
+        monkeypatch.setattr(lab3, name, getattr(lab3, name, None), raising=False)
     monkeypatch.setattr(lab3, "__path__", list(lab3.__path__))
     return student
 

@@ -133,10 +133,7 @@ class Number:
     def metrics(self) -> list[str]:
         """What the clause measures, the nearest first; else what its context does."""
         tags = self.words.within(self.clause, "metric", "compares")
-        near = sorted(
-            tags,
-            key=lambda t: self.start - t.end if t.end <= self.start else t.start - self.end + 5,
-        )
+        near = sorted(tags, key=self._distance)
         kinds = [_METRIC_OF.get(tag.role, tag.kind if tag.is_of("metric") else "") for tag in near]
         found = list(dict.fromkeys(kind for kind in kinds if kind))
         named = [m for m in self.words.models if self.clause.holds(m)]
@@ -144,6 +141,12 @@ class Number:
         # "The quantized file" names a network by its size.
         is_file = any(self.words.lexicon.has("metric.size", text) for text in texts)
         return ["size"] if is_file else found
+
+    def _distance(self, tag: Tag) -> int:
+        if tag.end <= self.start:
+            return self.start - tag.end
+        is_own = self.words.between(self.end, tag.start) == "的"  # "2.5 times the speed"
+        return 0 if is_own else tag.start - self.end + 5
 
 
 # In a sentence on these, two networks are apart in something else than accuracy.

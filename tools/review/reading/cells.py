@@ -172,6 +172,8 @@ class Tables:
 
     def settings_in(self, header: str, text: str) -> Iterator[tuple[str, Quantity]]:
         """Yield the hyperparameters that a header names, with the numbers of a cell, in order."""
+        if self.metric(header) in ("latency", "throughput"):
+            return  # "time for a batch of 32"
         tags = [t for t in self.lexicon.tags(header[:60], "hyper") if t.is_of("hyper")]
         names = list(dict.fromkeys(t.kind for t in tags if t.kind in GIVEN))
         numbers = [q for q in quantities(text) if q.kind in ("", "%")]

@@ -36,10 +36,13 @@ MOST_ENDS = 8
 OPERAND = r"(?:log_?2|round|abs|sqrt|MiB|MB|GB|KB|ms|pp|points?|%|[xX×](?=\s*[=≈)])|[\d.,()+\-*/×÷^|\s−–])"
 LEFT = re.compile(rf"{OPERAND}+$")
 RIGHT = re.compile(
-    rf"\s*(?P<sign>[+−–-]?)\s*(?P<digits>{DIGITS})(?:[eE](?P<power>-?\d+))?\s*(?P<unit>%|x|×|倍)?"
+    rf"\s*(?P<sign>[+−–-]?)\s*(?P<digits>{DIGITS})"
+    r"(?:[eE](?P<power>-?\d+)|\s*[×*·x]\s*10\s*\^\s*\{?(?P<ten>[-−]?\d+)\}?)?"
+    r"\s*(?P<unit>%|[x×](?!\s*\d)|倍)?"
     r"(?![\d.]*\s*[-+*/×÷^]\s*[\d(])(?!\d)"
 )
 UNIT = re.compile(r"MiB|MB|GB|KB|ms|pp|points?|%|[xX×](?=\s*(?:$|\)))|(?<=\d),(?=\d{3})")
+CROSS = re.compile(r"(?<=\d)\s*[xX]\s*(?=\d)")
 NUMERAL = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])")
 REACH = 90
 
@@ -292,7 +295,8 @@ def _rounding(shift: Callable[[float], float]) -> str:
 
 def equations(text: str, place: Place) -> Iterator[Statement]:
     """Yield sums that a line prints: "93.96 - 92.99 = 0.97" as its two sides."""
-    for sign in re.finditer(r"(?<![<>!=:])(?:=|≈|\\approx)(?!=)", text[:1000]):
+    text = CROSS.sub(" × ", text[:1000])
+    for sign in re.finditer(r"(?<![<>!=:])(?:=|≈|\\approx)(?!=)", text):
         right = RIGHT.match(text, sign.end())
         left = LEFT.search(text[max(0, sign.start() - REACH) : sign.start()])
         if not right or not left:
@@ -304,9 +308,10 @@ def equations(text: str, place: Place) -> Iterator[Statement]:
         if value is None:
             continue
         printed = right["digits"].replace(",", "")
-        number = Decimal(printed).scaleb(int(right["power"] or 0))
+        power = int((right["power"] or right["ten"] or "0").replace("−", "-"))
+        number = Decimal(printed).scaleb(power)
         number = -number if right["sign"] not in ("", "+") else number
-        step = Decimal(1).scaleb(-len(printed.partition(".")[2]) + int(right["power"] or 0))
+        step = Decimal(1).scaleb(power - len(printed.partition(".")[2]))
         is_about = sign[0] != "="
         if not agrees(value, float(number), float(step), is_about):
             nominal = (value[0] + value[1]) / 2

@@ -10,6 +10,7 @@ RULE = re.compile(r"[\s\-=+|:_*─━│┃┼├┤┌┐└┘┬┴╪═║�
 BARS = re.compile(r"[|│┃║]")
 LATEX_END = re.compile(r"\\\\.*$|\\(?:hline|toprule|midrule|bottomrule)")
 GAPS = re.compile(r"\t+| {2,}|\u3000+")
+UNIT = re.compile(r"[KMG]i?B|%|ms|s|pp|points?|images/s", re.I)  # behind the numbers of its row
 WIDEST, LONGEST = 24, 60  # columns and rows of what can be a table of results
 CELL = 60  # characters; longer pieces are prose
 
@@ -25,6 +26,8 @@ def grids(text: str, line: int) -> Iterator[Grid]:
         if shown.strip() and RULE.fullmatch(shown):
             continue
         cells = _cells(shown)
+        if rows and len(cells) == len(rows[0]) + 2 and UNIT.fullmatch(cells[-1]):
+            cells = [f"{cells[0]} ({cells[-1]})", *cells[1:-1]]
         is_row = 2 <= len(cells) <= WIDEST and all(len(cell) <= CELL for cell in cells)
         if is_row and (not rows or abs(len(cells) - len(rows[0])) <= 1) and len(rows) < LONGEST:
             rows.append(cells)

@@ -151,11 +151,23 @@ def _part(number: Number) -> Statement | None:
     assert statement.value is not None
     clause = number.words.text[number.clause.start : number.clause.end]
     is_cut = number.has_before("moves.cut") or number.has_after("moves.cut_after")
-    is_cut |= number.words.lexicon.has("moves.gone", clause)
+    is_cut |= number.words.lexicon.has("moves.gone", clause) or _is_apposed(number)
     if is_cut and not number.has_before("moves.to"):
         one = exactly(1)
         return replace(statement, value=one - statement.value)
     return statement
+
+
+def _is_apposed(number: Number) -> bool:
+    """Tell whether a part says again what something shrank by: "by 70.74 MB, three quarters"."""
+    words = number.words
+    before = [q for q in words.quantities if q.end <= number.start]
+    is_next = bool(before) and words.between(before[-1].end, number.start).strip() in (
+        ",",
+        "(",
+        "or",
+    )
+    return is_next and Number(words, before[-1]).moves
 
 
 def _share(number: Number) -> Statement | None:

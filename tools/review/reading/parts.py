@@ -194,6 +194,8 @@ class Parts:
             return True
         after = blocks[index + 1]
         is_next = self.is_label(after) and after.depth <= block.depth and "![" not in after.raw
+        if is_next and ("**" in block.raw) != ("**" in after.raw):
+            return self._is_bare(blocks, index + 1)  # "**Settings:**" and "These were used:"
         return after.kind in ("heading", "rule") or is_next
 
 

@@ -10,6 +10,7 @@ from tools.review.reading.statements import FP32, INT8, NAMES, PTQ, QAT, Place
 from tools.review.rules.registry import Fault, rule
 
 WHOLE = "".join(f"## {n}. {title}\n\n{{{n}}}\n\n" for n, title in enumerate(SECTIONS, 1))
+FEWEST = 3  # sections of what is meant as the whole report
 LAB = {
     1: "QuantStub and DeQuantStub, fused layers, FloatFunctional.",
     2: "![c](https://example.org/c.png)\n\nThe losses fall until the end.",
@@ -71,12 +72,13 @@ def other_lab(report: Report, _: Facts) -> Fault | None:
     right=[example()],
 )
 def section_missing(report: Report, facts: Facts) -> Fault | None:
-    present = {section.number for section in report.sections}
+    present = {section.number for section in report.sections if section.number}
     missing = [n for n in range(1, 7) if n not in present]
     if is_foreign(report):
         return None
     missing = [n for n in missing if not _is_elsewhere(n, report, facts)]
-    if not missing:
+    is_excerpt = len(missing) > 6 - FEWEST and amount(report.own_text) > 0
+    if not missing or is_excerpt:
         return None
     after = [s.line for s in report.sections if s.number > missing[0]]
     line = min(after, default=report.document.last_line)
@@ -283,7 +285,7 @@ def approximation_missing(report: Report, facts: Facts) -> Fault | None:
     if (
         shift
         or report.lexicon.has("topic.approximation", text)
-        or re.search(r"2\s?(?:\^|\*\*)\s?\{?\(?\s?-", text)
+        or re.search(r"2\s?(?:\^|\*\*)\s?\{?\(?\s?-|log_?\{?2", text)
     ):
         return None
     return Fault(

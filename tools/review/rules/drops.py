@@ -16,6 +16,7 @@ TABLE = (
     "| PTQ | 93.10 | {} |\n"
 )
 ALL = (FP32, PTQ, QAT, INT8)
+LARGE = Decimal(50)  # percent that no network loses
 BOUND = Decimal(1)  # wider than this, a number is only a limit
 
 
@@ -217,7 +218,7 @@ def prose_fault(statement: Statement, facts: Facts) -> tuple[str, str, str, tupl
     if not is_meant and not load().has("topic.quantization", statement.place.text):
         return None
     pairs = _pairs(statement, facts)
-    if not pairs:
+    if not pairs or _is_of_size(statement, facts):
         return None
     value = statement.value
     if statement.relation != "changes" and value.low < -BOUND:
@@ -243,6 +244,16 @@ def prose_fault(statement: Statement, facts: Facts) -> tuple[str, str, str, tupl
     if name == "claim-drop":
         why = f"{percent(pair.base)} - {percent(pair.own)} = {percent(loss)}"
     return name, should, why, (pair.base_line, pair.own_line)[: 2 if pair.base_line else 0]
+
+
+def _is_of_size(statement: Statement, facts: Facts) -> bool:
+    """Tell whether an unnamed percentage is the share that the files lost: "(74.9 % less)"."""
+    value, quantity = statement.value, statement.quantity
+    if statement.is_sure or value is None or quantity is None or quantity.number < LARGE:
+        return False
+    models = (statement.model,) if statement.model in QUANTIZED else QUANTIZED
+    sizes = [p for m in models for p in facts.pairs(m, FP32, "size") if p.base.is_positive]
+    return any(value.touches(exactly(1) - p.own / p.base) for p in sizes)
 
 
 def _prose_why(statement: Statement, loss: Interval, ratio: Interval) -> tuple[str, str]:

@@ -180,7 +180,8 @@ def _among_settings(report: Report, facts: Facts, final: Statement) -> Fault | N
 def _says_validation(report: Report, setting: Setting) -> bool:
     """Tell whether the section of a table of settings speaks of validation images."""
     section = report.section(report.document.section(setting.line))
-    return section is not None and report.lexicon.has("split.validation", section.own_text)
+    texts = [block.text for block in section.blocks] if section else []
+    return any(report.lexicon.has("split.validation", text) for text in texts)
 
 
 def _in_sentences(facts: Facts, final: Statement) -> Fault | None:

@@ -28,6 +28,7 @@ from tools.review.rules.values import MEBI, RESULTS, is_mib
 
 TOLERANCE = Decimal(15_000)  # bytes
 MOST = Decimal("4.15")  # times that 8 bits can be smaller than 32, with room for rounding
+MIB = re.compile("[KMG]iB|mebibyte", re.I)
 SENTENCE = re.compile(r"(?<=[.。!?;])\s*(?![0-9])")
 
 
@@ -61,7 +62,7 @@ def decimal_size(statement: Statement) -> tuple[Interval | None, bool]:
     size = statement.value
     if size is None:
         return None, False
-    says_mib = re.search(r"[KMG]iB", f"{statement.header} {statement.place.text}", re.I)
+    says_mib = MIB.search(f"{statement.header} {statement.place.text}")
     own = (FLOAT, PREPARED) if statement.model == FP32 else (*CONVERTED, PREPARED)
     if says_mib or any(c.fits(size) for c in own):
         return size, False
@@ -94,7 +95,7 @@ def size_mib(statement: Statement, facts: Facts) -> Fault | None:
         return None
     if statement.place.where == "prose":
         size = statement.value
-        if size is None:
+        if size is None or MIB.search(statement.place.text):
             return None
         known = [
             s.value for s in facts.values(statement.model, "size") if s.place != statement.place
