@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from tools.course.reference import home_of, profiles
 from tools.reference import calibrating
 from tools.reference.calibrating import CONFIDENCE, Calibration, Verdict
 from tools.reference.results import read_logs, results_of
-from tools.shared.console import UserError, out, print_table, say
+from tools.shared.console import UserError, out, print_table, say, spinner
 from tools.shared.options import Json
 from tools.shared.table import Table
 
@@ -56,7 +57,8 @@ def calibrate(
             say(f"{name}: {loaded.path} has no thresholds for {plan.dataset}")
             continue
         results = results_of(plan, read_logs(plan, home))
-        calibration = calibrating.calibrate(results, thresholds, document.accuracy_error)
+        with spinner(f"weighing the thresholds of {name}"):
+            calibration = calibrating.calibrate(results, thresholds, document.accuracy_error)
         if calibration is None:
             say(f"{name}: not run, so nothing can be said")
         elif plan.dataset in calibrations:
@@ -94,13 +96,18 @@ def show(calibration: Calibration) -> None:
             f"{100 * most:.0f} % of honest runs may still miss it (with {100 * CONFIDENCE:.0f} % "
             "confidence)."
         )
-    images, all_images = calibration.costs.values(), calibration.images
-    costs = " to ".join(f"{count:,}" for count in sorted({min(images), max(images)}))
+    all_images = calibration.images
+    losses = [count for pair in calibration.loss_costs.values() for count in pair]
+    fp32, wrong = extent(calibration.costs.values()), f"{1 / calibration.error:,.0f}"
     out.print(
-        f"A verdict on FP32 takes {costs} of {all_images:,} images, "
-        f"where one in {1 / calibration.error:,.0f} may be wrong (with a key; without one, all). "
+        f"A verdict on FP32 takes {fp32} of {all_images:,} images, one on a loss {extent(losses)}, "
+        f"where one in {wrong} may be wrong (with a key; without one, all). "
         f"One image is {100 / all_images:.2f} points."
     )
+
+
+def extent(counts: Collection[int]) -> str:
+    return " to ".join(f"{count:,}" for count in sorted({min(counts), max(counts)}))
 
 
 def verdict_table(calibration: Calibration) -> Table:

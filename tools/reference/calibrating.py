@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.expected.sequential import SequentialTest, needed
+from autograder.expected.sequential import LossTest, SequentialTest, needed
 from autograder.rubric import Thresholds, Tier, line_of
 from autograder.thresholds import loss_allowed, right_needed
 from tools.reference.results import Summary
@@ -44,7 +44,8 @@ class Verdict:
 class Calibration:
     """What the runs of a profile say about the thresholds of its data set.
 
-    ``costs`` are the images that FP32 verdicts take, by run; ``fp32`` and ``drop`` are proposals.
+    ``costs`` are the images that FP32 verdicts take, by run, and ``loss_costs`` those that verdicts
+    on losses take, at least and at most; ``fp32`` and ``drop`` are proposals.
     """
 
     dataset: str
@@ -53,6 +54,7 @@ class Calibration:
     error: float
     verdicts: tuple[Verdict, ...]
     costs: dict[str, int]
+    loss_costs: dict[str, tuple[int, int]]
     fp32: tuple[Tier, ...]
     drop: tuple[Tier, ...]
 
@@ -80,8 +82,13 @@ def calibrate(results: Summary, thresholds: Thresholds, error: float) -> Calibra
             }
             failing = [lost > allowed[images] for _, lost in runs]
             verdicts.append(verdict(row["title"], tier, failing, by_luck))
-    needs = right_needed(thresholds, images)
+    needs, most = right_needed(thresholds, images), loss_allowed(thresholds, images)
     names = zip(fp32["runs"], right, strict=True)
+    losing_runs = [
+        (name, count, lost)
+        for row in quantized
+        for name, count, lost in zip(row["runs"], right, row["lost_images"]["values"], strict=True)
+    ]
     return Calibration(
         dataset=results["dataset"],
         network=f"{results['arch']} of width {results['width']}",
@@ -89,6 +96,10 @@ def calibrate(results: Summary, thresholds: Thresholds, error: float) -> Calibra
         error=error,
         verdicts=tuple(verdicts),
         costs={name: images_of_verdict(images, count, needs, error) for name, count in names},
+        loss_costs={
+            name: images_of_losses(images, won_by(count, lost, images), lost, most, error)
+            for name, count, lost in losing_runs
+        },
         fp32=proposed_fp32(fp32, thresholds),
         drop=proposed_drop(quantized, thresholds),
     )
@@ -121,11 +132,16 @@ def luck_of_losing(right: int, lost: int, images: int, drawn: int, most: int) ->
     of them has right decide, and how many they are is not known: as few as the loss, or as many as
     FP32 has wrong. By the normal approximation of their multinomial distribution.
     """
-    fewest, largest = max(0, -lost), min(images - right, right - lost)
     return max(
-        losing((lost + gained) / images, gained / images, drawn, most)
-        for gained in (fewest, max(fewest, largest))
+        losing((lost + won) / images, won / images, drawn, most)
+        for won in won_by(right, lost, images)
     )
+
+
+def won_by(right: int, lost: int, images: int) -> tuple[int, int]:
+    """Return how many images only the INT8 network can have right, at least and at most."""
+    fewest = max(0, -lost)
+    return fewest, max(fewest, min(images - right, right - lost))
 
 
 def losing(only_fp32: float, only_other: float, drawn: int, most: int) -> float:
@@ -178,6 +194,20 @@ def images_of_verdict(images: int, right: int, needs: Sequence[int], error: floa
     while (seen := test.next_look) is not None:
         test.update(seen, round(seen * right / images))
     return test.seen
+
+
+def images_of_losses(
+    images: int, won: tuple[int, int], lost: int, most: Sequence[int], error: float
+) -> tuple[int, int]:
+    """Return after how many images the verdicts on a loss stand, for each end of what was won."""
+    seen = []
+    for gained in won:
+        test = LossTest(images, most, error)
+        while (look := test.next_look) is not None:
+            share = look / images
+            test.update(look, round((lost + gained) * share), round(gained * share))
+        seen.append(test.seen)
+    return min(seen), max(seen)
 
 
 def proposed_fp32(row: Summary, thresholds: Thresholds) -> tuple[Tier, ...]:

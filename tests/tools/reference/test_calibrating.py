@@ -17,6 +17,7 @@ from tools.reference.calibrating import (
     binomial_below,
     calibrate,
     clopper_pearson,
+    images_of_losses,
     images_of_verdict,
     losing,
     luck_of_losing,
@@ -146,6 +147,16 @@ def test_a_verdict_costs_fewer_images_the_clearer_it_is() -> None:
     assert 1_000 < costs[0] < 1_400
     assert 4_000 < costs[1] < 4_700
     assert costs[2] == 10_000
+
+
+def test_a_verdict_on_a_loss_costs_fewer_images_the_clearer_it_is() -> None:
+    """Also the fewer images the two networks judge otherwise; on the edge all of them decide."""
+    costs = [images_of_losses(10_000, (0, 300), lost, [100], 1e-6) for lost in (900, 400, 100)]
+    assert [most for _, most in costs] == sorted(most for _, most in costs)
+    assert costs[0][0] <= costs[0][1] < 10_000
+    assert costs[2] == (10_000, 10_000)
+    names = {f"{kind} {seed}" for kind in ("PTQ", "QAT") for seed in range(3)}
+    assert set(calibrated().loss_costs) == names
 
 
 def test_proposals_spare_the_runs_and_keep_the_distances() -> None:
